@@ -1,0 +1,296 @@
+//! Parameter rows as one flat buffer: cells that point into one byte vector, no allocation per row or value.
+
+use crate::value::{Value, ValueRef};
+
+/// One parameter of a program.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Cell {
+    /// SQL NULL.
+    Null,
+    /// An integer.
+    Int(i64),
+    /// A floating point number.
+    Float(f64),
+    /// A boolean.
+    Bool(bool),
+    /// Text: a range of [`Cells::bytes`].
+    Text {
+        /// Where it begins.
+        start: u32,
+        /// Its length in bytes.
+        len: u32,
+    },
+    /// Bytes: a range of [`Cells::bytes`].
+    Bytes {
+        /// Where they begin.
+        start: u32,
+        /// Their length.
+        len: u32,
+    },
+    /// A value that an earlier step of the same program answers: the generated key of a parent, say.
+    From {
+        /// The earlier step.
+        step: u16,
+        /// The column of its answer, from 0. The generated key of an insert is column 0.
+        column: u16,
+        /// The row of its answer, from 0.
+        row: u32,
+    },
+    /// All values of one column of an earlier step, for `IN (..)`. The step's shape says where the list stands
+    /// ([`StatementShape::list`](crate::program::StatementShape::list)); the driver expands it. NULLs are left out and equal values are sent once.
+    List {
+        /// The earlier step.
+        step: u16,
+        /// The first column of its answer that is part of the key.
+        column: u16,
+        /// How many columns make one element: more than 1 for a composite key.
+        width: u16,
+    },
+}
+
+/// A list of cells with the bytes that they point to.
+///
+/// ```
+/// use orm_core::{Cells, ValueRef};
+/// let mut cells = Cells::default();
+/// cells.int(7);
+/// cells.text("Ada");
+/// assert_eq!(cells.len(), 2);
+/// assert_eq!(cells.value(1), ValueRef::Text(b"Ada"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cells {
+    cells: Vec<Cell>,
+    bytes: Vec<u8>,
+    /// The first cell that cannot be sent.
+    fault: Option<Box<Fault>>,
+}
+
+/// A value that no database takes, found while it was encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The cell.
+    pub cell: usize,
+    /// What is wrong with it, in words.
+    pub reason: String,
+}
+
+impl Cells {
+    /// How many cells there are.
+    pub fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// The cells themselves.
+    pub fn as_slice(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// The bytes that text and byte cells point into.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The first cell that cannot be sent: text with a NUL character, or a value that serde cannot write as JSON.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.fault.as_deref()
+    }
+
+    /// Adds NULL in place of a value that cannot be sent, and remembers why: the program is refused before any I/O.
+    pub fn refuse(&mut self, reason: impl Into<String>) {
+        let cell = self.cells.len();
+        self.fault.get_or_insert_with(|| Box::new(Fault { cell, reason: reason.into() }));
+        self.null();
+    }
+
+    /// Makes room for `cells` more.
+    pub fn reserve(&mut self, cells: usize) {
+        self.cells.reserve(cells);
+    }
+
+    /// Forgets all cells, keeps the memory.
+    pub fn clear(&mut self) {
+        self.cells.clear();
+        self.bytes.clear();
+        self.fault = None;
+    }
+
+    /// Forgets every cell from `len` on, as if it had never been pushed.
+    pub fn truncate(&mut self, len: usize) {
+        for cell in self.cells.drain(len.min(self.cells.len())..).rev() {
+            if let Cell::Text { start, .. } | Cell::Bytes { start, .. } = cell {
+                self.bytes.truncate(start as usize);
+            }
+        }
+        self.fault = self.fault.take().filter(|fault| fault.cell < len);
+    }
+
+    /// Adds NULL.
+    pub fn null(&mut self) {
+        self.cells.push(Cell::Null);
+    }
+
+    /// Adds an integer.
+    pub fn int(&mut self, value: i64) {
+        self.cells.push(Cell::Int(value));
+    }
+
+    /// Adds a floating point number.
+    pub fn float(&mut self, value: f64) {
+        self.cells.push(Cell::Float(value));
+    }
+
+    /// Adds a boolean.
+    pub fn bool(&mut self, value: bool) {
+        self.cells.push(Cell::Bool(value));
+    }
+
+    /// Adds text.
+    pub fn text(&mut self, value: &str) {
+        if value.as_bytes().contains(&0) {
+            return self.refuse("text with a NUL character, which no database stores whole");
+        }
+        let (start, len) = self.store(value.as_bytes());
+        self.cells.push(Cell::Text { start, len });
+    }
+
+    /// Adds bytes.
+    pub fn blob(&mut self, value: &[u8]) {
+        let (start, len) = self.store(value);
+        self.cells.push(Cell::Bytes { start, len });
+    }
+
+    /// Adds a cell that refers to an earlier step.
+    ///
+    /// # Panics
+    /// If the cell is text or bytes: those enter by [`Cells::text`] and [`Cells::blob`].
+    pub fn push(&mut self, cell: Cell) {
+        assert!(
+            !matches!(cell, Cell::Text { .. } | Cell::Bytes { .. }),
+            "text and bytes are stored by value"
+        );
+        self.cells.push(cell);
+    }
+
+    /// Adds an owned value.
+    pub fn value_of(&mut self, value: &Value) {
+        match value {
+            Value::Null => self.null(),
+            Value::Int(v) => self.int(*v),
+            Value::Float(v) => self.float(*v),
+            Value::Bool(v) => self.bool(*v),
+            Value::Text(v) => self.text(v),
+            Value::Bytes(v) => self.blob(v),
+        }
+    }
+
+    /// Adds a borrowed value. Text that is not UTF-8 goes in as the bytes it is.
+    pub fn value_ref(&mut self, value: ValueRef<'_>) {
+        match value {
+            ValueRef::Null => self.null(),
+            ValueRef::Int(v) => self.int(v),
+            ValueRef::Float(v) => self.float(v),
+            ValueRef::Bool(v) => self.bool(v),
+            ValueRef::Text(v) => {
+                let (start, len) = self.store(v);
+                self.cells.push(Cell::Text { start, len });
+            }
+            ValueRef::Bytes(v) => self.blob(v),
+        }
+    }
+
+    /// Replaces the cell at `index` by a reference to an earlier step, or by a plain cell without bytes.
+    ///
+    /// # Panics
+    /// If `index` is out of range, or the cell is text or bytes.
+    pub fn set(&mut self, index: usize, cell: Cell) {
+        assert!(
+            !matches!(cell, Cell::Text { .. } | Cell::Bytes { .. }),
+            "text and bytes are stored by value"
+        );
+        self.cells[index] = cell;
+    }
+
+    /// The value of a plain cell. A reference to an earlier step reads as NULL: only a driver can follow it.
+    ///
+    /// # Panics
+    /// If `index` is out of range.
+    pub fn value(&self, index: usize) -> ValueRef<'_> {
+        match self.cells[index] {
+            Cell::Null | Cell::From { .. } | Cell::List { .. } => ValueRef::Null,
+            Cell::Int(v) => ValueRef::Int(v),
+            Cell::Float(v) => ValueRef::Float(v),
+            Cell::Bool(v) => ValueRef::Bool(v),
+            Cell::Text { start, len } => ValueRef::Text(&self.bytes[start as usize..(start + len) as usize]),
+            Cell::Bytes { start, len } => {
+                ValueRef::Bytes(&self.bytes[start as usize..(start + len) as usize])
+            }
+        }
+    }
+
+    /// Whether the cells at two places would store the same: NaN equals NaN, 0.0 differs from -0.0.
+    ///
+    /// # Panics
+    /// If an index is out of range.
+    pub fn same(&self, left: usize, right: usize) -> bool {
+        match (self.value(left), self.value(right)) {
+            (ValueRef::Float(a), ValueRef::Float(b)) => a.to_bits() == b.to_bits(),
+            (a, b) => a == b && self.reference(left) == self.reference(right),
+        }
+    }
+
+    fn reference(&self, index: usize) -> Option<Cell> {
+        match self.cells[index] {
+            cell @ (Cell::From { .. } | Cell::List { .. }) => Some(cell),
+            _ => None,
+        }
+    }
+
+    fn store(&mut self, value: &[u8]) -> (u32, u32) {
+        let start = u32::try_from(self.bytes.len()).expect("one program carries less than 4 GiB");
+        let len = u32::try_from(value.len()).expect("one value is less than 4 GiB");
+        self.bytes.extend_from_slice(value);
+        (start, len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn truncate_takes_the_bytes_and_the_fault_back() {
+        let mut cells = Cells::default();
+        cells.text("keep");
+        cells.text("go\0ne");
+        cells.blob(&[1, 2]);
+        assert_eq!(cells.fault().map(|fault| fault.cell), Some(1));
+        cells.truncate(1);
+        assert_eq!((cells.len(), cells.bytes(), cells.fault()), (1, &b"keep"[..], None));
+    }
+
+    #[test]
+    fn same_compares_what_would_be_stored() {
+        let mut cells = Cells::default();
+        cells.float(f64::NAN);
+        cells.float(f64::NAN);
+        cells.float(0.0);
+        cells.float(-0.0);
+        cells.text("1");
+        cells.int(1);
+        assert!(cells.same(0, 1));
+        assert!(!cells.same(2, 3));
+        assert!(!cells.same(4, 5));
+    }
+
+    #[test]
+    fn a_cell_is_sixteen_bytes() {
+        assert_eq!(size_of::<Cell>(), 16);
+    }
+}

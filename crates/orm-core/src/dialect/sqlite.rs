@@ -1,0 +1,27 @@
+//! SQLite 3.51 and later.
+
+use super::{Dialect, GeneratedKey, Placeholder};
+use crate::types::ColumnType;
+
+/// SQLite.
+pub static SQLITE: Dialect = Dialect {
+    name: "SQLite",
+    placeholder: Placeholder::Question,
+    max_parameters: 32_766,
+    begin_write: "BEGIN IMMEDIATE",
+    generated_key: GeneratedKey::LastInsertId,
+    auto_key: "INTEGER PRIMARY KEY",
+    forward_references: true,
+    type_name,
+    booleans: ["0", "1"],
+};
+
+fn type_name(ty: ColumnType) -> &'static str {
+    match ty {
+        ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt => "INTEGER",
+        ColumnType::Real | ColumnType::Double => "REAL",
+        ColumnType::Bool => "BOOLEAN",
+        ColumnType::Text | ColumnType::Json => "TEXT",
+        ColumnType::Bytes => "BLOB",
+    }
+}

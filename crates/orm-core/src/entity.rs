@@ -1,0 +1,78 @@
+//! What `#[derive(Entity)]` implements: a struct that is a row of a table.
+
+mod key;
+mod meta;
+
+pub use key::{Key, KeyArg};
+pub use meta::{
+    ColumnMeta, EntityIndex, EntityMeta, IndexMeta, LinkTable, MetaFn, OnDelete, Reference, RelationKind,
+    RelationMeta,
+};
+
+use crate::cells::Cells;
+use crate::relation::{Link, LinkMut};
+use crate::row::{ColumnError, Row};
+use crate::value::ValueRef;
+
+/// A struct that is a row of a table. Derived, never written by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an entity",
+    label = "not an entity",
+    note = "write `#[derive(Clone, Entity)]` on the struct"
+)]
+pub trait Entity: Clone + Send + Sync + Sized + 'static {
+    /// The type of the primary key: of its one `#[key]` field, or a tuple of them in the order of the fields.
+    type Key: Key;
+
+    /// The table, its columns and relations.
+    fn meta() -> &'static EntityMeta;
+
+    /// The primary key, or `None` where the database has yet to assign it.
+    fn key(&self) -> Option<Self::Key>;
+
+    /// Reads the columns of a row, in the order of [`EntityMeta::columns`]. Links hold their keys, collections are
+    /// not loaded.
+    ///
+    /// # Errors
+    /// If a value does not fit its field.
+    fn decode(row: &Row<'_>) -> Result<Self, ColumnError>;
+
+    /// Adds the value of one column of [`EntityMeta::columns`] to a parameter row. A link that holds a handle adds
+    /// the key it knows, or NULL.
+    #[doc(hidden)]
+    fn encode(&self, column: usize, cells: &mut Cells);
+
+    /// Writes one column: a generated key, a version, a default.
+    #[doc(hidden)]
+    fn assign(&mut self, column: usize, value: ValueRef<'_>) -> Result<(), ColumnError>;
+
+    /// The field of one relation of [`EntityMeta::relations`].
+    #[doc(hidden)]
+    fn link(&self, relation: usize) -> Link<'_>;
+
+    /// The field of one relation, to change it.
+    #[doc(hidden)]
+    fn link_mut(&mut self, relation: usize) -> LinkMut<'_>;
+}
+
+/// What a `belongs_to` points to: an entity, or `Option` of one where the column is nullable.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an entity, nor `Option` of one",
+    note = "write `BelongsTo<User>`, or `BelongsTo<Option<User>>` where the column may be NULL"
+)]
+pub trait Target: 'static {
+    /// The entity.
+    type Entity: Entity;
+    /// Whether there may be none.
+    const NULLABLE: bool;
+}
+
+impl<E: Entity> Target for E {
+    type Entity = E;
+    const NULLABLE: bool = false;
+}
+
+impl<E: Entity> Target for Option<E> {
+    type Entity = E;
+    const NULLABLE: bool = true;
+}

@@ -1,0 +1,218 @@
+//! The static description of an entity: plain data that the derive emits, with functions where a cycle of
+//! constants would arise (users have posts, posts have an author).
+
+use std::any::Any;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::types::ColumnType;
+
+/// How metadata refers to other metadata.
+pub type MetaFn = fn() -> &'static EntityMeta;
+
+/// The table of an entity.
+pub struct EntityMeta {
+    /// The Rust name of the struct: `User`.
+    pub name: &'static str,
+    /// The table: `users`.
+    pub table: &'static str,
+    /// All columns, in the order of the fields. The columns of a `belongs_to` stand where its field stands.
+    pub columns: &'static [ColumnMeta],
+    /// The columns of the primary key, as positions in `columns`.
+    pub key: &'static [usize],
+    /// Whether the database assigns the key. Only a single integer column can be assigned.
+    pub auto_key: bool,
+    /// The position of the optimistic lock's column, if there is one.
+    pub version: Option<usize>,
+    /// Indexes over several columns, and those that have a name of their own.
+    pub indexes: &'static [IndexMeta],
+    /// The relation fields, in the order of the fields.
+    pub relations: &'static [RelationMeta],
+    /// The number by which a session finds the arena of this entity.
+    pub index: EntityIndex,
+    /// Makes the session's arena of this entity. Only the session crate looks inside.
+    pub arena: fn() -> Box<dyn Any + Send>,
+}
+
+impl EntityMeta {
+    /// The position of a column by its name in the database.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
+    /// The columns of the primary key.
+    pub fn key_columns(&self) -> impl ExactSizeIterator<Item = &'static ColumnMeta> + use<> {
+        let columns = self.columns;
+        self.key.iter().map(move |&at| &columns[at])
+    }
+
+    /// Whether both describe the same entity.
+    pub fn is(&self, other: &EntityMeta) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl fmt::Debug for EntityMeta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntityMeta")
+            .field("name", &self.name)
+            .field("table", &self.table)
+            .field("columns", &self.columns)
+            .field("relations", &self.relations)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One column.
+#[derive(Debug)]
+pub struct ColumnMeta {
+    /// Its name in the database.
+    pub name: &'static str,
+    /// The field it belongs to.
+    pub field: &'static str,
+    /// Its type.
+    pub ty: ColumnType,
+    /// Whether it may be NULL.
+    pub nullable: bool,
+    /// Whether its values differ from each other (NULLs aside).
+    pub unique: bool,
+    /// Whether it has an index of its own.
+    pub index: bool,
+    /// The DEFAULT of the column, as an SQL literal: `0`, `'new'`. For rows that others write: anyorm writes
+    /// every column.
+    pub default: Option<&'static str>,
+    /// What a plain foreign key column refers to. The columns of a `belongs_to` say it in their relation instead.
+    pub references: Option<Reference>,
+}
+
+/// A foreign key without a relation field.
+#[derive(Clone, Copy, Debug)]
+pub struct Reference {
+    /// The entity referred to.
+    pub target: MetaFn,
+    /// Its column, as a position.
+    pub column: fn() -> usize,
+    /// What the database does with the row when the target goes.
+    pub on_delete: Option<OnDelete>,
+}
+
+/// An index over one or more columns.
+#[derive(Debug)]
+pub struct IndexMeta {
+    /// Its name, or `None` for one made of table and columns.
+    pub name: Option<&'static str>,
+    /// Its columns, as positions.
+    pub columns: &'static [usize],
+    /// Whether no two rows may agree in all of them.
+    pub unique: bool,
+}
+
+/// What happens to a row when the row it refers to is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDelete {
+    /// It is deleted too.
+    Cascade,
+    /// Its reference becomes NULL.
+    SetNull,
+    /// The delete is refused.
+    Restrict,
+}
+
+/// One relation field.
+pub struct RelationMeta {
+    /// The field: `author`.
+    pub name: &'static str,
+    /// The entity that has the field.
+    pub source: MetaFn,
+    /// The entity on the other side.
+    pub target: MetaFn,
+    /// Its position in the source's `relations`.
+    pub position: usize,
+    /// What kind of relation it is, with what that kind needs.
+    pub kind: RelationKind,
+}
+
+impl RelationMeta {
+    /// Its name for a person: `Post::author`.
+    pub fn path(&self) -> String {
+        format!("{}::{}", (self.source)().name, self.name)
+    }
+
+    /// Its typed constant, as a person would write it: `Post::AUTHOR`.
+    pub fn constant(&self) -> String {
+        format!("{}::{}", (self.source)().name, self.name.trim_start_matches("r#").to_uppercase())
+    }
+}
+
+impl fmt::Debug for RelationMeta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Names only: the other side's metadata leads back here.
+        write!(f, "{} -> {}", self.path(), (self.target)().name)
+    }
+}
+
+/// The kinds of relation.
+#[derive(Debug)]
+pub enum RelationKind {
+    /// The source has the key of one target in its own columns.
+    BelongsTo {
+        /// The foreign key, as positions in the source's columns, in the order of the target's key.
+        columns: &'static [usize],
+        /// Whether there may be no target.
+        nullable: bool,
+        /// What the database does when the target is deleted.
+        on_delete: Option<OnDelete>,
+    },
+    /// Many targets have the key of the source: the other side of a `BelongsTo`.
+    HasMany {
+        /// That other side.
+        inverse: fn() -> &'static RelationMeta,
+    },
+    /// Pairs of keys in a table of their own.
+    ManyToMany {
+        /// That table, seen from this side.
+        through: LinkTable,
+    },
+}
+
+/// The table of a many-to-many relation, seen from one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkTable {
+    /// Its name.
+    pub table: &'static str,
+    /// Its columns that hold the source's key, in the order of that key.
+    pub source: &'static [&'static str],
+    /// Its columns that hold the target's key.
+    pub target: &'static [&'static str],
+}
+
+/// A small number for each entity, given out when it is first asked for.
+#[derive(Debug, Default)]
+pub struct EntityIndex(AtomicU32);
+
+impl EntityIndex {
+    /// An index that has not been given out yet.
+    pub const fn new() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    /// The number, from 0. The same for the life of the process.
+    #[inline]
+    pub fn get(&self) -> usize {
+        match self.0.load(Ordering::Relaxed) {
+            0 => self.assign(),
+            given => given as usize - 1,
+        }
+    }
+
+    #[cold]
+    fn assign(&self) -> usize {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let fresh = NEXT.fetch_add(1, Ordering::Relaxed);
+        // Two threads may race here: the first one's number stays, the other's is never used.
+        match self.0.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => fresh as usize - 1,
+            Err(given) => given as usize - 1,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! One error type for everything, each kind with what a person needs to act: entity, key, column, constraint, SQL.
+
+mod kinds;
+
+pub use kinds::{
+    ConstraintError, ConstraintKind, DatabaseError, DecodeError, FlushError, NotFoundError, RowCountError,
+    StaleDataError, TimeoutError, ValueError,
+};
+
+use std::sync::Arc;
+
+use crate::row::ColumnError;
+
+/// The result of nearly everything.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong. Cheap to clone: a failed session quotes its first error until it is rolled back.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An engine that cannot be made: an unknown URL scheme, a file that cannot be opened, an option that is wrong.
+    #[error("cannot open the database: {0}")]
+    Configuration(Arc<str>),
+    /// A query or schema that cannot be turned into SQL. Nothing was sent.
+    #[error("cannot build this statement: {0}")]
+    Build(Arc<str>),
+    /// A value that no database takes. Nothing was sent.
+    #[error(transparent)]
+    Value(Arc<ValueError>),
+    /// The database refused a statement for a reason that has no kind of its own.
+    #[error(transparent)]
+    Database(Arc<DatabaseError>),
+    /// A UNIQUE, FOREIGN KEY, NOT NULL or CHECK constraint.
+    #[error(transparent)]
+    Constraint(Arc<ConstraintError>),
+    /// The database is locked by another writer, or asks for the transaction to be tried again.
+    #[error("the database is busy: {0}")]
+    Busy(Arc<DatabaseError>),
+    /// A value of a row does not fit the type it is read into.
+    #[error(transparent)]
+    Decode(Arc<DecodeError>),
+    /// `get_one` found no row.
+    #[error(transparent)]
+    NotFound(Arc<NotFoundError>),
+    /// `one` or `scalar` found no row, or more than one.
+    #[error(transparent)]
+    RowCount(Arc<RowCountError>),
+    /// A row was changed or deleted by somebody else since it was read.
+    #[error(transparent)]
+    StaleData(Arc<StaleDataError>),
+    /// The pending work of a session contradicts itself. Nothing was sent.
+    #[error(transparent)]
+    Flush(Arc<FlushError>),
+    /// Rows that refer to each other in a circle, with no reference that could be written later.
+    #[error("these rows refer to each other in a circle and none of the references may be NULL: {0}")]
+    Circular(Arc<str>),
+    /// An earlier flush of this session failed.
+    #[error(
+        "this session is inactive because an earlier flush failed: {first}\n\
+         call `rollback()` to drop the pending work, or `recover()` to keep it, mend it and try again"
+    )]
+    Inactive {
+        /// The error of that flush.
+        first: Arc<Error>,
+    },
+    /// The connection was lost while COMMIT was under way: the work may be stored, or not.
+    #[error("the outcome of this commit is not known: {0}\ncall `rollback()` and read the rows again")]
+    OutcomeUnknown(Arc<str>),
+    /// No connection, or no lock, was free in time.
+    #[error(transparent)]
+    Timeout(Arc<TimeoutError>),
+    /// The engine was closed.
+    #[error("this engine is closed")]
+    Closed,
+    /// A statement was stopped because its future was dropped or its deadline passed.
+    #[error("the statement was interrupted")]
+    Interrupted,
+    /// The only connection of this engine is held by an open transaction of the same task.
+    #[error(
+        "the only connection of this `:memory:` engine is held by a transaction of this task, begun at {holder}: \
+         use that transaction (or session), or commit it first"
+    )]
+    HeldBySelf {
+        /// Where the transaction began: file and line.
+        holder: Arc<str>,
+    },
+    /// The `Tx` of `engine.transaction(..)` was not given back: it was moved out, or replaced by another session.
+    #[error(
+        "the transaction left its closure, so it was rolled back: end the closure with `tx` still alive and in place"
+    )]
+    TransactionEscaped,
+    /// An error of the caller's own, carried through `transaction`.
+    #[error("{0}")]
+    Other(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// Carries another error through a function that returns [`Result`].
+    ///
+    /// ```
+    /// let error = orm_core::Error::other("not enough money");
+    /// assert_eq!(error.to_string(), "not enough money");
+    /// ```
+    pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Other(Arc::from(error.into()))
+    }
+
+    /// An engine that cannot be made.
+    #[doc(hidden)]
+    pub fn configuration(message: impl Into<String>) -> Self {
+        Self::Configuration(message.into().into())
+    }
+
+    /// A statement that cannot be built.
+    #[doc(hidden)]
+    pub fn build(message: impl Into<String>) -> Self {
+        Self::Build(message.into().into())
+    }
+
+    /// A parameter that no database takes.
+    #[doc(hidden)]
+    #[cold]
+    pub fn value(parameter: usize, reason: &str, sql: &str) -> Self {
+        let (reason, sql) = (reason.to_owned(), sql.to_owned());
+        Self::Value(Arc::new(ValueError { place: format!("parameter {}", parameter + 1), reason, sql }))
+    }
+
+    /// A value of a row that does not fit.
+    #[doc(hidden)]
+    #[cold]
+    pub fn decode(error: ColumnError, sql: &str) -> Self {
+        Self::Decode(Arc::new(DecodeError {
+            entity: error.entity,
+            column: if error.column.is_empty() { format!("#{}", error.index + 1) } else { error.column },
+            expected: error.expected,
+            found: error.found,
+            sql: sql.to_owned(),
+        }))
+    }
+
+    /// Pending work that contradicts itself.
+    #[doc(hidden)]
+    #[cold]
+    pub fn flush(entity: &str, key: Option<String>, message: impl Into<String>) -> Self {
+        Self::Flush(Arc::new(FlushError { entity: entity.to_owned(), key, message: message.into() }))
+    }
+
+    /// Whether trying the whole transaction again may help: the database was busy, or chose this transaction to
+    /// give way.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Busy(_))
+    }
+
+    /// The constraint that was violated, if that is what happened.
+    pub fn constraint(&self) -> Option<&ConstraintError> {
+        match self {
+            Self::Constraint(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The SQL of the statement that failed, where there is one.
+    pub fn sql(&self) -> Option<&str> {
+        let sql = match self {
+            Self::Value(error) => &error.sql,
+            Self::Database(error) | Self::Busy(error) => &error.sql,
+            Self::Constraint(error) => &error.sql,
+            Self::Decode(error) => &error.sql,
+            Self::RowCount(error) => &error.sql,
+            _ => return None,
+        };
+        Some(sql.as_str()).filter(|sql| !sql.is_empty())
+    }
+}

@@ -1,0 +1,269 @@
+//! What each kind of error knows.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The database's own words about a statement it refused.
+#[derive(Clone, Debug)]
+pub struct DatabaseError {
+    /// The message of the database.
+    pub message: String,
+    /// Its code: SQLite's extended result code, PostgreSQL's SQLSTATE.
+    pub code: String,
+    /// The statement, empty where there was none.
+    pub sql: String,
+    /// What to do next, where we know.
+    pub advice: Option<String>,
+}
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (code {})", self.message, self.code)?;
+        if let Some(advice) = &self.advice {
+            write!(f, "; {advice}")?;
+        }
+        in_sql(f, &self.sql)
+    }
+}
+
+impl std::error::Error for DatabaseError {}
+
+/// Which kind of constraint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConstraintKind {
+    /// Two rows with one value, primary keys included.
+    Unique,
+    /// A reference to a row that is not there, or a delete of a row that is referred to.
+    ForeignKey,
+    /// NULL in a column that has none.
+    NotNull,
+    /// A CHECK.
+    Check,
+}
+
+/// A constraint that the database enforced.
+#[derive(Clone, Debug)]
+pub struct ConstraintError {
+    /// Which kind.
+    pub kind: ConstraintKind,
+    /// The entity whose row was written, where the statement came from a session.
+    pub entity: Option<&'static str>,
+    /// The key of that row, where it is known.
+    pub key: Option<String>,
+    /// The table, as far as the database says it.
+    pub table: Option<String>,
+    /// The columns, as far as the database says them.
+    pub columns: Vec<String>,
+    /// The constraint's name, as far as the database says it.
+    pub constraint: Option<String>,
+    /// The message of the database.
+    pub message: String,
+    /// The statement.
+    pub sql: String,
+}
+
+impl fmt::Display for ConstraintError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.entity, &self.key) {
+            (Some(entity), Some(key)) => write!(f, "{entity} {key}: ")?,
+            (Some(entity), None) => write!(f, "new {entity}: ")?,
+            _ => {}
+        }
+        let columns = match &self.table {
+            Some(table) => self.columns.iter().map(|column| format!("{table}.{column}")).collect(),
+            None => self.columns.clone(),
+        };
+        let columns = columns.join(", ");
+        match self.kind {
+            ConstraintKind::Unique if columns.is_empty() => f.write_str("another row has this value")?,
+            ConstraintKind::Unique => write!(f, "another row has this value in {columns}")?,
+            ConstraintKind::NotNull => write!(f, "{columns} must not be NULL")?,
+            ConstraintKind::ForeignKey if columns.is_empty() => f.write_str(
+                "a foreign key is violated: a row that is referred to is missing, or is still referred to",
+            )?,
+            ConstraintKind::ForeignKey => write!(f, "the row that {columns} refers to is missing")?,
+            ConstraintKind::Check => write!(f, "a CHECK constraint refuses the row")?,
+        }
+        if let Some(constraint) = &self.constraint {
+            write!(f, " (constraint {constraint})")?;
+        }
+        write!(f, ": {}", self.message)?;
+        in_sql(f, &self.sql)
+    }
+}
+
+impl std::error::Error for ConstraintError {}
+
+/// A value that no database takes.
+#[derive(Clone, Debug)]
+pub struct ValueError {
+    /// Where it is: `parameter 2`, or `User.name`.
+    pub place: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// The statement that was not sent.
+    pub sql: String,
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be sent: it is {}", self.place, self.reason)?;
+        in_sql(f, &self.sql)
+    }
+}
+
+impl std::error::Error for ValueError {}
+
+/// A value of a row that does not fit.
+#[derive(Clone, Debug)]
+pub struct DecodeError {
+    /// The entity being read, where one is.
+    pub entity: Option<&'static str>,
+    /// The column.
+    pub column: String,
+    /// The type asked for, in words.
+    pub expected: &'static str,
+    /// What was there, in words.
+    pub found: String,
+    /// The statement.
+    pub sql: String,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot read ")?;
+        if let Some(entity) = self.entity {
+            write!(f, "{entity}.")?;
+        }
+        write!(f, "{}: expected {}, found {}", self.column, self.expected, self.found)?;
+        in_sql(f, &self.sql)
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// No row of this key.
+#[derive(Clone, Debug)]
+pub struct NotFoundError {
+    /// The entity.
+    pub entity: &'static str,
+    /// The key.
+    pub key: String,
+}
+
+impl fmt::Display for NotFoundError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no {} with key {}", self.entity, self.key)
+    }
+}
+
+impl std::error::Error for NotFoundError {}
+
+/// Another number of rows than exactly one.
+#[derive(Clone, Debug)]
+pub struct RowCountError {
+    /// How many there were; 2 stands for two or more.
+    pub found: u64,
+    /// The statement.
+    pub sql: String,
+}
+
+impl fmt::Display for RowCountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.found {
+            0 => f.write_str("expected one row, found none: use `first()` where there may be none")?,
+            _ => f.write_str(
+                "expected one row, found more: filter by a key or a unique column, or use `first()`",
+            )?,
+        }
+        in_sql(f, &self.sql)
+    }
+}
+
+impl std::error::Error for RowCountError {}
+
+/// A row that is not what it was when it was read.
+#[derive(Clone, Debug)]
+pub struct StaleDataError {
+    /// The entity.
+    pub entity: &'static str,
+    /// Its key.
+    pub key: String,
+    /// The version it had when it was read, if it has versions.
+    pub version: Option<i64>,
+    /// What was tried: `update` or `delete`.
+    pub action: &'static str,
+    /// How many rows had to match.
+    pub expected: u64,
+    /// How many did.
+    pub matched: u64,
+}
+
+impl fmt::Display for StaleDataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { entity, key, action, expected, matched, .. } = self;
+        write!(f, "{entity} {key}: the {action} expected {expected} row, matched {matched}: ")?;
+        match self.version {
+            Some(version) => {
+                write!(f, "somebody else changed or deleted it since version {version} was read")?
+            }
+            None => f.write_str("somebody else deleted it since it was read")?,
+        }
+        f.write_str("; roll back, `refresh` it and try again")
+    }
+}
+
+impl std::error::Error for StaleDataError {}
+
+/// Pending work that contradicts itself.
+#[derive(Clone, Debug)]
+pub struct FlushError {
+    /// The entity.
+    pub entity: String,
+    /// Its key, where it is known.
+    pub key: Option<String>,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for FlushError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.key {
+            Some(key) => write!(f, "{} {key}: {}", self.entity, self.message),
+            None => write!(f, "{}: {}", self.entity, self.message),
+        }
+    }
+}
+
+impl std::error::Error for FlushError {}
+
+/// A wait that took too long.
+#[derive(Clone, Debug)]
+pub struct TimeoutError {
+    /// What was waited for: `a reader connection`, `the writer connection`.
+    pub what: &'static str,
+    /// How long.
+    pub waited: Duration,
+    /// Who holds it: file and line of the call, one for each connection.
+    pub holders: Vec<String>,
+}
+
+impl fmt::Display for TimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "waited {:?} for {}", self.waited, self.what)?;
+        match self.holders.as_slice() {
+            [] => Ok(()),
+            holders => write!(f, "; held by {}", holders.join(", ")),
+        }
+    }
+}
+
+impl std::error::Error for TimeoutError {}
+
+fn in_sql(f: &mut fmt::Formatter<'_>, sql: &str) -> fmt::Result {
+    match sql {
+        "" => Ok(()),
+        sql => write!(f, "\n  in: {sql}"),
+    }
+}

@@ -1,0 +1,39 @@
+//! Entities, typed queries, SQL text and programs of anyorm. No I/O, nothing async.
+//!
+//! Users depend on the facade crate `anyorm`, which re-exports what they need from here.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`entity`] | the `Entity` trait and the static metadata that the derive emits |
+//! | [`relation`] | typed relation constants, paths, and the fields that hold a relation's ends |
+//! | [`types`], [`value`] | what a column can hold, from the Rust side and from the database's |
+//! | [`query`], [`stmt`] | statements and what their rows become |
+//! | [`dialect`] | how databases differ, as data |
+//! | [`program`], [`cells`], [`row`] | what a driver runs in one hop, its parameters and its rows |
+//! | [`error`] | the one error type |
+
+pub mod cells;
+pub mod dialect;
+pub mod entity;
+pub mod error;
+pub mod handle;
+pub mod program;
+pub mod query;
+pub mod relation;
+pub mod row;
+pub mod stmt;
+pub mod types;
+pub mod value;
+
+pub use cells::{Cell, Cells};
+pub use dialect::{Dialect, POSTGRES, SQLITE};
+pub use entity::{Entity, EntityMeta, Key, KeyArg, Target};
+pub use error::{Error, Result};
+pub use handle::Handle;
+pub use program::{Outcome, Program, Sink};
+pub use query::{Detached, FromRow, Graph, Nothing, Query, Shape, Values, Whole};
+pub use relation::{BelongsTo, Collection, HasMany, IntoPath, ManyToMany, Path, Relation};
+pub use row::{ColumnError, Row, RowSource};
+pub use stmt::{Compiled, Raw, Reads, Statement, sql};
+pub use types::{ColumnType, Json, SqlType};
+pub use value::{Value, ValueRef};

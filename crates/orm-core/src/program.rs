@@ -1,0 +1,188 @@
+//! What a driver runs in one hop: several statements, where later parameters may come from earlier results.
+//!
+//! ```text
+//! BEGIN
+//! step 0   INSERT INTO users ..   2 rows          answers 2 generated keys
+//! step 1   INSERT INTO posts ..   1 row           author_id = From { step: 0, column: 0, row: 1 }
+//! COMMIT
+//! ```
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::cells::{Cell, Cells};
+use crate::row::{ColumnError, Row};
+
+/// The text of a statement and what it takes and answers. Shared by all steps and rows that differ in values only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementShape {
+    /// The SQL, with the placeholders of the dialect.
+    pub sql: Arc<str>,
+    /// Cells per parameter row. A [`Cell::List`] counts as one.
+    pub parameters: u16,
+    /// What comes back.
+    pub returns: Returns,
+    /// Whether the statement changes nothing, so that a reader may run it.
+    pub reads_only: bool,
+    /// Where a list of unknown length stands: its elements' placeholders are written at this byte of `sql`,
+    /// between parentheses that are already there. A shape with a list takes one parameter row only.
+    pub list: Option<ListAt>,
+}
+
+/// Where the list of a shape stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListAt {
+    /// The byte of the SQL where the elements go.
+    pub byte: u32,
+    /// The position of the list among the parameters, from 0.
+    pub parameter: u16,
+    /// Columns per element. An element of more than one is written as a row: `(?, ?)`.
+    pub width: u16,
+}
+
+/// What a step answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Returns {
+    /// The number of affected rows only.
+    Count,
+    /// The key that the database gave to each inserted row: one integer per parameter row.
+    GeneratedKey,
+    /// Rows, which go to the [`Sink`].
+    Rows,
+}
+
+/// What must be true of a step's count, or the program fails and is rolled back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Any number of rows.
+    Any,
+    /// Each parameter row affects exactly one row. Anything else is stale data.
+    OnePerRow,
+}
+
+/// One statement of a program, run once per parameter row.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The statement.
+    pub shape: Arc<StatementShape>,
+    /// How many parameter rows. A statement without parameters has one row of no cells.
+    pub rows: u32,
+    /// The parameter rows, one after the other, in [`Program::input`].
+    pub cells: Range<u32>,
+    /// The check on the affected rows.
+    pub expect: Expect,
+    /// Steps that must have run before, beyond those that the cells refer to.
+    pub after: Vec<u16>,
+    /// Where the step comes from: an index that means something to whoever built the program.
+    pub origin: u32,
+}
+
+/// A list of steps with their parameters, moved to the driver as one value.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// The statements, in an order that is right for a database that runs one at a time.
+    pub steps: Vec<Step>,
+    /// The parameters of all steps.
+    pub input: Cells,
+    /// The statement that opens a transaction before the first step, if any.
+    pub begin: Option<Arc<str>>,
+    /// Whether COMMIT follows the last step.
+    pub commit: bool,
+}
+
+impl Program {
+    /// A program of one statement.
+    pub fn single(shape: Arc<StatementShape>, input: Cells) -> Self {
+        let cells = 0..input.len() as u32;
+        let step = Step { shape, rows: 1, cells, expect: Expect::Any, after: Vec::new(), origin: 0 };
+        Self { steps: vec![step], input, begin: None, commit: false }
+    }
+
+    /// The round trip in which each step can be sent, from 0, by a driver that pipelines: a step that refers to
+    /// another one's answer goes in a later trip; one that must only follow shares the trip, in order.
+    pub fn levels(&self) -> Vec<u16> {
+        let mut levels: Vec<u16> = Vec::with_capacity(self.steps.len());
+        for step in &self.steps {
+            let cells = &self.input.as_slice()[step.cells.start as usize..step.cells.end as usize];
+            let referred = cells.iter().filter_map(|cell| match cell {
+                Cell::From { step, .. } | Cell::List { step, .. } => Some(levels[*step as usize] + 1),
+                _ => None,
+            });
+            let followed = step.after.iter().map(|&at| levels[at as usize]);
+            levels.push(referred.chain(followed).max().unwrap_or(0));
+        }
+        levels
+    }
+
+    /// Whether no step changes anything, so that a reader may run the program.
+    pub fn reads_only(&self) -> bool {
+        self.steps.iter().all(|step| step.shape.reads_only)
+    }
+}
+
+/// Takes the rows of a program as the driver reads them, on the driver's thread: this is where rows become the
+/// caller's types, so that no row crosses a thread on its own.
+pub trait Sink: Send {
+    /// One row that step `step` answers.
+    ///
+    /// # Errors
+    /// A value that does not fit. The driver stops and adds the SQL.
+    fn row(&mut self, step: u16, row: &Row<'_>) -> Result<(), ColumnError>;
+}
+
+/// A sink for programs whose rows nobody wants.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Discard;
+
+impl Sink for Discard {
+    fn row(&mut self, _step: u16, _row: &Row<'_>) -> Result<(), ColumnError> {
+        Ok(())
+    }
+}
+
+/// What a program that ran to its end answers, besides the rows that went to the sink.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Affected rows per step, summed over its parameter rows. 0 for a step that answers rows.
+    pub affected: Vec<u64>,
+    /// Generated keys per step, one per parameter row; empty for a step that does not answer
+    /// [`Returns::GeneratedKey`].
+    pub generated: Vec<Vec<i64>>,
+}
+
+/// Where a program failed. The driver has rolled its own transaction back by then.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The step, or `None` for BEGIN, COMMIT and the connection itself.
+    pub step: Option<u16>,
+    /// The parameter row of that step, from 0.
+    pub row: u32,
+    /// What went wrong. The entity and its key are for the program's author to add.
+    pub error: crate::Error,
+}
+
+/// The result of running a program.
+pub type ProgramResult = Result<Outcome, Failure>;
+
+impl From<Failure> for crate::Error {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+impl Program {
+    /// Refuses values that no database takes, before anything is sent.
+    ///
+    /// # Errors
+    /// An [`Error::Value`](crate::Error::Value) that names the parameter and the SQL, with the failing step and row.
+    pub fn verify(&self) -> Result<(), Failure> {
+        let Some(fault) = self.input.fault() else { return Ok(()) };
+        let owner = self.steps.iter().position(|step| step.cells.contains(&(fault.cell as u32)));
+        let Some(at) = owner else { return Ok(()) };
+        let step = &self.steps[at];
+        let (offset, width) =
+            (fault.cell - step.cells.start as usize, usize::from(step.shape.parameters.max(1)));
+        let error = crate::Error::value(offset % width, &fault.reason, &step.shape.sql);
+        Err(Failure { step: Some(at as u16), row: (offset / width) as u32, error })
+    }
+}

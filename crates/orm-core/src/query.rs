@@ -1,0 +1,138 @@
+//! What a statement answers, as types: whole entities, entities with relations, or a projection.
+
+use std::marker::PhantomData;
+
+use crate::entity::Entity;
+use crate::error::Result;
+use crate::row::{ColumnError, Row};
+use crate::stmt::Statement;
+
+/// What each row of an answer becomes.
+pub trait Shape: Send + 'static {
+    /// The plain value.
+    type Plain: Send + 'static;
+
+    /// Reads one row.
+    ///
+    /// # Errors
+    /// If a value does not fit.
+    fn decode(row: &Row<'_>) -> Result<Self::Plain, ColumnError>;
+}
+
+/// Shapes that make sense without a session. [`Graph`] does not: its relations are handles.
+#[diagnostic::on_unimplemented(
+    message = "`.with(..)` loads relations as handles, which only a session can give",
+    label = "needs a session",
+    note = "run the query with `session.all(..)`, or leave `.with(..)` out for plain values"
+)]
+pub trait Detached: Shape {}
+
+/// Whole entities: all their columns.
+#[derive(Debug)]
+pub struct Whole<E>(PhantomData<fn() -> E>);
+
+/// Entities with the relations that `.with(..)` names.
+#[derive(Debug)]
+pub struct Graph<E>(PhantomData<fn() -> E>);
+
+/// Plain values: a column, or a tuple of columns and expressions.
+#[derive(Debug)]
+pub struct Values<T>(PhantomData<fn() -> T>);
+
+/// No rows: a statement that is only executed.
+#[derive(Debug)]
+pub enum Nothing {}
+
+impl Shape for Nothing {
+    type Plain = ();
+
+    fn decode(_row: &Row<'_>) -> Result<(), ColumnError> {
+        Ok(())
+    }
+}
+
+impl<E: Entity> Shape for Whole<E> {
+    type Plain = E;
+
+    fn decode(row: &Row<'_>) -> Result<E, ColumnError> {
+        E::decode(row).map_err(|error| error.of(E::meta().name))
+    }
+}
+
+impl<E: Entity> Detached for Whole<E> {}
+
+impl<E: Entity> Shape for Graph<E> {
+    type Plain = E;
+
+    fn decode(row: &Row<'_>) -> Result<E, ColumnError> {
+        <Whole<E> as Shape>::decode(row)
+    }
+}
+
+impl<T: FromRow> Shape for Values<T> {
+    type Plain = T;
+
+    fn decode(row: &Row<'_>) -> Result<T, ColumnError> {
+        T::from_row(row)
+    }
+}
+
+impl<T: FromRow> Detached for Values<T> {}
+
+/// A value made of the columns of a row: one [`SqlType`](crate::SqlType), or a tuple of up to sixteen.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from a row",
+    note = "read one column as an i64, String, Option<..>; several as a tuple of up to sixteen"
+)]
+pub trait FromRow: Sized + Send + 'static {
+    /// Reads the row.
+    ///
+    /// # Errors
+    /// If a value does not fit.
+    fn from_row(row: &Row<'_>) -> Result<Self, ColumnError>;
+}
+
+impl<T: crate::SqlType> FromRow for T {
+    fn from_row(row: &Row<'_>) -> Result<Self, ColumnError> {
+        row.get(0)
+    }
+}
+
+macro_rules! tuple {
+    ($($part:ident $at:tt),*) => {
+        impl<$($part: crate::SqlType),*> FromRow for ($($part,)*) {
+            fn from_row(row: &Row<'_>) -> Result<Self, ColumnError> {
+                Ok(($(row.get::<$part>($at)?,)*))
+            }
+        }
+    };
+}
+
+tuple!(A 0);
+tuple!(A 0, B 1);
+tuple!(A 0, B 1, C 2);
+tuple!(A 0, B 1, C 2, D 3);
+tuple!(A 0, B 1, C 2, D 3, E 4);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14, P 15);
+
+/// Anything that can be run and says what its rows become.
+pub trait Query: Send {
+    /// What its rows become.
+    type Shape: Shape;
+
+    /// The statement.
+    ///
+    /// # Errors
+    /// If it contradicts itself: a column of a table that is not in FROM, say. Nothing is sent.
+    fn statement(self) -> Result<Statement>;
+}

@@ -1,0 +1,64 @@
+//! Paths along relations, for `.with(..)`, `.join(..)` and `load`.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::Relation;
+use crate::entity::{Entity, RelationMeta};
+
+/// One or more relations in a row, starting at `E`: `User::POSTS.then(Post::TAGS)`.
+pub struct Path<E> {
+    relations: Vec<&'static RelationMeta>,
+    start: PhantomData<fn() -> E>,
+}
+
+impl<E> Path<E> {
+    /// The relations, first one first. Never empty.
+    pub fn relations(&self) -> &[&'static RelationMeta] {
+        &self.relations
+    }
+
+    pub(super) fn then_erased(mut self, next: Vec<&'static RelationMeta>) -> Self {
+        self.relations.extend(next);
+        self
+    }
+
+    pub(super) fn erase(self) -> Vec<&'static RelationMeta> {
+        self.relations
+    }
+}
+
+impl<E> Clone for Path<E> {
+    fn clone(&self) -> Self {
+        Self { relations: self.relations.clone(), start: PhantomData }
+    }
+}
+
+impl<E> fmt::Debug for Path<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.relations).finish()
+    }
+}
+
+/// What leads somewhere from `E`: a [`Relation`] or a [`Path`].
+#[diagnostic::on_unimplemented(
+    message = "this relation does not start at `{E}`",
+    label = "not a relation of `{E}`",
+    note = "a path goes from the selected entity: `User::POSTS`, `User::POSTS.then(Post::TAGS)`"
+)]
+pub trait IntoPath<E> {
+    /// The path.
+    fn into_path(self) -> Path<E>;
+}
+
+impl<A: Entity, B: Entity, K> IntoPath<A> for Relation<A, B, K> {
+    fn into_path(self) -> Path<A> {
+        Path { relations: vec![self.meta()], start: PhantomData }
+    }
+}
+
+impl<E> IntoPath<E> for Path<E> {
+    fn into_path(self) -> Path<E> {
+        self
+    }
+}

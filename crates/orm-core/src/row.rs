@@ -1,0 +1,131 @@
+//! A row while it is being read, and what can be wrong with one of its values.
+
+use std::fmt;
+
+use crate::types::SqlType;
+use crate::value::ValueRef;
+
+/// A driver's row: values by position, borrowed for as long as the cursor stands on it.
+pub trait RowSource {
+    /// How many columns there are.
+    fn width(&self) -> usize;
+
+    /// The value at `index`, which is less than [`RowSource::width`].
+    fn value(&self, index: usize) -> ValueRef<'_>;
+
+    /// The column's name as the database says it, for messages.
+    fn name(&self, index: usize) -> String;
+}
+
+/// A view on a row, from a column on: so an entity reads its columns as 0, 1, 2 wherever they stand.
+#[derive(Clone, Copy)]
+pub struct Row<'r> {
+    source: &'r dyn RowSource,
+    start: usize,
+}
+
+impl<'r> Row<'r> {
+    /// The whole row.
+    pub fn new(source: &'r dyn RowSource) -> Self {
+        Self { source, start: 0 }
+    }
+
+    /// The same row, with column `by` as its first.
+    #[must_use]
+    pub fn shifted(&self, by: usize) -> Row<'r> {
+        Row { source: self.source, start: self.start + by }
+    }
+
+    /// How many columns there are from the first of this view on.
+    pub fn width(&self) -> usize {
+        self.source.width().saturating_sub(self.start)
+    }
+
+    /// The value at `index`.
+    ///
+    /// # Errors
+    /// If the row has no such column.
+    #[inline]
+    pub fn value(&self, index: usize) -> Result<ValueRef<'r>, ColumnError> {
+        let at = self.start + index;
+        if at >= self.source.width() {
+            return Err(ColumnError::new(
+                index,
+                "a column here",
+                format!("a row of {} columns", self.source.width()),
+            ));
+        }
+        Ok(self.source.value(at))
+    }
+
+    /// The value at `index` as a Rust value.
+    ///
+    /// # Errors
+    /// If the row has no such column, or its value does not fit the type.
+    #[inline]
+    pub fn get<T: SqlType>(&self, index: usize) -> Result<T, ColumnError> {
+        T::decode(self.value(index)?).map_err(|misfit| self.misfit(index, misfit))
+    }
+
+    #[cold]
+    fn misfit(&self, index: usize, misfit: Misfit) -> ColumnError {
+        let mut error = ColumnError::new(index, misfit.expected, misfit.found);
+        error.column = self.source.name(self.start + index);
+        error
+    }
+}
+
+impl fmt::Debug for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.start..self.source.width();
+        f.debug_map().entries(columns.map(|at| (self.source.name(at), self.source.value(at)))).finish()
+    }
+}
+
+/// A value that is not of the type asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// The type asked for, in words: "an integer that fits i32".
+    pub expected: &'static str,
+    /// What was there, in words: "text", "the integer 4294967296".
+    pub found: String,
+}
+
+impl Misfit {
+    /// The misfit of a value that is of another kind altogether.
+    #[cold]
+    pub fn kind(expected: &'static str, found: ValueRef<'_>) -> Self {
+        Self { expected, found: found.kind().to_owned() }
+    }
+}
+
+/// A [`Misfit`] with its place. Becomes an [`Error`](crate::Error) that also names the SQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnError {
+    /// The entity being read, where one is.
+    pub entity: Option<&'static str>,
+    /// The column's name, empty if unknown.
+    pub column: String,
+    /// The column's position.
+    pub index: usize,
+    /// The type asked for.
+    pub expected: &'static str,
+    /// What was there.
+    pub found: String,
+}
+
+impl ColumnError {
+    /// An error at a position.
+    #[cold]
+    pub fn new(index: usize, expected: &'static str, found: String) -> Self {
+        Self { entity: None, column: String::new(), index, expected, found }
+    }
+
+    /// Says which entity was being read.
+    #[cold]
+    #[must_use]
+    pub fn of(mut self, entity: &'static str) -> Self {
+        self.entity.get_or_insert(entity);
+        self
+    }
+}

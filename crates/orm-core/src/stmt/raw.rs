@@ -1,0 +1,122 @@
+//! SQL that the caller wrote, with bound values.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::{Body, Compiled, Reads, Statement};
+use crate::cells::Cells;
+use crate::entity::Entity;
+use crate::error::Result;
+use crate::program::{Returns, StatementShape};
+use crate::query::{FromRow, Nothing, Query, Shape, Values, Whole};
+use crate::types::SqlType;
+
+/// SQL text as the database speaks it, its placeholders included (`?` for SQLite, `$1` for PostgreSQL).
+///
+/// ```
+/// use orm_core::{Query, sql};
+/// let adults = sql("SELECT name, age FROM users WHERE age >= ?").bind(18).returning::<(String, i32)>();
+/// assert!(adults.statement().is_ok());
+/// ```
+pub fn sql(text: impl Into<Arc<str>>) -> Raw<NoRows> {
+    Raw {
+        body: RawBody { text: text.into(), input: Cells::default(), reads: Reads::Any, rows: false },
+        shape: PhantomData,
+    }
+}
+
+/// The shape of raw SQL until `returning` or `entities` gives it one: it can be executed only.
+#[derive(Debug)]
+pub enum NoRows {}
+
+/// Raw SQL with bound values. Made by [`sql`].
+#[derive(Debug)]
+pub struct Raw<S> {
+    body: RawBody,
+    shape: PhantomData<fn() -> S>,
+}
+
+impl<S> Raw<S> {
+    /// Binds the next placeholder.
+    #[must_use]
+    pub fn bind<T: SqlType>(mut self, value: T) -> Self {
+        value.encode(&mut self.body.input);
+        self
+    }
+
+    /// Binds the next placeholder to text, without a `String`.
+    #[must_use]
+    pub fn bind_str(mut self, value: &str) -> Self {
+        self.body.input.text(value);
+        self
+    }
+
+    /// Says which tables the text reads. Without it a session flushes before it runs, whatever is pending.
+    #[must_use]
+    pub fn reading(mut self, tables: impl IntoIterator<Item = &'static str>) -> Self {
+        self.body.reads = Reads::Tables(tables.into_iter().collect());
+        self
+    }
+
+    fn shaped<T>(mut self) -> Raw<T> {
+        self.body.rows = true;
+        Raw { body: self.body, shape: PhantomData }
+    }
+}
+
+impl Raw<NoRows> {
+    /// Reads each row as a value or a tuple of values, by position.
+    #[must_use]
+    pub fn returning<T: FromRow>(self) -> Raw<Values<T>> {
+        self.shaped()
+    }
+
+    /// Reads each row as an entity: the text must select its columns in the order of its fields.
+    #[must_use]
+    pub fn entities<E: Entity>(self) -> Raw<Whole<E>> {
+        self.shaped()
+    }
+}
+
+impl<S: Shape> Query for Raw<S> {
+    type Shape = S;
+
+    fn statement(self) -> Result<Statement> {
+        Ok(Statement { body: Body::Raw(self.body), loads: Vec::new() })
+    }
+}
+
+impl Query for Raw<NoRows> {
+    type Shape = Nothing;
+
+    fn statement(self) -> Result<Statement> {
+        Ok(Statement { body: Body::Raw(self.body), loads: Vec::new() })
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RawBody {
+    text: Arc<str>,
+    input: Cells,
+    reads: Reads,
+    rows: bool,
+}
+
+impl RawBody {
+    pub(super) fn compile(&self) -> Compiled {
+        let shape = StatementShape {
+            sql: Arc::clone(&self.text),
+            parameters: self.input.len() as u16,
+            // The driver counts the columns: only it knows what the text selects.
+            returns: if self.rows { Returns::Rows } else { Returns::Count },
+            // What text does is not known before it is prepared: it runs where writing is allowed.
+            reads_only: false,
+            list: None,
+        };
+        Compiled { shape: Arc::new(shape), input: self.input.clone() }
+    }
+
+    pub(super) fn reads(&self) -> Reads {
+        self.reads.clone()
+    }
+}

@@ -1,0 +1,90 @@
+//! The contract between a Rust type and a column: encode, decode, what NULL means.
+
+mod json;
+mod scalar;
+
+pub use json::Json;
+
+use crate::cells::Cells;
+use crate::row::Misfit;
+use crate::value::ValueRef;
+
+/// The kind of column that a Rust type is stored in. A dialect gives each its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ColumnType {
+    /// 8 or 16 bits: `i8`, `i16`, `u8`.
+    SmallInt,
+    /// 32 bits: `i32`, `u16`.
+    Int,
+    /// 64 bits: `i64`, `u32`.
+    BigInt,
+    /// `f32`.
+    Real,
+    /// `f64`.
+    Double,
+    /// `bool`.
+    Bool,
+    /// `String`.
+    Text,
+    /// `Vec<u8>`.
+    Bytes,
+    /// [`Json<T>`].
+    Json,
+}
+
+/// A Rust type that a column can hold. `Option<T>` is the nullable form of `T`.
+///
+/// Implemented for the integers up to 64 bits (not `u64`, which no database has), floats, `bool`, `String`,
+/// `Vec<u8>` and [`Json<T>`].
+///
+/// ```
+/// use orm_core::{Cells, SqlType};
+/// let mut cells = Cells::default();
+/// Some(7_i32).encode(&mut cells);
+/// assert_eq!(<Option<i32>>::decode(cells.value(0)), Ok(Some(7)));
+/// assert!(i32::decode(orm_core::ValueRef::Null).is_err());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored in a column",
+    label = "no column type for `{Self}`",
+    note = "columns hold i8 to i64, u8 to u32, f32, f64, bool, String, Vec<u8>, `Json<T>` for any serde type, and `Option` of these"
+)]
+pub trait SqlType: Sized + Send + Sync + 'static {
+    /// The type without `Option`: what the column is compared with.
+    type Base: SqlType;
+    /// The kind of column.
+    const TYPE: ColumnType;
+    /// Whether the column may be NULL.
+    const NULLABLE: bool = false;
+
+    /// Adds the value to a parameter row.
+    fn encode(&self, cells: &mut Cells);
+
+    /// Reads the value from a row.
+    ///
+    /// # Errors
+    /// If the value there is of another kind, out of range, or NULL for a type that is not nullable.
+    fn decode(value: ValueRef<'_>) -> Result<Self, Misfit>;
+}
+
+impl<T: SqlType<Base = T>> SqlType for Option<T> {
+    type Base = T;
+    const TYPE: ColumnType = T::TYPE;
+    const NULLABLE: bool = true;
+
+    fn encode(&self, cells: &mut Cells) {
+        match self {
+            Some(value) => value.encode(cells),
+            None => cells.null(),
+        }
+    }
+
+    #[inline]
+    fn decode(value: ValueRef<'_>) -> Result<Self, Misfit> {
+        match value {
+            ValueRef::Null => Ok(None),
+            value => T::decode(value).map(Some),
+        }
+    }
+}

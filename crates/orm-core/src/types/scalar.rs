@@ -1,0 +1,130 @@
+//! Integers, floats, booleans, text and bytes.
+
+use super::{ColumnType, SqlType};
+use crate::cells::Cells;
+use crate::row::Misfit;
+use crate::value::ValueRef;
+
+macro_rules! integer {
+    ($($type:ty, $column:ident, $expected:literal;)*) => {$(
+        impl SqlType for $type {
+            type Base = $type;
+            const TYPE: ColumnType = ColumnType::$column;
+
+            fn encode(&self, cells: &mut Cells) {
+                cells.int(i64::from(*self));
+            }
+
+            #[inline]
+            fn decode(value: ValueRef<'_>) -> Result<Self, Misfit> {
+                match value {
+                    ValueRef::Int(wide) => Self::try_from(wide)
+                        .map_err(|_| Misfit { expected: $expected, found: format!("the integer {wide}") }),
+                    other => Err(Misfit::kind($expected, other)),
+                }
+            }
+        }
+    )*};
+}
+
+integer! {
+    i8, SmallInt, "an integer that fits i8";
+    i16, SmallInt, "an integer that fits i16";
+    i32, Int, "an integer that fits i32";
+    i64, BigInt, "an integer";
+    u8, SmallInt, "an integer that fits u8";
+    u16, Int, "an integer that fits u16";
+    u32, BigInt, "an integer that fits u32";
+}
+
+impl SqlType for f64 {
+    type Base = f64;
+    const TYPE: ColumnType = ColumnType::Double;
+
+    fn encode(&self, cells: &mut Cells) {
+        cells.float(*self);
+    }
+
+    #[inline]
+    fn decode(value: ValueRef<'_>) -> Result<Self, Misfit> {
+        match value {
+            ValueRef::Float(v) => Ok(v),
+            // SQLite stores a whole number in a NUMERIC column as an integer.
+            ValueRef::Int(v) => Ok(v as f64),
+            // SQLite stores NaN as NULL, but NULL is refused here: it is more often a missing value.
+            other => Err(Misfit::kind("a float", other)),
+        }
+    }
+}
+
+impl SqlType for f32 {
+    type Base = f32;
+    const TYPE: ColumnType = ColumnType::Real;
+
+    fn encode(&self, cells: &mut Cells) {
+        cells.float(f64::from(*self));
+    }
+
+    #[inline]
+    fn decode(value: ValueRef<'_>) -> Result<Self, Misfit> {
+        f64::decode(value).map(|wide| wide as f32)
+    }
+}
+
+impl SqlType for bool {
+    type Base = bool;
+    const TYPE: ColumnType = ColumnType::Bool;
+
+    fn encode(&self, cells: &mut Cells) {
+        cells.bool(*self);
+    }
+
+    #[inline]
+    fn decode(value: ValueRef<'_>) -> Result<Self, Misfit> {
+        match value {
+            ValueRef::Bool(v) => Ok(v),
+            ValueRef::Int(v @ (0 | 1)) => Ok(v == 1),
+            ValueRef::Int(v) => {
+                Err(Misfit { expected: "a boolean (0 or 1)", found: format!("the integer {v}") })
+            }
+            other => Err(Misfit::kind("a boolean", other)),
+        }
+    }
+}
+
+impl SqlType for String {
+    type Base = String;
+    const TYPE: ColumnType = ColumnType::Text;
+
+    fn encode(&self, cells: &mut Cells) {
+        cells.text(self);
+    }
+
+    #[inline]
+    fn decode(value: ValueRef<'_>) -> Result<Self, Misfit> {
+        match value {
+            ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => Ok(text.to_owned()),
+                Err(_) => Err(Misfit { expected: "text", found: "text that is not UTF-8".to_owned() }),
+            },
+            other => Err(Misfit::kind("text", other)),
+        }
+    }
+}
+
+impl SqlType for Vec<u8> {
+    type Base = Vec<u8>;
+    const TYPE: ColumnType = ColumnType::Bytes;
+
+    fn encode(&self, cells: &mut Cells) {
+        cells.blob(self);
+    }
+
+    #[inline]
+    fn decode(value: ValueRef<'_>) -> Result<Self, Misfit> {
+        match value {
+            ValueRef::Bytes(bytes) => Ok(bytes.to_vec()),
+            other => Err(Misfit::kind("bytes", other)),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! One database value: borrowed from a row, or owned by a statement.
+
+/// A value as a driver shows it while a row is being read. Nothing is copied.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ValueRef<'a> {
+    /// SQL NULL.
+    Null,
+    /// Any integer type.
+    Int(i64),
+    /// Any floating point type.
+    Float(f64),
+    /// A boolean of a database that has them. SQLite answers `Int` 0 or 1 instead.
+    Bool(bool),
+    /// Text, as the bytes the database sent. They are checked to be UTF-8 where a `String` is made of them.
+    Text(&'a [u8]),
+    /// Bytes.
+    Bytes(&'a [u8]),
+}
+
+impl ValueRef<'_> {
+    /// What the value is, in words for an error message.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            ValueRef::Null => "NULL",
+            ValueRef::Int(_) => "an integer",
+            ValueRef::Float(_) => "a float",
+            ValueRef::Bool(_) => "a boolean",
+            ValueRef::Text(_) => "text",
+            ValueRef::Bytes(_) => "bytes",
+        }
+    }
+
+    /// A copy that owns its text or bytes. Text that is not UTF-8 has its faults replaced.
+    pub fn to_value(&self) -> Value {
+        match *self {
+            ValueRef::Null => Value::Null,
+            ValueRef::Int(v) => Value::Int(v),
+            ValueRef::Float(v) => Value::Float(v),
+            ValueRef::Bool(v) => Value::Bool(v),
+            ValueRef::Text(v) => Value::Text(String::from_utf8_lossy(v).into_owned()),
+            ValueRef::Bytes(v) => Value::Bytes(v.to_vec()),
+        }
+    }
+}
+
+/// A value that owns its text or bytes: a bound parameter of a statement that is being built.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// SQL NULL.
+    Null,
+    /// Any integer type.
+    Int(i64),
+    /// Any floating point type.
+    Float(f64),
+    /// A boolean. SQLite stores 0 or 1.
+    Bool(bool),
+    /// Text. A NUL character inside is refused before anything is sent.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
