@@ -63,16 +63,24 @@ pub trait Entity: Clone + Send + Sync + Sized + 'static {
 pub trait Target: 'static {
     /// The entity.
     type Entity: Entity;
+    /// The type of the foreign key column: the entity's key, or `Option` of it.
+    type Column;
+    /// The kind of the relation: [`One`](crate::relation::One) or [`OneOrNone`](crate::relation::OneOrNone).
+    type Kind: crate::relation::HoldsKey;
     /// Whether there may be none.
     const NULLABLE: bool;
 }
 
 impl<E: Entity> Target for E {
     type Entity = E;
+    type Column = E::Key;
+    type Kind = crate::relation::One;
     const NULLABLE: bool = false;
 }
 
 impl<E: Entity> Target for Option<E> {
     type Entity = E;
+    type Column = Option<E::Key>;
+    type Kind = crate::relation::OneOrNone;
     const NULLABLE: bool = true;
 }

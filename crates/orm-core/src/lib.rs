@@ -5,6 +5,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`entity`] | the `Entity` trait and the static metadata that the derive emits |
+//! | [`column`] | typed column constants |
 //! | [`relation`] | typed relation constants, paths, and the fields that hold a relation's ends |
 //! | [`types`], [`value`] | what a column can hold, from the Rust side and from the database's |
 //! | [`query`], [`stmt`] | statements and what their rows become |
@@ -13,6 +14,7 @@
 //! | [`error`] | the one error type |
 
 pub mod cells;
+pub mod column;
 pub mod dialect;
 pub mod entity;
 pub mod error;
@@ -26,6 +28,7 @@ pub mod types;
 pub mod value;
 
 pub use cells::{Cell, Cells};
+pub use column::Column;
 pub use dialect::{Dialect, POSTGRES, SQLITE};
 pub use entity::{Entity, EntityMeta, Key, KeyArg, Target};
 pub use error::{Error, Result};

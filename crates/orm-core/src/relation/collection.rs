@@ -104,7 +104,6 @@ impl<E: Entity> Collection<E> {
     /// # Panics
     /// If they are not loaded.
     #[track_caller]
-    #[expect(clippy::len_without_is_empty, reason = "it is there, two methods on")]
     pub fn len(&self) -> usize {
         self.members_or_panic().len()
     }
