@@ -19,10 +19,8 @@ use crate::handle::RawHandle;
 pub struct Relation<A, B, K> {
     source: MetaFn,
     position: usize,
-    types: PhantomData<fn() -> Types<A, B, K>>,
+    types: PhantomData<fn() -> (A, B, K)>,
 }
-
-type Types<A, B, K> = (PhantomData<A>, PhantomData<B>, PhantomData<K>);
 
 /// Kind of a relation to exactly one.
 #[derive(Debug)]
