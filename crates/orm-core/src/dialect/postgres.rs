@@ -1,6 +1,6 @@
 //! PostgreSQL 13 and later.
 
-use super::{Dialect, GeneratedKey, Placeholder};
+use super::{Dialect, GeneratedKey, Placeholder, TextSearch};
 use crate::types::ColumnType;
 
 /// PostgreSQL.
@@ -15,6 +15,11 @@ pub static POSTGRES: Dialect = Dialect {
     type_name,
     booleans: ["FALSE", "TRUE"],
     row_list: "",
+    next_key: "DEFAULT",
+    no_limit: None,
+    text_search: TextSearch::Like,
+    typed_parameters: true,
+    numeric_aggregates: true,
 };
 
 fn type_name(ty: ColumnType) -> &'static str {

@@ -1,6 +1,6 @@
 //! SQLite 3.51 and later.
 
-use super::{Dialect, GeneratedKey, Placeholder};
+use super::{Dialect, GeneratedKey, Placeholder, TextSearch};
 use crate::types::ColumnType;
 
 /// SQLite.
@@ -15,6 +15,11 @@ pub static SQLITE: Dialect = Dialect {
     type_name,
     booleans: ["0", "1"],
     row_list: "VALUES ",
+    next_key: "NULL",
+    no_limit: Some("-1"),
+    text_search: TextSearch::Binary,
+    typed_parameters: false,
+    numeric_aggregates: false,
 };
 
 fn type_name(ty: ColumnType) -> &'static str {
