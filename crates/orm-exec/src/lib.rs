@@ -53,4 +53,5 @@ pub use job::{Job, JobOutput};
 pub use observe::{Observer, Parameters, StatementEvent};
 pub use operation::Operation;
 pub use pool::{Lease, Statistics};
+pub use sqlite::{OpenMode, Synchronous};
 pub use transaction::{Savepoint, Transaction};

@@ -145,7 +145,11 @@ impl Pool {
                 let holders = state.writer.holders().iter().chain(state.readers.holders());
                 let holders = holders.map(|holder| holder.place()).collect();
                 let waited = self.0.options.acquire_timeout;
-                Err(Error::Timeout(Arc::new(TimeoutError { what: "all connections to be given back", waited, holders })))
+                Err(Error::Timeout(Arc::new(TimeoutError {
+                    what: "all connections to be given back",
+                    waited,
+                    holders,
+                })))
             },
         )
         .await?;

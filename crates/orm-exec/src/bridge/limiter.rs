@@ -97,7 +97,8 @@ impl Limiter {
 
     /// Whether there was one token too many, which the caller takes out of use.
     fn take_surplus(&self) -> bool {
-        let taken = self.0.surplus.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let taken =
+            self.0.surplus.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         taken.is_ok()
     }
 }

@@ -104,7 +104,9 @@ impl Future for Acquire {
         }
         // The reactor's lock is taken here, so ours must be free.
         match Pin::new(&mut place.timer).poll(cx) {
-            Poll::Ready(_) => Poll::Ready(Err(this.timeout(this.place.as_ref().map_or_else(Instant::now, |p| p.since)))),
+            Poll::Ready(_) => {
+                Poll::Ready(Err(this.timeout(this.place.as_ref().map_or_else(Instant::now, |p| p.since))))
+            }
             Poll::Pending => Poll::Pending,
         }
     }

@@ -73,7 +73,9 @@ impl Answers {
     pub(super) fn value(&self, step: u16, column: u16, row: u32) -> Result<ValueRef<'_>, String> {
         let rows = self.rows(step);
         if row as usize >= rows {
-            return Err(format!("a parameter refers to row {row} of step {step}, which answered {rows} rows"));
+            return Err(format!(
+                "a parameter refers to row {row} of step {step}, which answered {rows} rows"
+            ));
         }
         Ok(self.at(step, column, row as usize))
     }

@@ -58,7 +58,10 @@ impl fmt::Debug for SqliteInterrupt {
 }
 
 /// Waits for a lock like SQLite's own busy handler, except that a job which is to stop gives up.
-pub(super) fn busy_handler(cancel: Arc<Cancel>, timeout: Duration) -> impl FnMut(i32) -> bool + Send + 'static {
+pub(super) fn busy_handler(
+    cancel: Arc<Cancel>,
+    timeout: Duration,
+) -> impl FnMut(i32) -> bool + Send + 'static {
     const PAUSES: [u64; 8] = [1, 2, 5, 10, 15, 20, 25, 25];
     let mut since = Instant::now();
     move |tries| {

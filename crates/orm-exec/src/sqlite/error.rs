@@ -57,7 +57,9 @@ pub(super) fn open_error(error: &rusqlite::Error, path: &Path) -> Error {
     let code = error.sqlite_error_code();
     let reason = match (code, path.parent()) {
         (Some(ErrorCode::NotADatabase), _) => {
-            format!("{shown} is not a SQLite database (or is encrypted): name another file, or move this one away")
+            format!(
+                "{shown} is not a SQLite database (or is encrypted): name another file, or move this one away"
+            )
         }
         _ if path.is_dir() => format!("{shown} is a directory: name a file inside it"),
         (_, Some(parent)) if !parent.as_os_str().is_empty() && !parent.is_dir() => {
@@ -70,7 +72,9 @@ pub(super) fn open_error(error: &rusqlite::Error, path: &Path) -> Error {
             format!("{shown} is locked by another process: wait until it is done, or raise `?busy_timeout=`")
         }
         (Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly), _) => {
-            format!("{shown} may not be read or written by this process ({error}): change its permissions, or open it with `?mode=ro`")
+            format!(
+                "{shown} may not be read or written by this process ({error}): change its permissions, or open it with `?mode=ro`"
+            )
         }
         _ => format!("{shown}: {error}"),
     };

@@ -33,7 +33,8 @@ impl List {
         let mut element = Vec::new();
         let fresh = rows.into_iter().filter(|&row| {
             element.clear();
-            (0..self.width).for_each(|part| spell(answers.at(self.step, self.column + part, row), &mut element));
+            (0..self.width)
+                .for_each(|part| spell(answers.at(self.step, self.column + part, row), &mut element));
             // Looked up first: a repeated element costs no allocation.
             !seen.contains(element.as_slice()) && seen.insert(element.as_slice().into())
         });
@@ -46,7 +47,8 @@ impl List {
             ValueRef::Int(key) => Some(key),
             _ => None,
         };
-        self.width == 1 && rows.windows(2).all(|pair| matches!((key(pair[0]), key(pair[1])), (Some(a), Some(b)) if a < b))
+        self.width == 1
+            && rows.windows(2).all(|pair| matches!((key(pair[0]), key(pair[1])), (Some(a), Some(b)) if a < b))
     }
 }
 
@@ -57,7 +59,10 @@ pub(super) fn padded(len: usize) -> usize {
 
 /// The text of the statement with placeholders for `elements`.
 pub(super) fn text(shape: &StatementShape, list: ListAt, elements: usize, dialect: &Dialect) -> String {
-    debug_assert!(matches!(dialect.placeholder, orm_core::dialect::Placeholder::Question), "numbers would shift");
+    debug_assert!(
+        matches!(dialect.placeholder, orm_core::dialect::Placeholder::Question),
+        "numbers would shift"
+    );
     let (before, after) = shape.sql.split_at(list.byte as usize);
     let mut text = String::with_capacity(shape.sql.len() + elements * (3 * usize::from(list.width) + 4));
     text.push_str(before);

@@ -212,7 +212,10 @@ impl Running<'_> {
             {
                 Ok(List { step, column, width })
             }
-            _ => Err(self.refused(0, "its shape has a list, but the parameter is not one that fits".to_owned())),
+            _ => {
+                Err(self
+                    .refused(0, "its shape has a list, but the parameter is not one that fits".to_owned()))
+            }
         }
     }
 
