@@ -13,9 +13,6 @@ use crate::relation::IntoPath;
 
 /// A query for entities of `E`, or for values of their columns. Made by [`Entity::select`].
 ///
-/// ```ignore
-/// User::select().filter(User::AGE.ge(18)).order_by(User::NAME).limit(20)
-/// ```
 #[must_use = "a query does nothing until it is run"]
 pub struct Select<E, S> {
     body: SelectBody,
