@@ -5,7 +5,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`entity`] | the `Entity` trait and the static metadata that the derive emits |
-//! | [`column`] | typed column constants |
+//! | [`column`](mod@column) | typed column constants |
 //! | [`relation`] | typed relation constants, paths, and the fields that hold a relation's ends |
 //! | [`types`], [`value`] | what a column can hold, from the Rust side and from the database's |
 //! | [`expr`] | typed expressions over a tree without types |

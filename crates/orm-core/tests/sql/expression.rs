@@ -28,8 +28,9 @@ fn comparisons_take_values_columns_and_expressions() {
         r#""users"."name" = "users"."email""#,
         r#""users"."name" = "users"."email""#,
     );
+    let name = String::from("ada");
     assert_condition(
-        User::NAME.lower().ne(&String::from("ada")),
+        User::NAME.lower().ne(&name),
         r#"lower("users"."name") <> ?"#,
         r#"lower("users"."name") <> $1"#,
     );
