@@ -5,6 +5,7 @@ use super::order::Ordered;
 use crate::dialect::Dialect;
 use crate::entity::OnDelete;
 use crate::render::Writer;
+use crate::types::ColumnType;
 
 /// The statements that create the tables, each followed by its indexes; last come the references that had to wait.
 pub(super) fn create(tables: &[Ordered], dialect: &Dialect) -> Vec<String> {
@@ -87,7 +88,18 @@ fn column(out: &mut Writer<'_>, table: &Table, column: &TableColumn) {
         out.push(" UNIQUE");
     }
     if let Some(default) = column.default {
+        let default = literal(default, column.ty, out.dialect);
         out.push(" DEFAULT ").push(default);
+    }
+}
+
+/// The DEFAULT of a boolean column in the dialect's own words: PostgreSQL takes no `1` for TRUE.
+fn literal<'a>(default: &'a str, ty: ColumnType, dialect: &Dialect) -> &'a str {
+    match default {
+        "0" | "1" if ty == ColumnType::Bool => dialect.booleans[usize::from(default == "1")],
+        _ if ty == ColumnType::Bool && default.eq_ignore_ascii_case("false") => dialect.booleans[0],
+        _ if ty == ColumnType::Bool && default.eq_ignore_ascii_case("true") => dialect.booleans[1],
+        _ => default,
     }
 }
 

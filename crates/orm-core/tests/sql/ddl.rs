@@ -70,6 +70,7 @@ fn the_blog_on_sqlite() {
 #[test]
 fn the_blog_on_postgres() {
     let statements = created(&schema![User, Post, Tag], &POSTGRES);
+    assert!(statements[0].contains(r#""active" BOOLEAN NOT NULL DEFAULT TRUE"#));
     assert_eq!(
         statements[1],
         r#"CREATE TABLE IF NOT EXISTS "posts" (
