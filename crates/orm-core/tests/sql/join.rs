@@ -1,6 +1,6 @@
 //! Joins along relations.
 
-use orm_core::{Entity, count};
+use orm_core::{Entity, coalesce, count};
 
 use crate::entities::{Post, Tag, User};
 use crate::{assert_refused, assert_sql};
@@ -48,11 +48,20 @@ fn a_left_join_makes_columns_optional() {
          which is an Option",
     );
     // An Option already, or never NULL.
-    let fine = (Post::EDITOR_ID, Post::TITLE.is_null(), count(Post::ID), Post::TITLE.optional());
+    let fine = (Post::EDITOR_ID, Post::TITLE.is_null(), Post::TITLE.optional(), coalesce(Post::RATING, 0.0));
     assert_sql(
         query.columns(fine),
-        r#"SELECT "posts"."editor_id", "posts"."title" IS NULL, count("posts"."id"), "posts"."title" FROM "users" LEFT JOIN "posts" ON "posts"."author_id" = "users"."id""#,
-        r#"SELECT "posts"."editor_id", "posts"."title" IS NULL, count("posts"."id"), "posts"."title" FROM "users" LEFT JOIN "posts" ON "posts"."author_id" = "users"."id""#,
+        r#"SELECT "posts"."editor_id", "posts"."title" IS NULL, "posts"."title", coalesce("posts"."rating", ?) FROM "users" LEFT JOIN "posts" ON "posts"."author_id" = "users"."id""#,
+        r#"SELECT "posts"."editor_id", "posts"."title" IS NULL, "posts"."title", coalesce("posts"."rating", $1) FROM "users" LEFT JOIN "posts" ON "posts"."author_id" = "users"."id""#,
+    );
+}
+
+#[test]
+fn a_left_join_counts_partners() {
+    assert_sql(
+        User::select().left_join(User::POSTS).group_by(User::ID).columns((User::ID, count(Post::ID))),
+        r#"SELECT "users"."id", count("posts"."id") FROM "users" LEFT JOIN "posts" ON "posts"."author_id" = "users"."id" GROUP BY "users"."id""#,
+        r#"SELECT "users"."id", count("posts"."id") FROM "users" LEFT JOIN "posts" ON "posts"."author_id" = "users"."id" GROUP BY "users"."id""#,
     );
 }
 

@@ -48,11 +48,11 @@ fn order_distinct_and_offset() {
         User::select()
             .columns((User::NAME, User::AGE))
             .distinct()
-            .order_by((User::AGE.desc().nulls_last(), User::NAME))
-            .order_by(User::ID.asc().nulls_first())
+            .order_by(User::AGE.desc().nulls_last())
+            .order_by((User::NAME.asc().nulls_first(), User::NAME))
             .offset(40),
-        r#"SELECT DISTINCT "users"."name", "users"."age" FROM "users" ORDER BY "users"."age" DESC NULLS LAST, "users"."name", "users"."id" NULLS FIRST LIMIT -1 OFFSET 40"#,
-        r#"SELECT DISTINCT "users"."name", "users"."age" FROM "users" ORDER BY "users"."age" DESC NULLS LAST, "users"."name", "users"."id" NULLS FIRST OFFSET 40"#,
+        r#"SELECT DISTINCT "users"."name", "users"."age" FROM "users" ORDER BY "users"."age" DESC NULLS LAST, "users"."name" NULLS FIRST, "users"."name" LIMIT -1 OFFSET 40"#,
+        r#"SELECT DISTINCT "users"."name", "users"."age" FROM "users" ORDER BY "users"."age" DESC NULLS LAST, "users"."name" NULLS FIRST, "users"."name" OFFSET 40"#,
     );
 }
 
