@@ -64,7 +64,19 @@ impl<'r> Row<'r> {
     /// If the row has no such column, or its value does not fit the type.
     #[inline]
     pub fn get<T: SqlType>(&self, index: usize) -> Result<T, ColumnError> {
-        T::decode(self.value(index)?).map_err(|misfit| self.misfit(index, misfit))
+        self.read(index, T::decode)
+    }
+
+    /// [`Row::get`], told how to decode. For the derive, where a bound on `T` would repeat the error of a field
+    /// that no column can hold.
+    #[doc(hidden)]
+    #[inline]
+    pub fn read<T>(
+        &self,
+        index: usize,
+        decode: impl FnOnce(ValueRef<'r>) -> Result<T, Misfit>,
+    ) -> Result<T, ColumnError> {
+        decode(self.value(index)?).map_err(|misfit| self.misfit(index, misfit))
     }
 
     #[cold]
