@@ -75,9 +75,10 @@ pub enum Error {
     /// A statement was stopped because its future was dropped or its deadline passed.
     #[error("the statement was interrupted")]
     Interrupted,
-    /// The only connection of this engine is held by an open transaction of the same task.
+    /// The one connection that could run this is held by an open transaction of the same task, so waiting for it
+    /// would never end: any call on a `:memory:` engine, a write on the engine of a file.
     #[error(
-        "the only connection of this `:memory:` engine is held by a transaction of this task, begun at {holder}: \
+        "the only connection that could run this is held by a transaction of this task, begun at {holder}: \
          use that transaction (or session), or commit it first"
     )]
     HeldBySelf {
@@ -89,6 +90,10 @@ pub enum Error {
         "the transaction left its closure, so it was rolled back: end the closure with `tx` still alive and in place"
     )]
     TransactionEscaped,
+    /// A call on a transaction or connection that has ended: a call on it was dropped half way, or the database
+    /// rolled it back.
+    #[error("{0}")]
+    Ended(Arc<str>),
     /// An error of the caller's own, carried through `transaction`.
     #[error("{0}")]
     Other(Arc<dyn std::error::Error + Send + Sync>),

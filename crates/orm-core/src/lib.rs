@@ -9,6 +9,7 @@
 //! | [`relation`] | typed relation constants, paths, and the fields that hold a relation's ends |
 //! | [`types`], [`value`] | what a column can hold, from the Rust side and from the database's |
 //! | [`query`], [`stmt`] | statements and what their rows become |
+//! | [`shapes`] | the statements a session needs, written from an entity's metadata |
 //! | [`dialect`] | how databases differ, as data |
 //! | [`program`], [`cells`], [`row`] | what a driver runs in one hop, its parameters and its rows |
 //! | [`error`] | the one error type |
@@ -22,7 +23,9 @@ pub mod handle;
 pub mod program;
 pub mod query;
 pub mod relation;
+mod render;
 pub mod row;
+pub mod shapes;
 pub mod stmt;
 pub mod types;
 pub mod value;

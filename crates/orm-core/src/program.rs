@@ -88,6 +88,21 @@ pub struct Program {
     pub begin: Option<Arc<str>>,
     /// Whether COMMIT follows the last step.
     pub commit: bool,
+    /// What becomes of a transaction that was open before the program, should the program fail. A transaction that
+    /// the program itself began is always rolled back.
+    pub on_failure: OnFailure,
+}
+
+/// What a program that fails leaves of the transaction it ran in. It happens in the same hop as the failure.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The steps before the failing one stay, as far as the database keeps them.
+    #[default]
+    Keep,
+    /// The whole transaction is rolled back.
+    Rollback,
+    /// Everything since this savepoint is undone. The savepoint itself stays, and so does the transaction.
+    RollbackTo(Arc<str>),
 }
 
 impl Program {
@@ -95,7 +110,7 @@ impl Program {
     pub fn single(shape: Arc<StatementShape>, input: Cells) -> Self {
         let cells = 0..input.len() as u32;
         let step = Step { shape, rows: 1, cells, expect: Expect::Any, after: Vec::new(), origin: 0 };
-        Self { steps: vec![step], input, begin: None, commit: false }
+        Self { steps: vec![step], input, ..Self::default() }
     }
 
     /// The round trip in which each step can be sent, from 0, by a driver that pipelines: a step that refers to
@@ -150,15 +165,44 @@ pub struct Outcome {
     pub generated: Vec<Vec<i64>>,
 }
 
-/// Where a program failed. The driver has rolled its own transaction back by then.
+/// Where a program failed. By then the driver has rolled back a transaction that the program began, and done what
+/// [`Program::on_failure`] says about one that was open before.
 #[derive(Clone, Debug)]
 pub struct Failure {
+    /// Which rule was broken.
+    pub kind: FailureKind,
     /// The step, or `None` for BEGIN, COMMIT and the connection itself.
     pub step: Option<u16>,
     /// The parameter row of that step, from 0.
     pub row: u32,
     /// What went wrong. The entity and its key are for the program's author to add.
     pub error: crate::Error,
+}
+
+/// Which rule a failed program broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The database or the driver refused something: see the error.
+    Error,
+    /// [`Expect::OnePerRow`] was not met: this many rows were affected. The error is a
+    /// [`RowCount`](crate::Error::RowCount) with the SQL; whoever knows the entity makes
+    /// [`StaleData`](crate::Error::StaleData) of it.
+    RowCount {
+        /// How many rows the parameter row affected.
+        matched: u64,
+    },
+}
+
+impl Failure {
+    /// A failure outside the steps: at BEGIN, at COMMIT, or of the connection itself.
+    pub fn outside(error: crate::Error) -> Self {
+        Self { kind: FailureKind::Error, step: None, row: 0, error }
+    }
+
+    /// A failure of one parameter row of a step.
+    pub fn at(step: usize, row: u32, error: crate::Error) -> Self {
+        Self { kind: FailureKind::Error, step: Some(step as u16), row, error }
+    }
 }
 
 /// The result of running a program.
@@ -183,6 +227,6 @@ impl Program {
         let (offset, width) =
             (fault.cell - step.cells.start as usize, usize::from(step.shape.parameters.max(1)));
         let error = crate::Error::value(offset % width, &fault.reason, &step.shape.sql);
-        Err(Failure { step: Some(at as u16), row: (offset / width) as u32, error })
+        Err(Failure::at(at, (offset / width) as u32, error))
     }
 }

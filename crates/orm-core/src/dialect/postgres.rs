@@ -14,6 +14,7 @@ pub static POSTGRES: Dialect = Dialect {
     forward_references: false,
     type_name,
     booleans: ["FALSE", "TRUE"],
+    row_list: "",
 };
 
 fn type_name(ty: ColumnType) -> &'static str {

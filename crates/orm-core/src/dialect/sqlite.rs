@@ -14,6 +14,7 @@ pub static SQLITE: Dialect = Dialect {
     forward_references: true,
     type_name,
     booleans: ["0", "1"],
+    row_list: "VALUES ",
 };
 
 fn type_name(ty: ColumnType) -> &'static str {

@@ -1,0 +1,146 @@
+//! SQL text as it is written: identifiers, placeholders, and the parameters that go with them, in one order.
+
+use std::sync::Arc;
+
+use crate::cells::Cells;
+use crate::dialect::Dialect;
+use crate::error::{Error, Result};
+use crate::program::{ListAt, Returns, StatementShape};
+use crate::stmt::Compiled;
+use crate::value::Value;
+
+/// The text so far. Parameters are pushed in the order in which their placeholders are written: never otherwise.
+pub(crate) struct Writer<'d> {
+    pub(crate) dialect: &'d Dialect,
+    sql: String,
+    input: Cells,
+    parameters: usize,
+    list: Option<ListAt>,
+}
+
+impl<'d> Writer<'d> {
+    pub(crate) fn new(dialect: &'d Dialect) -> Self {
+        Self { dialect, sql: String::with_capacity(128), input: Cells::default(), parameters: 0, list: None }
+    }
+
+    /// Adds SQL as it stands.
+    pub(crate) fn push(&mut self, text: &str) -> &mut Self {
+        self.sql.push_str(text);
+        self
+    }
+
+    /// Adds a name in quotes.
+    pub(crate) fn name(&mut self, name: &str) -> &mut Self {
+        self.dialect.identifier(name, &mut self.sql);
+        self
+    }
+
+    /// Adds `"table"."column"`.
+    pub(crate) fn column(&mut self, table: &str, column: &str) -> &mut Self {
+        self.name(table).push(".").name(column)
+    }
+
+    /// Adds each item, with `separator` between them.
+    pub(crate) fn separated<T>(
+        &mut self,
+        separator: &str,
+        items: impl IntoIterator<Item = T>,
+        mut each: impl FnMut(&mut Self, T),
+    ) -> &mut Self {
+        for (at, item) in items.into_iter().enumerate() {
+            if at > 0 {
+                self.push(separator);
+            }
+            each(self, item);
+        }
+        self
+    }
+
+    /// Adds names in quotes, with commas between them.
+    pub(crate) fn names<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) -> &mut Self {
+        self.separated(", ", names, |out, name| {
+            out.name(name);
+        })
+    }
+
+    /// Adds the placeholder of a parameter whose value comes later, row by row.
+    pub(crate) fn placeholder(&mut self) -> &mut Self {
+        self.dialect.placeholder(self.parameters, &mut self.sql);
+        self.parameters += 1;
+        self
+    }
+
+    /// Adds a placeholder and its value.
+    pub(crate) fn bind(&mut self, value: &Value) -> &mut Self {
+        self.input.value_of(value);
+        self.placeholder()
+    }
+
+    /// Adds a placeholder; `encode` adds its value, exactly one cell.
+    pub(crate) fn bind_with(&mut self, encode: impl FnOnce(&mut Cells)) -> &mut Self {
+        encode(&mut self.input);
+        debug_assert_eq!(self.input.len(), self.parameters + 1, "one cell per placeholder");
+        self.placeholder()
+    }
+
+    /// Adds `columns IN (..)`, with a list of unknown length between the parentheses.
+    pub(crate) fn in_list(&mut self, table: Option<&str>, columns: &[&str]) -> &mut Self {
+        let qualified = |out: &mut Self, column: &str| {
+            match table {
+                Some(table) => out.column(table, column),
+                None => out.name(column),
+            };
+        };
+        match columns {
+            [column] => {
+                qualified(self, column);
+                self.push(" IN (");
+            }
+            columns => {
+                self.push("(");
+                self.separated(", ", columns.iter().copied(), qualified).push(") IN (");
+                self.push(self.dialect.row_list);
+            }
+        }
+        debug_assert!(self.list.is_none(), "a shape has one list at most");
+        self.list = Some(ListAt {
+            byte: self.sql.len() as u32,
+            parameter: self.parameters as u16,
+            width: columns.len() as u16,
+        });
+        self.parameters += 1;
+        self.push(")")
+    }
+
+    /// The text so far.
+    pub(crate) fn text(self) -> String {
+        self.sql
+    }
+
+    /// A shape whose values come later.
+    pub(crate) fn shape(self, returns: Returns, reads_only: bool) -> StatementShape {
+        StatementShape {
+            sql: self.sql.into(),
+            parameters: self.parameters as u16,
+            returns,
+            reads_only,
+            list: self.list,
+        }
+    }
+
+    /// A statement with its values.
+    ///
+    /// # Errors
+    /// If it has more parameters than the dialect allows.
+    pub(crate) fn compiled(self, returns: Returns, reads_only: bool) -> Result<Compiled> {
+        let most = self.dialect.max_parameters;
+        if self.parameters > most {
+            return Err(Error::build(format!(
+                "it has {} parameters and {} takes {most}: split the list of values, or compare with a subquery",
+                self.parameters, self.dialect.name
+            )));
+        }
+        let input = self.input.clone();
+        Ok(Compiled { shape: Arc::new(self.shape(returns, reads_only)), input })
+    }
+}

@@ -1,0 +1,200 @@
+//! The statements that a session needs for an entity, written from its metadata: one shape serves every row.
+//!
+//! Each function documents the SQL it writes, in SQLite's form. A shape with a list (`IN (..)`) has nothing between
+//! the parentheses: the driver writes the placeholders at [`ListAt::byte`](crate::program::ListAt::byte), for an
+//! element of one column as `?, ?`, for one of more as `(?, ?), (?, ?)`. A list without elements is the element NULL
+//! (`NULL`, or `(NULL, NULL)`), which matches no row.
+
+use crate::dialect::{Dialect, GeneratedKey};
+use crate::entity::{ColumnMeta, EntityMeta, LinkTable};
+use crate::program::{Returns, StatementShape};
+use crate::render::Writer;
+
+/// `INSERT INTO "users" ("id", "name") VALUES (?, ?)`: all columns, in the order of the metadata.
+///
+/// Without the key, `INSERT INTO "users" ("name") VALUES (?)`: all but the key that the database assigns, which the
+/// statement answers ([`Returns::GeneratedKey`]; with `RETURNING "id"` where the dialect needs it). Parameters are
+/// the written columns. A table that has no other column takes `INSERT INTO "users" DEFAULT VALUES`.
+///
+/// # Panics
+/// If the key is left out of an entity whose key the database does not assign.
+pub fn insert(meta: &EntityMeta, dialect: &Dialect, with_key: bool) -> StatementShape {
+    assert!(with_key || meta.auto_key, "the key of {} is not assigned by the database", meta.name);
+    let written: Vec<&str> = (0..meta.columns.len())
+        .filter(|at| with_key || !meta.key.contains(at))
+        .map(|at| meta.columns[at].name)
+        .collect();
+    let mut out = Writer::new(dialect);
+    out.push("INSERT INTO ").name(meta.table);
+    if written.is_empty() {
+        out.push(" DEFAULT VALUES");
+    } else {
+        values(&mut out, &written);
+    }
+    if with_key {
+        return out.shape(Returns::Count, false);
+    }
+    if dialect.generated_key == GeneratedKey::Returning {
+        out.push(" RETURNING ").names(key_names(meta));
+    }
+    out.shape(Returns::GeneratedKey, false)
+}
+
+/// `UPDATE "posts" SET "title" = ?, "version" = ? WHERE "id" = ? AND "version" = ?`: the given columns of one row.
+///
+/// Parameters are the columns in the order given, then the key, then, if `versioned`, the version that the row must
+/// still have. To write a new version, give its column among the others.
+///
+/// # Panics
+/// If no columns are given, or the row must have a version and the entity has none.
+pub fn update(meta: &EntityMeta, dialect: &Dialect, columns: &[usize], versioned: bool) -> StatementShape {
+    assert!(!columns.is_empty(), "an update of {} without columns is no statement", meta.name);
+    let mut out = Writer::new(dialect);
+    out.push("UPDATE ").name(meta.table).push(" SET ");
+    out.separated(", ", named(meta, columns), |out, name| equals(out, name));
+    by_key(&mut out, meta, versioned);
+    out.shape(Returns::Count, false)
+}
+
+/// `DELETE FROM "posts" WHERE "id" = ? AND "version" = ?`: one row. Parameters are the key, then, if `versioned`, the
+/// version that the row must still have.
+///
+/// # Panics
+/// If the row must have a version and the entity has none.
+pub fn delete(meta: &EntityMeta, dialect: &Dialect, versioned: bool) -> StatementShape {
+    let mut out = Writer::new(dialect);
+    out.push("DELETE FROM ").name(meta.table);
+    by_key(&mut out, meta, versioned);
+    out.shape(Returns::Count, false)
+}
+
+/// `SELECT "id", "name" FROM "users" WHERE "id" = ?`: one row, all columns. Parameters are the key.
+pub fn select_by_key(meta: &EntityMeta, dialect: &Dialect) -> StatementShape {
+    let mut out = Writer::new(dialect);
+    select_all(&mut out, meta);
+    by_key(&mut out, meta, false);
+    out.shape(Returns::Rows, true)
+}
+
+/// `SELECT "id", "name" FROM "users" WHERE "id" IN ()`: the rows of a list of keys, in any order. The one parameter
+/// is the list; its elements are keys.
+pub fn select_by_keys(meta: &EntityMeta, dialect: &Dialect) -> StatementShape {
+    let mut out = Writer::new(dialect);
+    select_all(&mut out, meta);
+    out.push(" WHERE ").in_list(None, &key_names(meta).collect::<Vec<_>>());
+    out.shape(Returns::Rows, true)
+}
+
+/// `SELECT "id", "author_id" FROM "posts" WHERE "author_id" IN () ORDER BY "id"`: the rows that refer to a list of
+/// keys by the columns given, ordered by their own key. The one parameter is the list; its elements are the keys
+/// referred to.
+pub fn select_by_foreign_key(meta: &EntityMeta, dialect: &Dialect, fk_columns: &[usize]) -> StatementShape {
+    let mut out = Writer::new(dialect);
+    select_all(&mut out, meta);
+    out.push(" WHERE ").in_list(None, &named(meta, fk_columns).collect::<Vec<_>>());
+    out.push(" ORDER BY ").names(key_names(meta));
+    out.shape(Returns::Rows, true)
+}
+
+/// `SELECT "tags"."id", "tags"."name", "post_tags"."post_id" FROM "post_tags" JOIN "tags" ON "tags"."id" =
+/// "post_tags"."tag_id" WHERE "post_tags"."post_id" IN () ORDER BY "tags"."id"`: the targets of a list of sources
+/// along a table of links, ordered by the targets' key.
+///
+/// Each row has the columns of the target, then the source's key as the link has it. The one parameter is the list;
+/// its elements are the sources' keys.
+pub fn select_through(target: &EntityMeta, dialect: &Dialect, through: &LinkTable) -> StatementShape {
+    let mut out = Writer::new(dialect);
+    out.push("SELECT ");
+    out.separated(", ", target.columns, |out, column| {
+        out.column(target.table, column.name);
+    });
+    for column in through.source {
+        out.push(", ").column(through.table, column);
+    }
+    out.push(" FROM ").name(through.table).push(" JOIN ").name(target.table).push(" ON ");
+    out.separated(" AND ", key_names(target).zip(through.target), |out, (key, link)| {
+        out.column(target.table, key).push(" = ").column(through.table, link);
+    });
+    out.push(" WHERE ").in_list(Some(through.table), through.source).push(" ORDER BY ");
+    out.separated(", ", key_names(target), |out, key| {
+        out.column(target.table, key);
+    });
+    out.shape(Returns::Rows, true)
+}
+
+/// `INSERT INTO "post_tags" ("post_id", "tag_id") VALUES (?, ?)`: one pair. Parameters are the source's key, then the
+/// target's.
+pub fn insert_link(dialect: &Dialect, through: &LinkTable) -> StatementShape {
+    let mut out = Writer::new(dialect);
+    out.push("INSERT INTO ").name(through.table);
+    values(&mut out, &link_columns(through));
+    out.shape(Returns::Count, false)
+}
+
+/// `DELETE FROM "post_tags" WHERE "post_id" = ? AND "tag_id" = ?`: one pair. Parameters are the source's key, then
+/// the target's.
+pub fn delete_link(dialect: &Dialect, through: &LinkTable) -> StatementShape {
+    let mut out = Writer::new(dialect);
+    out.push("DELETE FROM ").name(through.table).push(" WHERE ");
+    out.separated(" AND ", link_columns(through), equals);
+    out.shape(Returns::Count, false)
+}
+
+/// `DELETE FROM "post_tags" WHERE "post_id" = ?`: all pairs of one source. Parameters are the source's key.
+pub fn delete_links_of(dialect: &Dialect, through: &LinkTable) -> StatementShape {
+    let mut out = Writer::new(dialect);
+    out.push("DELETE FROM ").name(through.table).push(" WHERE ");
+    out.separated(" AND ", through.source.iter().copied(), equals);
+    out.shape(Returns::Count, false)
+}
+
+/// `UPDATE "posts" SET "editor_id" = NULL WHERE "editor_id" = ?`: takes the reference out of every row that refers to
+/// one key. Parameters are that key.
+pub fn null_foreign_key(meta: &EntityMeta, dialect: &Dialect, fk_columns: &[usize]) -> StatementShape {
+    let mut out = Writer::new(dialect);
+    out.push("UPDATE ").name(meta.table).push(" SET ");
+    out.separated(", ", named(meta, fk_columns), |out, name| {
+        out.name(name).push(" = NULL");
+    });
+    out.push(" WHERE ").separated(" AND ", named(meta, fk_columns), equals);
+    out.shape(Returns::Count, false)
+}
+
+fn select_all(out: &mut Writer<'_>, meta: &EntityMeta) {
+    out.push("SELECT ").names(meta.columns.iter().map(|column| column.name));
+    out.push(" FROM ").name(meta.table);
+}
+
+fn by_key(out: &mut Writer<'_>, meta: &EntityMeta, versioned: bool) {
+    out.push(" WHERE ").separated(" AND ", key_names(meta), equals);
+    if versioned {
+        let version = meta.version.unwrap_or_else(|| panic!("{} has no version", meta.name));
+        out.push(" AND ");
+        equals(out, meta.columns[version].name);
+    }
+}
+
+fn equals(out: &mut Writer<'_>, name: &str) {
+    out.name(name).push(" = ").placeholder();
+}
+
+fn values(out: &mut Writer<'_>, columns: &[&str]) {
+    out.push(" (").names(columns.iter().copied()).push(") VALUES (");
+    out.separated(", ", columns, |out, _| {
+        out.placeholder();
+    });
+    out.push(")");
+}
+
+fn key_names(meta: &EntityMeta) -> impl Iterator<Item = &'static str> + use<> {
+    meta.key_columns().map(|column| column.name)
+}
+
+fn named<'a>(meta: &EntityMeta, columns: &'a [usize]) -> impl Iterator<Item = &'static str> + use<'a> {
+    let all: &'static [ColumnMeta] = meta.columns;
+    columns.iter().map(move |&at| all[at].name)
+}
+
+fn link_columns(through: &LinkTable) -> Vec<&'static str> {
+    through.source.iter().chain(through.target).copied().collect()
+}
