@@ -64,23 +64,13 @@ impl<'r> Row<'r> {
     /// If the row has no such column, or its value does not fit the type.
     #[inline]
     pub fn get<T: SqlType>(&self, index: usize) -> Result<T, ColumnError> {
-        self.read(index, T::decode)
+        T::decode(self.value(index)?).map_err(|misfit| self.misfit(index, misfit))
     }
 
-    /// [`Row::get`], told how to decode. For the derive, where a bound on `T` would repeat the error of a field
-    /// that no column can hold.
+    /// The error of a value that does not fit, with the name of its column.
     #[doc(hidden)]
-    #[inline]
-    pub fn read<T>(
-        &self,
-        index: usize,
-        decode: impl FnOnce(ValueRef<'r>) -> Result<T, Misfit>,
-    ) -> Result<T, ColumnError> {
-        decode(self.value(index)?).map_err(|misfit| self.misfit(index, misfit))
-    }
-
     #[cold]
-    fn misfit(&self, index: usize, misfit: Misfit) -> ColumnError {
+    pub fn misfit(&self, index: usize, misfit: Misfit) -> ColumnError {
         let mut error = ColumnError::new(index, misfit.expected, misfit.found);
         error.column = self.source.name(self.start + index);
         error
