@@ -12,7 +12,6 @@ pub(super) fn constants(entity: &Entity) -> TokenStream {
     let columns = entity.columns.iter().enumerate().map(|(at, column)| of_column(entity, at, column));
     let relations = entity.relations().enumerate().map(|(at, field)| of_relation(entity, at, field));
     quote! {
-        #[automatically_derived]
         // A private field's type may be private too; its constant is as visible as the struct.
         #[allow(dead_code, deprecated, non_upper_case_globals, private_interfaces, unreachable_pub)]
         impl #ident {

@@ -25,17 +25,17 @@ pub(super) fn methods(entity: &Entity) -> TokenStream {
     };
     let (shared, mutable) = (arms(false), arms(true));
     quote! {
-        fn link(&self, relation: ::core::primitive::usize) -> #support::Link<'_> {
-            match relation {
+        fn link(&self, __relation: ::core::primitive::usize) -> #support::Link<'_> {
+            match __relation {
                 #shared
-                _ => #support::no_relation(#name, relation),
+                _ => #support::no_relation(#name, __relation),
             }
         }
 
-        fn link_mut(&mut self, relation: ::core::primitive::usize) -> #support::LinkMut<'_> {
-            match relation {
+        fn link_mut(&mut self, __relation: ::core::primitive::usize) -> #support::LinkMut<'_> {
+            match __relation {
                 #mutable
-                _ => #support::no_relation(#name, relation),
+                _ => #support::no_relation(#name, __relation),
             }
         }
     }

@@ -1,8 +1,10 @@
 //! The static metadata.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 
+use super::at;
 use crate::model::{BelongsTo, Column, Entity, Field, Index, ManyToMany, Name, OnDelete, Role, Value};
 use crate::names::plain;
 
@@ -55,9 +57,11 @@ fn value_column(entity: &Entity, field: &Field, value: &Value) -> TokenStream {
     }));
     let references = option(value.references.as_ref().map(|path| {
         let on_delete = on_delete(entity, value.on_delete.as_ref());
+        let placed = at(path.span(), support);
+        let checked = quote_spanned!(path.span()=> #placed::referenced::<#ty, _, _>(#path).0);
         quote! {
             #support::Reference {
-                target: || #support::referenced::<#ty, _, _>(#path).0,
+                target: || #checked,
                 column: || #path.position(),
                 on_delete: #on_delete,
             }
@@ -96,7 +100,7 @@ fn index_meta(entity: &Entity, index: &Index) -> TokenStream {
     quote!(#support::IndexMeta { name: #name, columns: &[#(#columns),*], unique: #unique })
 }
 
-fn relation_meta(entity: &Entity, at: usize, field: &Field) -> TokenStream {
+fn relation_meta(entity: &Entity, position: usize, field: &Field) -> TokenStream {
     let Entity { ident, support, .. } = entity;
     let name = plain(&field.ident);
     let (target, kind) = match &field.role {
@@ -115,7 +119,7 @@ fn relation_meta(entity: &Entity, at: usize, field: &Field) -> TokenStream {
         }
         Role::HasMany(relation) => {
             let (target, inverse) = (&relation.target, &relation.inverse);
-            let inverse = quote!(|| #support::inverse_of::<#ident, #target, _>(#inverse));
+            let inverse = quote!(|| #support::inverse_of::<#ident, #target>(#inverse));
             (quote!(#target), quote!(#support::RelationKind::HasMany { inverse: #inverse }))
         }
         Role::ManyToMany(relation) => (relation.target.clone(), many_to_many(entity, relation)),
@@ -126,7 +130,7 @@ fn relation_meta(entity: &Entity, at: usize, field: &Field) -> TokenStream {
             name: #name,
             source: <#ident as #support::Entity>::meta,
             target: <#target as #support::Entity>::meta,
-            position: #at,
+            position: #position,
             kind: #kind,
         }
     }

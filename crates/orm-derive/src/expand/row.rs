@@ -6,7 +6,8 @@ use quote::quote;
 use crate::model::{Entity, Field, Role};
 use crate::names::plain;
 
-/// The three methods.
+/// The three methods. Their variables begin with underscores: a user's unit struct of the same name would make
+/// patterns of them.
 pub(super) fn methods(entity: &Entity) -> TokenStream {
     let Entity { support, ident, .. } = entity;
     let name = plain(ident);
@@ -17,25 +18,25 @@ pub(super) fn methods(entity: &Entity) -> TokenStream {
     });
     let assigned = entity.fields.iter().filter_map(|field| assigned(entity, field));
     quote! {
-        fn decode(row: &#support::Row<'_>) -> ::core::result::Result<Self, #support::ColumnError> {
+        fn decode(__row: &#support::Row<'_>) -> ::core::result::Result<Self, #support::ColumnError> {
             ::core::result::Result::Ok(Self { #(#decoded,)* })
         }
 
-        fn encode(&self, column: ::core::primitive::usize, cells: &mut #support::Cells) {
-            match column {
+        fn encode(&self, __column: ::core::primitive::usize, __cells: &mut #support::Cells) {
+            match __column {
                 #(#encoded)*
-                _ => #support::no_column(#name, column),
+                _ => #support::no_column(#name, __column),
             }
         }
 
         fn assign(
             &mut self,
-            column: ::core::primitive::usize,
-            value: #support::ValueRef<'_>,
+            __column: ::core::primitive::usize,
+            __value: #support::ValueRef<'_>,
         ) -> ::core::result::Result<(), #support::ColumnError> {
-            match column {
+            match __column {
                 #(#assigned)*
-                _ => #support::no_column(#name, column),
+                _ => #support::no_column(#name, __column),
             }
             ::core::result::Result::Ok(())
         }
@@ -46,8 +47,12 @@ fn decoded(entity: &Entity, field: &Field) -> TokenStream {
     let support = &entity.support;
     let Field { ident, ty, column, role } = field;
     let value = match role {
-        Role::Value(_) => quote!(row.get::<#ty>(#column)?),
-        Role::BelongsTo(_) => quote!(#support::BelongsTo::decode(row, #column)?),
+        // Not `Row::get`: its bound would be a second error for a type that no column can hold.
+        Role::Value(_) => quote! {
+            <#ty as #support::SqlType>::decode(__row.value(#column)?)
+                .map_err(|__misfit| __row.misfit(#column, __misfit))?
+        },
+        Role::BelongsTo(_) => quote!(#support::BelongsTo::decode(__row, #column)?),
         Role::HasMany(_) => quote!(#support::HasMany::not_loaded()),
         Role::ManyToMany(_) => quote!(#support::ManyToMany::not_loaded()),
     };
@@ -58,8 +63,8 @@ fn encoded(entity: &Entity, field: &Field, part: usize) -> TokenStream {
     let support = &entity.support;
     let Field { ident, ty, role, .. } = field;
     match role {
-        Role::BelongsTo(_) => quote!(#support::BelongsTo::encode_part(&self.#ident, #part, cells)),
-        _ => quote!(<#ty as #support::SqlType>::encode(&self.#ident, cells)),
+        Role::BelongsTo(_) => quote!(#support::BelongsTo::encode_part(&self.#ident, #part, __cells)),
+        _ => quote!(<#ty as #support::SqlType>::encode(&self.#ident, __cells)),
     }
 }
 
@@ -69,10 +74,10 @@ fn assigned(entity: &Entity, field: &Field) -> Option<TokenStream> {
     let Field { ident, ty, column, role } = field;
     match role {
         Role::Value(_) => Some(quote! {
-            #column => match <#ty as #support::SqlType>::decode(value) {
-                ::core::result::Result::Ok(value) => self.#ident = value,
-                ::core::result::Result::Err(misfit) => {
-                    return ::core::result::Result::Err(#support::misfit::<Self>(column, misfit));
+            #column => match <#ty as #support::SqlType>::decode(__value) {
+                ::core::result::Result::Ok(__value) => self.#ident = __value,
+                ::core::result::Result::Err(__misfit) => {
+                    return ::core::result::Result::Err(#support::misfit::<Self>(__column, __misfit));
                 }
             },
         }),

@@ -26,7 +26,6 @@ pub(crate) fn stand_in(entity: &Entity) -> TokenStream {
         .map(|field| constants::of_relation(entity, 0, field))
         .collect();
     quote! {
-        #[automatically_derived]
         #[allow(dead_code, deprecated, non_upper_case_globals, private_interfaces, unreachable_pub)]
         impl #ident {
             #columns

@@ -142,6 +142,12 @@ fn check(field: &syn::Field, ident: &Ident, value: &mut Value) -> Result<()> {
             false => "a key is never NULL: write the type without `Option`".into(),
         });
     }
+    if value.key.is_some() && !value.is_auto() && known == Known::Float {
+        return at_type(
+            "a float cannot be a key, since equal values are not found reliably: write `i64` or `String`"
+                .into(),
+        );
+    }
     if value.is_auto() {
         match known {
             Known::Integer => {}

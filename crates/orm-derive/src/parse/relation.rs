@@ -1,6 +1,7 @@
 //! Relation fields: `#[belongs_to]`, `#[has_many]`, `#[many_to_many]`.
 
 use proc_macro2::{Ident, TokenStream};
+use syn::spanned::Spanned;
 use syn::{Error, Path, Result, Type};
 
 use super::Errors;
@@ -185,8 +186,8 @@ fn many_to_many(marker: &Marker<'_>, target: &Type, entity: &Ident) -> Result<Ma
              `#[many_to_many(through = \"{through}\", from = \"follower_id\", to = \"followed_id\")]`"
         )));
     }
-    let by_default =
-        |name: &str| vec![Name { text: format!("{}_id", snake_case(name)), span: entity.span() }];
+    let span = marker.attribute.path().span();
+    let by_default = |name: &str| vec![Name { text: format!("{}_id", snake_case(name)), span }];
     let from = from.unwrap_or_else(|| by_default(&this));
     let to = to.unwrap_or_else(|| by_default(&other));
     if let Some(twice) = to.iter().find(|name| from.iter().any(|other| other.text == name.text)) {

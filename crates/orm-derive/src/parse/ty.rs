@@ -51,6 +51,8 @@ pub(super) fn last_name(ty: &Type) -> Option<&Ident> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
     Integer,
+    /// `f32` or `f64`.
+    Float,
     /// A column type that is no integer.
     Other,
     /// No column type, with the advice what to write.
@@ -71,7 +73,8 @@ pub(super) fn known(ty: &Type) -> Known {
     let Some(segment) = last_segment(ty) else { return Known::Unknown };
     match segment.ident.to_string().as_str() {
         "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" => Known::Integer,
-        "bool" | "f32" | "f64" | "String" | "Vec" | "Json" => Known::Other,
+        "f32" | "f64" => Known::Float,
+        "bool" | "String" | "Vec" | "Json" => Known::Other,
         "Option" => Known::Optional,
         "u64" => Known::Unsupported("databases have no unsigned 64-bit integer: write `i64`"),
         "usize" | "isize" => {
