@@ -3,18 +3,16 @@
 pub use orm_core::cells::Cells;
 pub use orm_core::column::Column;
 pub use orm_core::entity::{
-    ColumnMeta, Entity, EntityIndex, EntityMeta, IndexMeta, Key, LinkTable, MetaFn, OnDelete, Reference,
-    RelationKind, RelationMeta, Target,
+    ColumnMeta, Entity, EntityIndex, EntityMeta, IndexMeta, Key, KeyArg, LinkTable, MetaFn, OnDelete,
+    Reference, RelationKind, RelationMeta, Target,
 };
 pub use orm_core::relation::{BelongsTo, HasMany, Link, LinkMut, Many, ManyThrough, ManyToMany, Relation};
-pub use orm_core::row::{ColumnError, Row};
-pub use orm_core::types::SqlType;
+pub use orm_core::row::{ColumnError, Misfit, Row};
+pub use orm_core::types::{ColumnType, SqlType};
 pub use orm_core::value::ValueRef;
 pub use orm_session::new_arena;
 
 use orm_core::relation::HoldsKey;
-use orm_core::row::Misfit;
-use orm_core::types::ColumnType;
 
 /// The type of one column of a key. Another check says that the key has so many columns: here a position beyond them
 /// only must not be a second error.

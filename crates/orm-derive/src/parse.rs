@@ -10,6 +10,8 @@ mod ty;
 use syn::{Data, DeriveInput, Error, Fields, FieldsNamed};
 
 use crate::model::Entity;
+pub(crate) use entity::newtype_support;
+pub(crate) use ty::argument;
 
 /// What could be read: with errors, the model is good only for a stand-in that keeps other code from failing too.
 pub(crate) struct Parsed {

@@ -31,7 +31,7 @@ pub(super) fn wrapper(ty: &Type) -> Option<(Wrapper, &Type)> {
 }
 
 /// `T` of `name<T>`, whatever path leads to `name`.
-pub(super) fn argument<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
+pub(crate) fn argument<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
     let segment = last_segment(ty)?;
     let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
     match arguments.args.first() {
