@@ -16,6 +16,19 @@ use crate::types::SqlType;
 /// An insert into the table of `E`, of whole entities or of single columns. Made by [`Entity::insert`].
 ///
 /// It goes to the database as it is, past any session. To add entities to a session, use its `add`.
+///
+/// ```
+/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
+/// # use entities::*;
+/// # fn main() -> orm_core::Result<()> {
+/// use orm_core::{Entity, Query, SQLITE};
+///
+/// let tags = ["rust", "sql"].map(|name| Tag { name: name.into(), ..Tag::default() });
+/// let insert = Tag::insert().values(tags).returning(Tag::ID).statement()?.compile(&SQLITE)?;
+/// assert_eq!(&*insert.shape.sql, r#"INSERT INTO "tags" ("name") VALUES (?), (?) RETURNING "tags"."id""#);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "an insert does nothing until it is run"]
 pub struct Insert<E, S = Nothing> {
     body: InsertBody,
