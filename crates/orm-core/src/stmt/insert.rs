@@ -145,15 +145,8 @@ impl InsertBody {
             _ => {}
         }
         set::check(self.entity, &self.set)?;
+        self.set.iter().try_for_each(|(_, value)| Scope::new_row().check(value))?;
         let scope = Scope::single(self.entity);
-        for (_, value) in &self.set {
-            if set::names_column(value) {
-                return Err(Error::build(format!(
-                    "a new row of {name} has no columns to take a value from yet: set a value or a subquery"
-                )));
-            }
-            scope.check(value)?;
-        }
         self.returning.iter().try_for_each(|node| scope.check(node))
     }
 
