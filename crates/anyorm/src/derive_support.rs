@@ -3,13 +3,143 @@
 pub use orm_core::cells::Cells;
 pub use orm_core::column::Column;
 pub use orm_core::entity::{
-    ColumnMeta, Entity, EntityIndex, EntityMeta, IndexMeta, Key, LinkTable, MetaFn, OnDelete, Reference,
-    RelationKind, RelationMeta, Target,
+    ColumnMeta, Entity, EntityIndex, EntityMeta, IndexMeta, Key, KeyArg, LinkTable, MetaFn, OnDelete,
+    Reference, RelationKind, RelationMeta, Target,
 };
-pub use orm_core::relation::{
-    BelongsTo, HasMany, Link, LinkMut, Many, ManyThrough, ManyToMany, Relation, inverse_of,
-};
-pub use orm_core::row::{ColumnError, Row};
-pub use orm_core::types::SqlType;
+pub use orm_core::relation::{BelongsTo, HasMany, Link, LinkMut, Many, ManyThrough, ManyToMany, Relation};
+pub use orm_core::row::{ColumnError, Misfit, Row};
+pub use orm_core::types::{ColumnType, SqlType};
 pub use orm_core::value::ValueRef;
 pub use orm_session::new_arena;
+
+use orm_core::relation::HoldsKey;
+
+/// The type of one column of a key. Another check says that the key has so many columns: here a position beyond them
+/// only must not be a second error.
+pub const fn part_type<K: Key>(part: usize) -> ColumnType {
+    K::TYPES[part % K::WIDTH]
+}
+
+/// Whether a column of this type can be assigned by the database or count changes.
+pub const fn is_integer<T: SqlType>() -> bool {
+    matches!(T::TYPE, ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt) && !T::NULLABLE
+}
+
+/// The entity and position of a column that a field refers to.
+pub fn referenced<T, E, U>(column: Column<E, U>) -> (&'static EntityMeta, usize)
+where
+    T: SqlType,
+    E: Entity,
+    U: ReferencedBy<T::Base>,
+{
+    (E::meta(), column.position())
+}
+
+/// The types of columns that a field of base type `B` can refer to: the same, `Option` aside.
+#[diagnostic::on_unimplemented(
+    message = "a foreign key of type `{B}` cannot refer to a column of type `{Self}`",
+    label = "this column holds `{Self}`",
+    note = "give the field the type of the column it refers to, or `Option` of that"
+)]
+pub trait ReferencedBy<B> {}
+impl<B: SqlType<Base = B>> ReferencedBy<B> for B {}
+impl<B: SqlType<Base = B>> ReferencedBy<B> for Option<B> {}
+
+/// The other side of a `has_many` of `A` with members `B`.
+pub fn inverse_of<A, B>(relation: impl InverseOf<A, B>) -> &'static RelationMeta {
+    relation.meta()
+}
+
+/// What can be the other side of a `has_many`: a relation that leads from its members back to its owner.
+#[diagnostic::on_unimplemented(
+    message = "the other side of this `has_many` is a `belongs_to` from `{B}` to `{A}`",
+    label = "this is a `{Self}`",
+    note = "name the constant of a field of `{B}` that has the type `BelongsTo<{A}>` or `BelongsTo<Option<{A}>>`"
+)]
+pub trait InverseOf<A, B> {
+    /// Its description.
+    fn meta(self) -> &'static RelationMeta;
+}
+
+impl<A: Entity, B: Entity, K: HoldsKey> InverseOf<A, B> for Relation<B, A, K> {
+    fn meta(self) -> &'static RelationMeta {
+        orm_core::relation::inverse_of(self)
+    }
+}
+
+/// The error of a value that does not fit the field it is assigned to.
+#[cold]
+pub fn misfit<E: Entity>(column: usize, misfit: Misfit) -> ColumnError {
+    let meta = E::meta();
+    let mut error = ColumnError::new(column, misfit.expected, misfit.found).of(meta.name);
+    error.column = meta.columns[column].name.to_owned();
+    error
+}
+
+/// Stops at a position that the metadata does not have.
+///
+/// # Panics
+/// Always.
+#[cold]
+#[track_caller]
+pub fn no_column(entity: &str, column: usize) -> ! {
+    panic!("`{entity}` has no column {column}")
+}
+
+/// Stops at a position that the metadata does not have.
+///
+/// # Panics
+/// Always.
+#[cold]
+#[track_caller]
+pub fn no_relation(entity: &str, relation: usize) -> ! {
+    panic!("`{entity}` has no relation {relation}")
+}
+
+/// The type of one part of a foreign key: nullable where the whole is. A part that the key does not have is `()`:
+/// another check says so, and here it must not be a second error.
+pub trait KeyPart<const PART: usize> {
+    /// The type of that column.
+    type Type;
+}
+
+macro_rules! key_part {
+    ($($part:literal $type:ty, of $($key:ident)*;)*) => {$(
+        impl<$($key),*> KeyPart<$part> for ($($key,)*) {
+            type Type = $type;
+        }
+
+        impl<$($key),*> KeyPart<$part> for Option<($($key,)*)> {
+            type Type = Option<$type>;
+        }
+    )*};
+}
+
+key_part! {
+    0 A, of A B;
+    1 B, of A B;
+    2 (), of A B;
+    3 (), of A B;
+    0 A, of A B C;
+    1 B, of A B C;
+    2 C, of A B C;
+    3 (), of A B C;
+    0 A, of A B C D;
+    1 B, of A B C D;
+    2 C, of A B C D;
+    3 D, of A B C D;
+}
+
+macro_rules! key_of_one_part {
+    ($($key:ty)*) => {$(
+        impl<const PART: usize> KeyPart<PART> for $key {
+            type Type = $key;
+        }
+
+        impl<const PART: usize> KeyPart<PART> for Option<$key> {
+            type Type = Option<$key>;
+        }
+    )*};
+}
+
+key_of_one_part!(i8 i16 i32 i64 u8 u16 u32 bool String Vec<u8>);

@@ -7,4 +7,4 @@ pub mod prelude;
 pub mod __derive;
 
 pub use orm_core::*;
-pub use orm_derive::Entity;
+pub use orm_derive::{Entity, SqlType};

@@ -28,6 +28,13 @@ pub struct Dialect {
     /// Whether a table can be created with a reference to one that does not exist yet. Where not, references in a
     /// circle of tables are added after all tables.
     pub forward_references: bool,
+    /// What stands before and after an ALTER TABLE that adds such a reference, so that it does nothing where the
+    /// reference is there already. Unused where `forward_references` is true.
+    pub add_constraint: [&'static str; 2],
+    /// What to run before tables that refer to each other in a circle are dropped.
+    pub drop_circle: Option<&'static str>,
+    /// The longest name in bytes.
+    pub max_name: usize,
     /// The name of each column type.
     pub type_name: fn(ColumnType) -> &'static str,
     /// How `true` and `false` are written.

@@ -5,12 +5,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`entity`] | the `Entity` trait and the static metadata that the derive emits |
-//! | [`column`] | typed column constants |
+//! | [`column`](mod@column) | typed column constants |
 //! | [`relation`] | typed relation constants, paths, and the fields that hold a relation's ends |
 //! | [`types`], [`value`] | what a column can hold, from the Rust side and from the database's |
 //! | [`expr`] | typed expressions over a tree without types |
 //! | [`query`], [`stmt`] | statements and what their rows become |
 //! | [`shapes`] | the statements a session needs, written from an entity's metadata |
+//! | [`schema`](mod@schema) | CREATE and DROP of the tables of a list of entities |
 //! | [`dialect`] | how databases differ, as data |
 //! | [`program`], [`cells`], [`row`] | what a driver runs in one hop, its parameters and its rows |
 //! | [`error`] | the one error type |
@@ -27,6 +28,7 @@ pub mod query;
 pub mod relation;
 mod render;
 pub mod row;
+pub mod schema;
 pub mod shapes;
 pub mod stmt;
 pub mod types;
@@ -46,6 +48,7 @@ pub use program::{Outcome, Program, Sink};
 pub use query::{Detached, FromRow, Graph, Nothing, Query, Selection, Shape, Values, Whole};
 pub use relation::{BelongsTo, Collection, HasMany, IntoPath, ManyToMany, Path, Relation};
 pub use row::{ColumnError, Row, RowSource};
+pub use schema::Schema;
 pub use stmt::{Compiled, Delete, Insert, Raw, Reads, Select, Statement, Update, sql};
 pub use types::{ColumnType, Json, SqlType};
 pub use value::{Value, ValueRef};

@@ -82,7 +82,7 @@ impl<T: FromRow> Shape for Values<T> {
 
 impl<T: FromRow> Detached for Values<T> {}
 
-/// A value made of the columns of a row: one [`SqlType`](crate::SqlType), or a tuple of up to sixteen.
+/// A value made of the columns of a row: one [`SqlType`], or a tuple of up to sixteen.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a row",
     note = "read one column as an i64, String, Option<..>; several as a tuple of up to sixteen"

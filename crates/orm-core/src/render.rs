@@ -142,8 +142,8 @@ impl<'d> Writer<'d> {
     }
 
     /// The text so far.
-    pub(crate) fn text(self) -> String {
-        self.sql
+    pub(crate) fn text(&mut self) -> String {
+        std::mem::take(&mut self.sql)
     }
 
     /// A shape whose values come later.

@@ -67,8 +67,10 @@ impl<'r> Row<'r> {
         T::decode(self.value(index)?).map_err(|misfit| self.misfit(index, misfit))
     }
 
+    /// The error of a value that does not fit, with the name of its column.
+    #[doc(hidden)]
     #[cold]
-    fn misfit(&self, index: usize, misfit: Misfit) -> ColumnError {
+    pub fn misfit(&self, index: usize, misfit: Misfit) -> ColumnError {
         let mut error = ColumnError::new(index, misfit.expected, misfit.found);
         error.column = self.source.name(self.start + index);
         error

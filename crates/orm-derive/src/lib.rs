@@ -1,9 +1,184 @@
-//! The `Entity` derive of anyorm.
+//! The derives of anyorm: [`Entity`](macro@Entity) makes a struct a row of a table, [`SqlType`](macro@SqlType) makes a
+//! struct around one value a column type.
+//!
+//! Users reach both through the facade crate `anyorm`; the code they make names only `::anyorm::__derive`, or the same
+//! module of the crate that `#[entity(crate = path)]` names.
+//!
+//! How to read this crate: `parse` turns the syntax into the checked `model` and collects mistakes with their
+//! tokens; `expand` turns the model into code. What only the compiler knows (is this alias an integer? has that key
+//! two columns?) is checked by constants whose evaluation fails at the user's token.
+
+mod expand;
+mod model;
+mod names;
+mod newtype;
+mod parse;
 
 use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
 
-/// Makes a struct an entity.
+/// Makes a struct with named fields an entity: a row of a table.
+///
+/// ```
+/// use anyorm::prelude::*;
+///
+/// #[derive(Clone, Debug, Default, Entity)]
+/// #[entity(table = "users")]
+/// struct User {
+///     #[key(auto)]
+///     id: i64,
+///     #[column(unique)]
+///     email: String,
+///     age: Option<i32>,
+///     #[has_many(Post::AUTHOR)]
+///     posts: HasMany<Post>,
+/// }
+///
+/// #[derive(Clone, Debug, Default, Entity)]
+/// #[entity(table = "posts")]
+/// struct Post {
+///     #[key(auto)]
+///     id: i64,
+///     title: String,
+///     #[belongs_to(on_delete = cascade)]
+///     author: BelongsTo<User>,
+/// }
+///
+/// // Constants: one for each column, one for each relation.
+/// assert_eq!(User::EMAIL.meta().name, "email");
+/// assert_eq!(Post::AUTHOR_ID.meta().name, "author_id");
+/// assert_eq!(User::POSTS.meta().path(), "User::posts");
+/// // The type's default means "not yet" where the database assigns the key.
+/// assert_eq!(User::default().key(), None);
+/// assert_eq!(User { id: 7, ..User::default() }.key(), Some(7));
+/// ```
+///
+/// The struct needs `Clone`; `Default` is convenient. It has no type parameters or lifetimes.
+///
+/// # On the struct: `#[entity(..)]`
+///
+/// | option | meaning |
+/// |---|---|
+/// | `table = "users"` | the table; by default the struct's name in snake case, without a plural: `WorkOrder` is `work_order` |
+/// | `index("city", "street")` | an index over the columns of these fields, in this order; may be given several times |
+/// | `unique("city", "street")` | the same, and no two rows may agree in all of them |
+/// | `index(name = "by_city", "city")` | with a name of its own; for `unique` too |
+/// | `crate = path` | where the facade is, if not at `::anyorm` |
+///
+/// # On a field: its column
+///
+/// A field without a relation is a column of the field's name. It is nullable if its type is an `Option`. Its type
+/// implements [`SqlType`](macro@SqlType): integers from `i8` to `i64` and from `u8` to `u32`, `f32`, `f64`, `bool`,
+/// `String`, `Vec<u8>`, `Json<T>`, and structs around one of these.
+///
+/// | attribute | meaning |
+/// |---|---|
+/// | `#[key]` | the primary key, or, on up to four fields, the parts of one in the order of the fields |
+/// | `#[key(auto)]` | the one key, an integer that the database assigns; while the field has its type's default, the entity has no key |
+/// | `#[version]` | the optimistic lock: an integer that every update raises; one per entity |
+/// | `#[column(name = "nick")]` | the column's name |
+/// | `#[column(unique)]` | no two rows have the same value, NULL aside |
+/// | `#[column(index)]` | an index on this column |
+/// | `#[column(default = 0)]` | DEFAULT for rows that others write: a number, `true`, `false` or a string |
+/// | `#[column(default(sql = "CURRENT_TIMESTAMP"))]` | DEFAULT as SQL, which is taken as it is |
+/// | `#[column(references = User::ID)]` | a foreign key without a relation; the types must agree, `Option` aside |
+/// | `#[column(references = .., on_delete = cascade)]` | what the database does with this row when the other one is deleted: `cascade`, `set_null` (the column must be nullable) or `restrict` |
+///
+/// Options of `#[column]` can stand in one attribute or in several. A flag can be taken back: `unique = false`.
+///
+/// # On a field: relations
+///
+/// **`#[belongs_to]`** goes on a `BelongsTo<User>`, or on a `BelongsTo<Option<User>>` where there may be none. The
+/// field `author` is stored in the column `author_id`, which has the type of the other side's key and an index.
+///
+/// | option | meaning |
+/// |---|---|
+/// | `column = "written_by"` | the column's name; its constant is that name in capitals: `WRITTEN_BY`, `AUTHOR_ID` for `AuthorId` |
+/// | `columns("order_year", "order_number")` | the columns for a composite key, in the order of that key |
+/// | `on_delete = cascade` | as for a plain foreign key; `set_null` needs `BelongsTo<Option<..>>` |
+/// | `unique` | at most one row points to each target: one to one |
+/// | `index = false` | no index on the column |
+///
+/// **`#[has_many(Post::AUTHOR)]`** goes on a `HasMany<Post>`, and names the relation constant of the other side.
+///
+/// **`#[many_to_many(through = "post_tags")]`** goes on a `ManyToMany<Tag>`, and names the table of the pairs.
+///
+/// | option | meaning |
+/// |---|---|
+/// | `from = "post_id"` | the column for this side's key; by default the struct's name and `_id` |
+/// | `to = "tag_id"` | the column for the other side's key; by default that struct's name and `_id` |
+/// | `from("year", "number")` | the columns for a composite key; for `to` too |
+///
+/// A relation of an entity to itself needs both:
+///
+/// ```
+/// use anyorm::prelude::*;
+///
+/// #[derive(Clone, Debug, Default, Entity)]
+/// struct Person {
+///     #[key(auto)]
+///     id: i64,
+///     #[belongs_to(on_delete = set_null)]
+///     manager: BelongsTo<Option<Person>>,
+///     #[has_many(Person::MANAGER)]
+///     team: HasMany<Person>,
+///     #[many_to_many(through = "follows", from = "follower_id", to = "followed_id")]
+///     follows: ManyToMany<Person>,
+/// }
+///
+/// assert_eq!(Person::meta().table, "person");
+/// assert_eq!(Person::MANAGER_ID.meta().nullable, true);
+/// ```
+///
+/// # What is made
+///
+/// - An implementation of `anyorm::Entity`.
+/// - For each column a constant `Column<Self, T>`, named after the field in capitals, or after the column for those of
+///   a `belongs_to`.
+/// - For each relation a constant `Relation<Self, Target, Kind>`, named after the field in capitals.
+///
+/// Constants are as visible as the struct. `r#type` is the column `type` and the constant `TYPE`. Columns are told apart
+/// without regard to case, as databases do.
 #[proc_macro_derive(Entity, attributes(entity, key, column, version, belongs_to, has_many, many_to_many))]
-pub fn derive_entity(_input: TokenStream) -> TokenStream {
-    TokenStream::new()
+pub fn derive_entity(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    let parse::Parsed { entity, errors } = parse::parse(&input);
+    let Some(errors) = errors.finish() else {
+        return entity.as_ref().map(expand::entity).unwrap_or_default().into();
+    };
+    let mut tokens = errors.into_compile_error();
+    tokens.extend(entity.as_ref().map(expand::stand_in));
+    tokens.into()
+}
+
+/// Makes a struct around one value a column type: it is stored as that value, and is a type of its own in Rust.
+///
+/// ```
+/// use anyorm::SqlType;
+/// use anyorm::prelude::*;
+///
+/// #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, SqlType)]
+/// struct UserId(i64);
+///
+/// #[derive(Clone, Debug, Default, Entity)]
+/// struct User {
+///     #[key(auto)]
+///     id: UserId,
+///     #[belongs_to]
+///     friend: BelongsTo<Option<User>>,
+/// }
+///
+/// let user = User { id: UserId(7), friend: BelongsTo::to_key(UserId(8)) };
+/// assert_eq!(user.key(), Some(UserId(7)));
+/// assert_eq!(User::ID.meta().ty, anyorm::ColumnType::BigInt);
+/// ```
+///
+/// To be a key, it also needs `Clone`, `Eq`, `Ord`, `Hash` and `Debug`; `#[key(auto)]` needs `Default` besides. A
+/// column that may be NULL holds an `Option<UserId>`: the struct itself never holds an `Option`.
+///
+/// `#[sql_type(crate = path)]` says where the facade is, if not at `::anyorm`.
+#[proc_macro_derive(SqlType, attributes(sql_type))]
+pub fn derive_sql_type(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    newtype::expand(&input).unwrap_or_else(|error| error.into_compile_error()).into()
 }

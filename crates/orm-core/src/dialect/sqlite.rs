@@ -12,6 +12,10 @@ pub static SQLITE: Dialect = Dialect {
     generated_key: GeneratedKey::LastInsertId,
     auto_key: "INTEGER PRIMARY KEY",
     forward_references: true,
+    add_constraint: ["", ""],
+    drop_circle: Some("PRAGMA defer_foreign_keys = ON"),
+    // SQLite has no limit; the names are the same everywhere.
+    max_name: 63,
     type_name,
     booleans: ["0", "1"],
     row_list: "VALUES ",

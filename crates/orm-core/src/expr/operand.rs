@@ -14,7 +14,7 @@ use crate::value::Value;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be compared with, or stored in, a column of type `{B}`",
     label = "the column holds `{B}`",
-    note = "give a `{B}`, an `Option<{B}>`, or a column or expression of that type"
+    note = "give `{B}`, `Option<{B}>`, or a column or expression of one of these types"
 )]
 pub trait Operand<B> {
     /// The value or expression as a part of a statement.

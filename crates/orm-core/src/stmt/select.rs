@@ -13,8 +13,13 @@ use crate::relation::IntoPath;
 
 /// A query for entities of `E`, or for values of their columns. Made by [`Entity::select`].
 ///
-/// ```ignore
-/// User::select().filter(User::AGE.ge(18)).order_by(User::NAME).limit(20)
+/// ```
+/// use orm_core::{Entity, Select, Shape};
+///
+/// /// The second page of any query.
+/// fn second_page<E: Entity, S: Shape>(query: Select<E, S>) -> Select<E, S> {
+///     query.limit(20).offset(20)
+/// }
 /// ```
 #[must_use = "a query does nothing until it is run"]
 pub struct Select<E, S> {

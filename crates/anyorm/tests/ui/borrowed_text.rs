@@ -1,0 +1,10 @@
+use anyorm::prelude::*;
+
+#[derive(Clone, Entity)]
+struct Post {
+    #[key(auto)]
+    id: i64,
+    title: &'static str,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use anyorm::prelude::*;
+
+#[derive(Clone, Entity)]
+enum Post {
+    Draft,
+    Published,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use anyorm::prelude::*;
+
+#[derive(Clone, Entity)]
+struct Post;
+
+fn main() {}

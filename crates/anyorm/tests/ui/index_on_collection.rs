@@ -1,0 +1,18 @@
+use anyorm::prelude::*;
+
+#[derive(Clone, Entity)]
+struct Tag {
+    #[key(auto)]
+    id: i64,
+}
+
+#[derive(Clone, Entity)]
+#[entity(index("id", "tags"))]
+struct Post {
+    #[key(auto)]
+    id: i64,
+    #[many_to_many(through = "post_tags")]
+    tags: ManyToMany<Tag>,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use anyorm::SqlType;
+
+#[derive(SqlType)]
+struct Money(u64);
+
+fn main() {}

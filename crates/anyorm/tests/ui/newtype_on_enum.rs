@@ -1,0 +1,9 @@
+use anyorm::SqlType;
+
+#[derive(SqlType)]
+enum Currency {
+    Euro,
+    Dollar,
+}
+
+fn main() {}

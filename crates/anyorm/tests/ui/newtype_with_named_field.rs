@@ -1,0 +1,8 @@
+use anyorm::SqlType;
+
+#[derive(SqlType)]
+struct Money {
+    cents: i64,
+}
+
+fn main() {}

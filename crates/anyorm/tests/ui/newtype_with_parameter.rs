@@ -1,0 +1,6 @@
+use anyorm::SqlType;
+
+#[derive(SqlType)]
+struct Id<T>(T);
+
+fn main() {}

@@ -1,0 +1,17 @@
+use anyorm::prelude::*;
+
+#[derive(Clone, Entity)]
+struct User {
+    #[key(auto)]
+    id: i64,
+}
+
+#[derive(Clone, Entity)]
+struct Post {
+    #[key(auto)]
+    id: i64,
+    #[column(on_delete = cascade)]
+    author: i64,
+}
+
+fn main() {}

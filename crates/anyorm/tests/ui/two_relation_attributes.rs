@@ -1,0 +1,18 @@
+use anyorm::prelude::*;
+
+#[derive(Clone, Entity)]
+struct User {
+    #[key(auto)]
+    id: i64,
+}
+
+#[derive(Clone, Entity)]
+struct Post {
+    #[key(auto)]
+    id: i64,
+    #[belongs_to]
+    #[many_to_many(through = "authors")]
+    author: BelongsTo<User>,
+}
+
+fn main() {}

@@ -1,0 +1,164 @@
+//! The static metadata.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::at;
+use crate::model::{BelongsTo, Column, Entity, Field, Index, ManyToMany, Name, OnDelete, Role, Value};
+use crate::names::plain;
+
+/// The body of `Entity::meta`.
+pub(super) fn meta(entity: &Entity) -> TokenStream {
+    let Entity { ident, support, table, .. } = entity;
+    let name = plain(ident);
+    let columns = entity.columns.iter().map(|column| column_meta(entity, column));
+    let key = entity.key().map(|(field, _)| field.column);
+    let auto_key = entity.auto_key();
+    let version = option(entity.version().map(|at| quote!(#at)));
+    let indexes = entity.indexes.iter().map(|index| index_meta(entity, index));
+    let relations = entity.relations().enumerate().map(|(at, field)| relation_meta(entity, at, field));
+    quote! {
+        static META: #support::EntityMeta = #support::EntityMeta {
+            name: #name,
+            table: #table,
+            columns: &[#(#columns),*],
+            key: &[#(#key),*],
+            auto_key: #auto_key,
+            version: #version,
+            indexes: &[#(#indexes),*],
+            relations: &[#(#relations),*],
+            index: #support::EntityIndex::new(),
+            arena: #support::new_arena::<#ident>,
+        };
+        &META
+    }
+}
+
+fn column_meta(entity: &Entity, column: &Column) -> TokenStream {
+    let support = &entity.support;
+    let field = &entity.fields[column.field];
+    let (name, of_field) = (&column.name.text, plain(&field.ident));
+    let rest = match &field.role {
+        Role::BelongsTo(relation) => link_column(entity, relation, column.part),
+        Role::Value(value) => value_column(entity, field, value),
+        Role::HasMany(_) | Role::ManyToMany(_) => return TokenStream::new(),
+    };
+    quote!(#support::ColumnMeta { name: #name, field: #of_field, #rest })
+}
+
+fn value_column(entity: &Entity, field: &Field, value: &Value) -> TokenStream {
+    let support = &entity.support;
+    let ty = &field.ty;
+    let Value { unique, index, .. } = value;
+    let default = option(value.default.as_ref().map(|default| {
+        let sql = &default.text;
+        quote!(#sql)
+    }));
+    let references = option(value.references.as_ref().map(|path| {
+        let on_delete = on_delete(entity, value.on_delete.as_ref());
+        let placed = at(path.span(), support);
+        let checked = quote_spanned!(path.span()=> #placed::referenced::<#ty, _, _>(#path).0);
+        quote! {
+            #support::Reference {
+                target: || #checked,
+                column: || #path.position(),
+                on_delete: #on_delete,
+            }
+        }
+    }));
+    quote! {
+        ty: <#ty as #support::SqlType>::TYPE,
+        nullable: <#ty as #support::SqlType>::NULLABLE,
+        unique: #unique,
+        index: #index,
+        default: #default,
+        references: #references,
+    }
+}
+
+fn link_column(entity: &Entity, relation: &BelongsTo, part: usize) -> TokenStream {
+    let support = &entity.support;
+    let target = &relation.target;
+    let alone = relation.columns.len() == 1;
+    // A unique column has an index by that alone.
+    let (unique, index) = (alone && relation.unique, alone && relation.index && !relation.unique);
+    quote! {
+        ty: #support::part_type::<<<#target as #support::Target>::Entity as #support::Entity>::Key>(#part),
+        nullable: <#target as #support::Target>::NULLABLE,
+        unique: #unique,
+        index: #index,
+        default: ::core::option::Option::None,
+        references: ::core::option::Option::None,
+    }
+}
+
+fn index_meta(entity: &Entity, index: &Index) -> TokenStream {
+    let support = &entity.support;
+    let Index { columns, unique, .. } = index;
+    let name = option(index.name.as_ref().map(|name| quote!(#name)));
+    quote!(#support::IndexMeta { name: #name, columns: &[#(#columns),*], unique: #unique })
+}
+
+fn relation_meta(entity: &Entity, position: usize, field: &Field) -> TokenStream {
+    let Entity { ident, support, .. } = entity;
+    let name = plain(&field.ident);
+    let (target, kind) = match &field.role {
+        Role::BelongsTo(relation) => {
+            let target = &relation.target;
+            let columns = (0..relation.columns.len()).map(|part| field.column + part);
+            let on_delete = on_delete(entity, relation.on_delete.as_ref());
+            let kind = quote! {
+                #support::RelationKind::BelongsTo {
+                    columns: &[#(#columns),*],
+                    nullable: <#target as #support::Target>::NULLABLE,
+                    on_delete: #on_delete,
+                }
+            };
+            (quote!(<#target as #support::Target>::Entity), kind)
+        }
+        Role::HasMany(relation) => {
+            let (target, inverse) = (&relation.target, &relation.inverse);
+            let inverse = quote!(|| #support::inverse_of::<#ident, #target>(#inverse));
+            (quote!(#target), quote!(#support::RelationKind::HasMany { inverse: #inverse }))
+        }
+        Role::ManyToMany(relation) => (relation.target.clone(), many_to_many(entity, relation)),
+        Role::Value(_) => return TokenStream::new(),
+    };
+    quote! {
+        #support::RelationMeta {
+            name: #name,
+            source: <#ident as #support::Entity>::meta,
+            target: <#target as #support::Entity>::meta,
+            position: #position,
+            kind: #kind,
+        }
+    }
+}
+
+fn many_to_many(entity: &Entity, relation: &ManyToMany) -> TokenStream {
+    let support = &entity.support;
+    let table = &relation.through;
+    let text = |name: &Name| name.text.clone();
+    let (from, to) = (relation.from.iter().map(text), relation.to.iter().map(text));
+    quote! {
+        #support::RelationKind::ManyToMany {
+            through: #support::LinkTable { table: #table, source: &[#(#from),*], target: &[#(#to),*] },
+        }
+    }
+}
+
+fn on_delete(entity: &Entity, written: Option<&OnDelete>) -> TokenStream {
+    let support = &entity.support;
+    option(written.map(|on_delete| {
+        let variant = format_ident!("{}", on_delete.variant);
+        quote!(#support::OnDelete::#variant)
+    }))
+}
+
+fn option(value: Option<TokenStream>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
+    }
+}

@@ -1,0 +1,90 @@
+//! Between rows and fields: `decode`, `encode`, `assign`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::model::{Entity, Field, Role};
+use crate::names::plain;
+
+/// The three methods. Their variables begin with underscores: a user's unit struct of the same name would make
+/// patterns of them.
+pub(super) fn methods(entity: &Entity) -> TokenStream {
+    let Entity { support, ident, .. } = entity;
+    let name = plain(ident);
+    let decoded = entity.fields.iter().map(|field| decoded(entity, field));
+    let encoded = entity.columns.iter().enumerate().map(|(at, column)| {
+        let encode = encoded(entity, &entity.fields[column.field], column.part);
+        quote!(#at => #encode,)
+    });
+    let assigned = entity.fields.iter().filter_map(|field| assigned(entity, field));
+    quote! {
+        fn decode(__row: &#support::Row<'_>) -> ::core::result::Result<Self, #support::ColumnError> {
+            ::core::result::Result::Ok(Self { #(#decoded,)* })
+        }
+
+        fn encode(&self, __column: ::core::primitive::usize, __cells: &mut #support::Cells) {
+            match __column {
+                #(#encoded)*
+                _ => #support::no_column(#name, __column),
+            }
+        }
+
+        fn assign(
+            &mut self,
+            __column: ::core::primitive::usize,
+            __value: #support::ValueRef<'_>,
+        ) -> ::core::result::Result<(), #support::ColumnError> {
+            match __column {
+                #(#assigned)*
+                _ => #support::no_column(#name, __column),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+}
+
+fn decoded(entity: &Entity, field: &Field) -> TokenStream {
+    let support = &entity.support;
+    let Field { ident, ty, column, role } = field;
+    let value = match role {
+        // Not `Row::get`: its bound would be a second error for a type that no column can hold.
+        Role::Value(_) => quote! {
+            <#ty as #support::SqlType>::decode(__row.value(#column)?)
+                .map_err(|__misfit| __row.misfit(#column, __misfit))?
+        },
+        Role::BelongsTo(_) => quote!(#support::BelongsTo::decode(__row, #column)?),
+        Role::HasMany(_) => quote!(#support::HasMany::not_loaded()),
+        Role::ManyToMany(_) => quote!(#support::ManyToMany::not_loaded()),
+    };
+    quote!(#ident: #value)
+}
+
+fn encoded(entity: &Entity, field: &Field, part: usize) -> TokenStream {
+    let support = &entity.support;
+    let Field { ident, ty, role, .. } = field;
+    match role {
+        Role::BelongsTo(_) => quote!(#support::BelongsTo::encode_part(&self.#ident, #part, __cells)),
+        _ => quote!(<#ty as #support::SqlType>::encode(&self.#ident, __cells)),
+    }
+}
+
+/// A link is assigned as a whole, through its relation: its columns are passed over here.
+fn assigned(entity: &Entity, field: &Field) -> Option<TokenStream> {
+    let support = &entity.support;
+    let Field { ident, ty, column, role } = field;
+    match role {
+        Role::Value(_) => Some(quote! {
+            #column => match <#ty as #support::SqlType>::decode(__value) {
+                ::core::result::Result::Ok(__value) => self.#ident = __value,
+                ::core::result::Result::Err(__misfit) => {
+                    return ::core::result::Result::Err(#support::misfit::<Self>(__column, __misfit));
+                }
+            },
+        }),
+        Role::BelongsTo(relation) => {
+            let columns = (0..relation.columns.len()).map(|part| column + part);
+            Some(quote!(#(#columns)|* => {}))
+        }
+        Role::HasMany(_) | Role::ManyToMany(_) => None,
+    }
+}

@@ -1,0 +1,145 @@
+//! The checked entity: what the parser hands to the expansion. Types are tokens that keep the user's spans.
+
+use proc_macro2::{Ident, Span, TokenStream};
+
+/// An entity.
+pub(crate) struct Entity {
+    pub(crate) ident: Ident,
+    /// The struct's visibility, which its constants share.
+    pub(crate) visibility: TokenStream,
+    /// The module of the facade that generated code may name.
+    pub(crate) support: TokenStream,
+    pub(crate) table: String,
+    pub(crate) fields: Vec<Field>,
+    /// All columns, in the order of the fields.
+    pub(crate) columns: Vec<Column>,
+    pub(crate) indexes: Vec<Index>,
+}
+
+impl Entity {
+    /// The fields that are the key, with their first column.
+    pub(crate) fn key(&self) -> impl Iterator<Item = (&Field, &Value)> {
+        self.fields.iter().filter_map(|field| match &field.role {
+            Role::Value(value) if value.key.is_some() => Some((field, value)),
+            _ => None,
+        })
+    }
+
+    /// Whether the database assigns the key.
+    pub(crate) fn auto_key(&self) -> bool {
+        self.key().any(|(_, value)| value.is_auto())
+    }
+
+    /// The column of the optimistic lock.
+    pub(crate) fn version(&self) -> Option<usize> {
+        let field = self.fields.iter().find(|field| matches!(&field.role, Role::Value(v) if v.version))?;
+        Some(field.column)
+    }
+
+    /// The relation fields, in order: the order of their positions.
+    pub(crate) fn relations(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| !matches!(field.role, Role::Value(_)))
+    }
+}
+
+/// A field of the struct.
+pub(crate) struct Field {
+    pub(crate) ident: Ident,
+    pub(crate) ty: TokenStream,
+    /// The position of its first column; without meaning for a collection.
+    pub(crate) column: usize,
+    pub(crate) role: Role,
+}
+
+/// What a field is.
+pub(crate) enum Role {
+    Value(Value),
+    BelongsTo(BelongsTo),
+    HasMany(HasMany),
+    ManyToMany(ManyToMany),
+}
+
+/// A plain column.
+#[derive(Default)]
+pub(crate) struct Value {
+    pub(crate) name: Option<Name>,
+    pub(crate) key: Option<KeyOption>,
+    pub(crate) version: bool,
+    pub(crate) unique: bool,
+    pub(crate) index: bool,
+    /// The SQL of the DEFAULT.
+    pub(crate) default: Option<Name>,
+    pub(crate) references: Option<TokenStream>,
+    pub(crate) on_delete: Option<OnDelete>,
+    /// Whether the field must be an integer and its type's name does not tell.
+    pub(crate) integer_guard: Option<&'static str>,
+}
+
+impl Value {
+    pub(crate) fn is_auto(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.auto.is_some())
+    }
+}
+
+/// The options of `#[key]`.
+pub(crate) struct KeyOption {
+    /// Where `auto` stands.
+    pub(crate) auto: Option<Span>,
+}
+
+/// A relation to one, with its foreign key.
+pub(crate) struct BelongsTo {
+    /// The entity, or `Option` of one.
+    pub(crate) target: TokenStream,
+    /// The columns, as the attribute names them or by default.
+    pub(crate) columns: Vec<Name>,
+    pub(crate) on_delete: Option<OnDelete>,
+    pub(crate) unique: bool,
+    pub(crate) index: bool,
+}
+
+/// The other side of a `belongs_to`.
+pub(crate) struct HasMany {
+    pub(crate) target: TokenStream,
+    /// The path of the other side's constant.
+    pub(crate) inverse: TokenStream,
+}
+
+/// A relation by a table of pairs.
+pub(crate) struct ManyToMany {
+    pub(crate) target: TokenStream,
+    pub(crate) through: String,
+    pub(crate) from: Vec<Name>,
+    pub(crate) to: Vec<Name>,
+}
+
+/// A text with its place in the source.
+#[derive(Clone)]
+pub(crate) struct Name {
+    pub(crate) text: String,
+    pub(crate) span: Span,
+}
+
+/// `cascade`, `set_null` or `restrict`.
+pub(crate) struct OnDelete {
+    /// The variant of the metadata's enum.
+    pub(crate) variant: &'static str,
+    pub(crate) span: Span,
+}
+
+/// One column of the table.
+pub(crate) struct Column {
+    pub(crate) name: Name,
+    /// The field it belongs to, by position.
+    pub(crate) field: usize,
+    /// Its position in the field's foreign key; 0 for a plain column.
+    pub(crate) part: usize,
+    pub(crate) constant: Ident,
+}
+
+/// An index over several columns.
+pub(crate) struct Index {
+    pub(crate) name: Option<String>,
+    pub(crate) columns: Vec<usize>,
+    pub(crate) unique: bool,
+}

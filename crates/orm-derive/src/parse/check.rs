@@ -1,0 +1,189 @@
+//! What the fields of an entity say together: its columns and constants, its key, its indexes.
+
+use std::collections::HashMap;
+
+use proc_macro2::{Ident, Span};
+use quote::ToTokens;
+use syn::{DeriveInput, Error, Result};
+
+use super::Errors;
+use super::entity::{self, NamedIndex, Options};
+use crate::model::{Column, Entity, Field, Index, Name, Role};
+use crate::names::{constant_of_column, constant_of_field, plain};
+
+/// Puts the entity together.
+pub(super) fn entity(
+    input: &DeriveInput,
+    options: Options,
+    mut fields: Vec<Field>,
+    errors: &mut Errors,
+) -> Entity {
+    let columns = columns(&mut fields);
+    let mut indexes = composite_links(&fields);
+    for index in &options.indexes {
+        indexes.extend(errors.keep(resolve(index, &fields)));
+    }
+    let entity = Entity {
+        ident: input.ident.clone(),
+        visibility: input.vis.to_token_stream(),
+        support: entity::support(options.facade.as_ref()),
+        table: options.table.unwrap_or_else(|| entity::default_table(&input.ident)),
+        fields,
+        columns,
+        indexes,
+    };
+    for check in [check_key, check_version, check_names] {
+        errors.keep(check(&entity));
+    }
+    entity
+}
+
+/// Gives each field its columns.
+fn columns(fields: &mut [Field]) -> Vec<Column> {
+    let mut columns = Vec::new();
+    for (at, field) in fields.iter_mut().enumerate() {
+        field.column = columns.len();
+        match &field.role {
+            Role::Value(value) => {
+                let of_field = Name { text: plain(&field.ident), span: field.ident.span() };
+                let constant = Ident::new(&constant_of_field(&field.ident), field.ident.span());
+                let name = value.name.clone().unwrap_or(of_field);
+                columns.push(Column { name, field: at, part: 0, constant });
+            }
+            Role::BelongsTo(relation) => {
+                for (part, name) in relation.columns.iter().enumerate() {
+                    let constant = Ident::new(&constant_of_column(&name.text), name.span);
+                    columns.push(Column { name: name.clone(), field: at, part, constant });
+                }
+            }
+            Role::HasMany(_) | Role::ManyToMany(_) => {}
+        }
+    }
+    columns
+}
+
+/// A foreign key of one column says in the column that it is indexed; one of several has an index entry.
+fn composite_links(fields: &[Field]) -> Vec<Index> {
+    let index = |field: &Field| match &field.role {
+        Role::BelongsTo(relation) if relation.columns.len() > 1 && (relation.index || relation.unique) => {
+            let columns = (field.column..field.column + relation.columns.len()).collect();
+            Some(Index { name: None, columns, unique: relation.unique })
+        }
+        _ => None,
+    };
+    fields.iter().filter_map(index).collect()
+}
+
+/// Finds the columns of an index that names fields.
+fn resolve(index: &NamedIndex, fields: &[Field]) -> Result<Index> {
+    let mut columns = Vec::new();
+    for name in &index.fields {
+        let found = fields.iter().find(|field| plain(&field.ident) == name.text);
+        let width = found.map(|field| match &field.role {
+            Role::Value(_) => 1,
+            Role::BelongsTo(relation) => relation.columns.len(),
+            Role::HasMany(_) | Role::ManyToMany(_) => 0,
+        });
+        match (found, width) {
+            (Some(field), Some(width @ 1..)) => columns.extend(field.column..field.column + width),
+            (Some(_), _) => {
+                return Err(Error::new(
+                    name.span,
+                    format!("`{}` has no column: it is a collection", name.text),
+                ));
+            }
+            _ => return Err(Error::new(name.span, no_such_field(&name.text, fields))),
+        }
+    }
+    Ok(Index { name: index.name.clone(), columns, unique: index.unique })
+}
+
+fn no_such_field(name: &str, fields: &[Field]) -> String {
+    let stored = fields.iter().filter(|field| !matches!(field.role, Role::HasMany(_) | Role::ManyToMany(_)));
+    let stored: Vec<String> = stored.map(|field| plain(&field.ident)).collect();
+    format!("no field `{name}`: an index names fields, here one of `{}`", stored.join("`, `"))
+}
+
+fn check_key(entity: &Entity) -> Result<()> {
+    let name = plain(&entity.ident);
+    let autos: Vec<Span> =
+        entity.key().filter_map(|(_, value)| value.key.as_ref().and_then(|key| key.auto)).collect();
+    match (entity.key().count(), autos.as_slice()) {
+        (0, _) => Err(Error::new(
+            entity.ident.span(),
+            format!(
+                "`{name}` has no key: write `#[key]` above the field that tells its rows apart, \
+                 `#[key(auto)]` if the database assigns it"
+            ),
+        )),
+        (_, [_, second, ..]) => Err(Error::new(
+            *second,
+            "a second `#[key(auto)]`: the database assigns one key, so write `auto` once and no other `#[key]`",
+        )),
+        (2.., [auto]) => Err(Error::new(
+            *auto,
+            "a key of several columns is never assigned by the database: leave `auto` out, or the other `#[key]`",
+        )),
+        (5.., _) => {
+            let fifth = entity.key().nth(4).map_or(entity.ident.span(), |(field, _)| field.ident.span());
+            Err(Error::new(fifth, "a key has four columns at most: leave one `#[key]` out"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_version(entity: &Entity) -> Result<()> {
+    let versions = entity.fields.iter().filter(|field| matches!(&field.role, Role::Value(v) if v.version));
+    match versions.take(2).collect::<Vec<_>>().as_slice() {
+        [first, second] => Err(Error::new(
+            second.ident.span(),
+            format!("a second `#[version]`: `{}` is the version already, leave one out", plain(&first.ident)),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Columns are looked at first: two of one name often have one constant too, and that is one mistake.
+fn check_names(entity: &Entity) -> Result<()> {
+    let mut columns: HashMap<String, &Field> = HashMap::new();
+    for column in &entity.columns {
+        let field = &entity.fields[column.field];
+        if let Some(first) = columns.insert(column.name.text.to_lowercase(), field) {
+            let (first, name) = (plain(&first.ident), &column.name.text);
+            return Err(Error::new(
+                column.name.span,
+                format!("the column `{name}` is there already, for `{first}`: {}", rename(field)),
+            ));
+        }
+    }
+    let mut constants: HashMap<String, String> = HashMap::new();
+    let of_columns = entity.columns.iter().map(|column| {
+        let owner = format!("column `{}`", column.name.text);
+        (column.constant.to_string(), column.name.span, owner)
+    });
+    let of_relations = entity.relations().map(|field| {
+        let owner = format!("relation `{}`", plain(&field.ident));
+        (constant_of_field(&field.ident), field.ident.span(), owner)
+    });
+    for (constant, span, owner) in of_columns.chain(of_relations) {
+        let entity = plain(&entity.ident);
+        if let Some(first) = constants.insert(constant.clone(), owner.clone()) {
+            return Err(Error::new(
+                span,
+                format!(
+                    "the constant `{entity}::{constant}` of this {owner} is taken by the {first}: rename one"
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn rename(field: &Field) -> &'static str {
+    match field.role {
+        Role::BelongsTo(_) => {
+            "leave that field out, or name another one with `#[belongs_to(column = \"..\")]`"
+        }
+        _ => "name another one with `#[column(name = \"..\")]`",
+    }
+}

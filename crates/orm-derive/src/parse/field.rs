@@ -1,0 +1,184 @@
+//! One field: which role its attributes and its type give it.
+
+use proc_macro2::Ident;
+use syn::spanned::Spanned;
+use syn::{Attribute, Error, Meta, Result};
+
+use super::Errors;
+use super::attr::{self, Grammar};
+use super::relation;
+use super::ty::{self, Known};
+use crate::model::{Field, KeyOption, Role, Value};
+use crate::names::plain;
+
+const ATTRIBUTES: [&str; 6] = ["key", "column", "version", "belongs_to", "has_many", "many_to_many"];
+
+/// Reads a field. Its first column is given out later.
+pub(super) fn parse(field: &syn::Field, entity: &Ident, errors: &mut Errors) -> Field {
+    let ident = field.ident.clone().unwrap_or_else(|| entity.clone());
+    let attributes: Vec<Marker<'_>> = field.attrs.iter().filter_map(Marker::of).collect();
+    let role = match relation::role(field, &ident, entity, &attributes, errors) {
+        Some(role) => role,
+        None => Role::Value(value(field, &ident, entity, &attributes, errors)),
+    };
+    Field { ident, ty: ty::without_self(&field.ty, entity), column: 0, role }
+}
+
+/// An attribute that belongs to this derive.
+pub(super) struct Marker<'a> {
+    pub(super) name: &'static str,
+    pub(super) attribute: &'a Attribute,
+}
+
+impl<'a> Marker<'a> {
+    fn of(attribute: &'a Attribute) -> Option<Self> {
+        let name = ATTRIBUTES.into_iter().find(|name| attribute.path().is_ident(name))?;
+        Some(Self { name, attribute })
+    }
+}
+
+fn value(
+    field: &syn::Field,
+    ident: &Ident,
+    entity: &Ident,
+    attributes: &[Marker<'_>],
+    errors: &mut Errors,
+) -> Value {
+    let mut value = Value::default();
+    for known in attributes {
+        let read = match known.name {
+            "key" => key(known.attribute, &mut value),
+            "version" => version(known.attribute, &mut value),
+            _ => column(known.attribute, entity, &mut value),
+        };
+        errors.keep(read);
+    }
+    errors.keep(check(field, ident, &mut value));
+    value
+}
+
+fn key(attribute: &Attribute, value: &mut Value) -> Result<()> {
+    let grammar = Grammar { attribute: "key", options: &["auto"], repeatable: &[] };
+    let mut auto = None;
+    if value.key.is_some() {
+        return Err(Error::new_spanned(attribute, "`#[key]` is given twice: leave one out"));
+    }
+    // Known to be a key even where its options are wrong, or "no key" would follow.
+    value.key = Some(KeyOption { auto: None });
+    grammar.read(attribute, |_, meta| {
+        auto = attr::flag(meta)?.then(|| meta.path.span());
+        Ok(())
+    })?;
+    value.key = Some(KeyOption { auto });
+    Ok(())
+}
+
+fn version(attribute: &Attribute, value: &mut Value) -> Result<()> {
+    if value.version {
+        return Err(Error::new_spanned(attribute, "`#[version]` is given twice: leave one out"));
+    }
+    value.version = true;
+    match &attribute.meta {
+        Meta::Path(_) => Ok(()),
+        other => Err(Error::new_spanned(
+            other,
+            "`#[version]` takes no options: name the column with `#[column(name = \"..\")]`",
+        )),
+    }
+}
+
+fn column(attribute: &Attribute, entity: &Ident, value: &mut Value) -> Result<()> {
+    let grammar = Grammar {
+        attribute: "column",
+        options: &["name", "unique", "index", "default", "references", "on_delete"],
+        repeatable: &[],
+    };
+    grammar.read(attribute, |option, meta| {
+        match option {
+            "name" => set(&mut value.name, attr::name(meta)?, "name", meta)?,
+            "unique" => value.unique = attr::flag(meta)?,
+            "index" => value.index = attr::flag(meta)?,
+            "default" => set(&mut value.default, attr::default(meta)?, "default", meta)?,
+            "references" => {
+                let path: syn::Path = meta.value()?.parse()?;
+                set(&mut value.references, ty::without_self(path, entity), "references", meta)?;
+            }
+            _ => set(&mut value.on_delete, attr::on_delete(meta)?, "on_delete", meta)?,
+        }
+        Ok(())
+    })
+}
+
+/// Sets what an attribute before this one may have set.
+fn set<T>(place: &mut Option<T>, new: T, option: &str, meta: &syn::meta::ParseNestedMeta<'_>) -> Result<()> {
+    match place.replace(new) {
+        None => Ok(()),
+        Some(_) => Err(Error::new_spanned(&meta.path, format!("`{option}` is given twice: leave one out"))),
+    }
+}
+
+/// What the field's options and the name of its type say about each other.
+fn check(field: &syn::Field, ident: &Ident, value: &mut Value) -> Result<()> {
+    let name = plain(ident);
+    let at_type = |message: String| Err(Error::new_spanned(&field.ty, message));
+    let known = ty::known(&field.ty);
+    if let Known::Unsupported(advice) = known {
+        return at_type(format!("no column holds this type: {advice}"));
+    }
+    if let Some(inner) = ty::argument(&field.ty, "Option")
+        && let Known::Unsupported(advice) = ty::known(inner)
+    {
+        return Err(Error::new_spanned(inner, format!("no column holds this type: {advice}")));
+    }
+    if let (Some(_), true) = (&value.key, value.version) {
+        return at_type(format!(
+            "`{name}` cannot be key and version at once: leave one of the attributes out"
+        ));
+    }
+    if value.key.is_some() && known == Known::Optional {
+        return at_type(match value.is_auto() {
+            true => "a key is never NULL: write the type without `Option`; its default, 0, means \"not yet\""
+                .into(),
+            false => "a key is never NULL: write the type without `Option`".into(),
+        });
+    }
+    if value.key.is_some() && !value.is_auto() && known == Known::Float {
+        return at_type(
+            "a float cannot be a key, since equal values are not found reliably: write `i64` or `String`"
+                .into(),
+        );
+    }
+    if value.is_auto() {
+        match known {
+            Known::Integer => {}
+            Known::Unknown => {
+                value.integer_guard = Some("`#[key(auto)]` needs an integer field, such as `i64`");
+            }
+            _ => {
+                return at_type(
+                    "`#[key(auto)]` needs an integer, such as `i64`: write `#[key]` for a key that you assign".into(),
+                );
+            }
+        }
+        if let Some(default) = &value.default {
+            return Err(Error::new(
+                default.span,
+                "the database assigns this key, so a default is never used: leave out `default` or `auto`",
+            ));
+        }
+    }
+    if value.version {
+        match known {
+            Known::Integer => {}
+            Known::Unknown => value.integer_guard = Some("a version is an integer field, such as `i64`"),
+            _ => return at_type("a version is an integer that counts the changes: write `i64`".into()),
+        }
+    }
+    match (&value.on_delete, &value.references) {
+        (Some(on_delete), None) => Err(Error::new(
+            on_delete.span,
+            "`on_delete` needs to know whose deletion: add `references = User::ID`",
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,215 @@
+//! Relation fields: `#[belongs_to]`, `#[has_many]`, `#[many_to_many]`.
+
+use proc_macro2::{Ident, TokenStream};
+use syn::spanned::Spanned;
+use syn::{Error, Path, Result, Type};
+
+use super::Errors;
+use super::attr::{self, Grammar};
+use super::field::Marker;
+use super::ty::{self, Wrapper};
+use crate::model::{BelongsTo, HasMany, ManyToMany, Name, Role, Value};
+use crate::names::{plain, snake_case};
+
+/// The role of a relation field; `None` for a plain column.
+pub(super) fn role(
+    field: &syn::Field,
+    ident: &Ident,
+    entity: &Ident,
+    markers: &[Marker<'_>],
+    errors: &mut Errors,
+) -> Option<Role> {
+    let wrapper = ty::wrapper(&field.ty);
+    let mut relations = markers.iter().filter(|marker| attribute_of(marker.name).is_some());
+    let (marker, second) = (relations.next(), relations.next());
+    match (wrapper, marker) {
+        (None, None) => None,
+        (None, Some(marker)) => {
+            errors.push(Error::new_spanned(&field.ty, wrong_type(marker.name)));
+            Some(Role::Value(Value::default()))
+        }
+        (Some((wrapper, target)), None) => {
+            errors.push(Error::new_spanned(&field.ty, missing_attribute(wrapper, target)));
+            Some(stand_in(wrapper, target, ident, entity))
+        }
+        (Some((wrapper, target)), Some(marker)) => {
+            let other = markers.iter().find(|other| attribute_of(other.name).is_none());
+            let read = if let Some(second) = second {
+                Err(Error::new_spanned(
+                    second.attribute,
+                    "a field is the end of one relation: leave one of the attributes out",
+                ))
+            } else if attribute_of(marker.name) != Some(wrapper) {
+                Err(Error::new_spanned(&field.ty, wrong_type(marker.name)))
+            } else if let Some(other) = other {
+                Err(Error::new_spanned(other.attribute, not_on_a_relation(other.name, marker.name)))
+            } else {
+                read(wrapper, marker, target, ident, entity)
+            };
+            Some(errors.keep(read).unwrap_or_else(|| stand_in(wrapper, target, ident, entity)))
+        }
+    }
+}
+
+fn attribute_of(name: &str) -> Option<Wrapper> {
+    match name {
+        "belongs_to" => Some(Wrapper::BelongsTo),
+        "has_many" => Some(Wrapper::HasMany),
+        "many_to_many" => Some(Wrapper::ManyToMany),
+        _ => None,
+    }
+}
+
+fn wrong_type(attribute: &str) -> &'static str {
+    match attribute {
+        "belongs_to" => {
+            "`#[belongs_to]` needs a field of type `BelongsTo<User>` or `BelongsTo<Option<User>>`; a plain foreign key \
+             is written `#[column(references = User::ID)]`"
+        }
+        "has_many" => "`#[has_many]` needs a field of type `HasMany<Post>`",
+        _ => "`#[many_to_many]` needs a field of type `ManyToMany<Tag>`",
+    }
+}
+
+fn missing_attribute(wrapper: Wrapper, target: &Type) -> String {
+    let target = ty::last_name(target).map_or_else(|| "Post".to_owned(), plain);
+    match wrapper {
+        Wrapper::BelongsTo => "this relation needs an attribute: write `#[belongs_to]` above it".to_owned(),
+        Wrapper::HasMany => format!(
+            "this relation needs an attribute that names its other side: write `#[has_many({target}::..)]` above it, \
+             with the constant of a `belongs_to`"
+        ),
+        Wrapper::ManyToMany => "this relation needs an attribute that names the table of its pairs: write \
+             `#[many_to_many(through = \"..\")]` above it"
+            .to_owned(),
+    }
+}
+
+fn not_on_a_relation(attribute: &str, relation: &str) -> String {
+    match (attribute, relation) {
+        ("key", _) => "a relation cannot be a key: write the key column as a field of its own, with \
+             `#[key] #[column(references = User::ID)]`"
+            .to_owned(),
+        ("column", "belongs_to") => {
+            "`#[column]` does not go with `#[belongs_to]`, which takes `column`, `columns`, \
+             `unique`, `index` and `on_delete` itself"
+                .to_owned()
+        }
+        ("column", _) => "a collection has no column: leave `#[column]` out".to_owned(),
+        _ => format!("`#[{attribute}]` goes on a plain field, not on a relation"),
+    }
+}
+
+fn read(wrapper: Wrapper, marker: &Marker<'_>, target: &Type, ident: &Ident, entity: &Ident) -> Result<Role> {
+    Ok(match wrapper {
+        Wrapper::BelongsTo => Role::BelongsTo(belongs_to(marker, target, ident, entity)?),
+        Wrapper::HasMany => Role::HasMany(has_many(marker, target, entity)?),
+        Wrapper::ManyToMany => Role::ManyToMany(many_to_many(marker, target, entity)?),
+    })
+}
+
+fn belongs_to(marker: &Marker<'_>, target: &Type, ident: &Ident, entity: &Ident) -> Result<BelongsTo> {
+    let grammar = Grammar {
+        attribute: "belongs_to",
+        options: &["column", "columns", "on_delete", "unique", "index"],
+        repeatable: &[],
+    };
+    let mut relation = default_belongs_to(target, ident, entity);
+    let mut named = false;
+    grammar.read(marker.attribute, |option, meta| {
+        match option {
+            "column" | "columns" if named => {
+                return Err(meta.error("the columns are named twice: leave `column` or `columns` out"));
+            }
+            "column" => relation.columns = vec![attr::name(meta)?],
+            "columns" => relation.columns = attr::list(meta)?,
+            "on_delete" => relation.on_delete = Some(attr::on_delete(meta)?),
+            "unique" => relation.unique = attr::flag(meta)?,
+            _ => relation.index = attr::flag(meta)?,
+        }
+        named |= option.starts_with("column");
+        Ok(())
+    })?;
+    Ok(relation)
+}
+
+fn default_belongs_to(target: &Type, ident: &Ident, entity: &Ident) -> BelongsTo {
+    BelongsTo {
+        target: ty::without_self(target, entity),
+        columns: vec![Name { text: format!("{}_id", plain(ident)), span: ident.span() }],
+        on_delete: None,
+        unique: false,
+        index: true,
+    }
+}
+
+fn has_many(marker: &Marker<'_>, target: &Type, entity: &Ident) -> Result<HasMany> {
+    let inverse = match &marker.attribute.meta {
+        syn::Meta::List(list) => list.parse_args::<Path>().ok(),
+        _ => None,
+    };
+    let Some(inverse) = inverse else {
+        let target = ty::last_name(target).map_or_else(|| "Post".to_owned(), plain);
+        let advice =
+            format!("write `#[has_many({target}::..)]`, with the constant of a `belongs_to` of `{target}`");
+        return Err(Error::new_spanned(
+            &marker.attribute.meta,
+            format!("`#[has_many]` names its other side: {advice}"),
+        ));
+    };
+    Ok(HasMany { target: ty::without_self(target, entity), inverse: ty::without_self(inverse, entity) })
+}
+
+fn many_to_many(marker: &Marker<'_>, target: &Type, entity: &Ident) -> Result<ManyToMany> {
+    let grammar = Grammar { attribute: "many_to_many", options: &["through", "from", "to"], repeatable: &[] };
+    let (mut through, mut from, mut to) = (None, None, None);
+    grammar.read(marker.attribute, |option, meta| {
+        match option {
+            "through" => through = Some(attr::name(meta)?.text),
+            "from" => from = Some(attr::name_or_list(meta)?),
+            _ => to = Some(attr::name_or_list(meta)?),
+        }
+        Ok(())
+    })?;
+    let at_attribute = |message: String| Error::new_spanned(&marker.attribute.meta, message);
+    let other = ty::last_name(target).map(plain).unwrap_or_default();
+    let this = plain(entity);
+    let through = through.ok_or_else(|| {
+        let (this, other) = (snake_case(&this), snake_case(&other));
+        at_attribute(format!(
+            "`#[many_to_many]` names the table of its pairs: write `#[many_to_many(through = \"{this}_{other}\")]`"
+        ))
+    })?;
+    if (from.is_none() || to.is_none()) && (other == this || other == "Self") {
+        return Err(at_attribute(format!(
+            "both sides are `{this}`: name both columns, as \
+             `#[many_to_many(through = \"{through}\", from = \"follower_id\", to = \"followed_id\")]`"
+        )));
+    }
+    let span = marker.attribute.path().span();
+    let by_default = |name: &str| vec![Name { text: format!("{}_id", snake_case(name)), span }];
+    let from = from.unwrap_or_else(|| by_default(&this));
+    let to = to.unwrap_or_else(|| by_default(&other));
+    if let Some(twice) = to.iter().find(|name| from.iter().any(|other| other.text == name.text)) {
+        return Err(at_attribute(format!(
+            "the column `{}` of `{through}` is named for both sides: name others with `from` and `to`",
+            twice.text
+        )));
+    }
+    Ok(ManyToMany { target: ty::without_self(target, entity), through, from, to })
+}
+
+/// A relation that keeps its constant after a mistake, so that the constant's uses are not errors too.
+fn stand_in(wrapper: Wrapper, target: &Type, ident: &Ident, entity: &Ident) -> Role {
+    let tokens = ty::without_self(target, entity);
+    match wrapper {
+        Wrapper::BelongsTo => Role::BelongsTo(default_belongs_to(target, ident, entity)),
+        Wrapper::HasMany => Role::HasMany(HasMany { target: tokens, inverse: TokenStream::new() }),
+        Wrapper::ManyToMany => Role::ManyToMany(ManyToMany {
+            target: tokens,
+            through: String::new(),
+            from: Vec::new(),
+            to: Vec::new(),
+        }),
+    }
+}
