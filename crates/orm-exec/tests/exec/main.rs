@@ -2,6 +2,10 @@
 
 mod bridge;
 mod cancel;
+/// The entities of orm-core's own tests, so that its SQL also meets a database.
+#[allow(dead_code, reason = "these tests use some of them")]
+#[path = "../../../orm-core/tests/sql/entities.rs"]
+mod entities;
 mod errors;
 mod list;
 mod panic;
@@ -9,4 +13,5 @@ mod pool;
 mod program;
 mod support;
 mod transaction;
+mod typed;
 mod url;
