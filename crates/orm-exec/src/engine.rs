@@ -10,7 +10,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use orm_core::program::{Discard, Expect, Returns, StatementShape, Step};
-use orm_core::{Compiled, Dialect, Error, Outcome, Program, Result, Sink};
+use orm_core::{Compiled, Dialect, Error, Outcome, Program, Result, Schema, Sink};
 
 use crate::connection::Connection;
 use crate::driver::Access;
@@ -113,6 +113,34 @@ impl Engine {
         Operation::new(async move { Ok(Connection::new(pool, lease.await?, location)) })
     }
 
+    /// Creates the tables and indexes of these entities that are not there yet, all or none, in one hop. A table that is
+    /// there stays as it is, whatever its columns. Dropped while it runs, it may or may not have happened.
+    ///
+    /// # Errors
+    /// If the entities do not fit together, or the database refuses.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # let engine = orm_exec::Engine::open("sqlite::memory:").await?;
+    /// engine.create_all(&orm_core::schema![]).await?;
+    /// # Ok::<_, orm_core::Error>(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn create_all(&self, schema: &Schema) -> Operation<'static, ()> {
+        self.run_schema(schema.create(self.dialect()), Location::caller())
+    }
+
+    /// Drops the tables of these entities with all their rows, all or none, in one hop. Dropped while it runs, it may or
+    /// may not have happened.
+    ///
+    /// # Errors
+    /// If the entities do not fit together, or the database refuses: a table that is not in the schema refers to one of
+    /// them, say.
+    #[track_caller]
+    pub fn drop_all(&self, schema: &Schema) -> Operation<'static, ()> {
+        self.run_schema(schema.drop(self.dialect()), Location::caller())
+    }
+
     /// Refuses new work, waits for the connections that are out, and closes all of them. Calls that wait for a
     /// connection, and later ones, answer [`Error::Closed`]. Dropped half way, the engine is closed to new work all the
     /// same, and the connections close with its last clone.
@@ -152,21 +180,20 @@ impl Engine {
         self.pool.acquire(access, location)
     }
 
-    /// Runs statements without parameters, all or none, in one hop.
-    #[expect(dead_code, reason = "the schema calls it once it is there")]
-    fn execute_all(
+    fn run_schema(
         &self,
-        statements: Vec<String>,
+        statements: Result<Vec<String>>,
         location: &'static Location<'static>,
     ) -> Operation<'static, ()> {
         let lease = self.lease(Access::Write, location);
-        let program = Program {
-            steps: statements.into_iter().map(|sql| bare_step(sql.into())).collect(),
-            begin: Some(self.dialect().begin_write.into()),
-            commit: true,
-            ..Program::default()
-        };
+        let begin = self.dialect().begin_write;
         Operation::new(async move {
+            let program = Program {
+                steps: statements?.into_iter().map(|sql| bare_step(sql.into())).collect(),
+                begin: Some(begin.into()),
+                commit: true,
+                ..Program::default()
+            };
             let output = lease.await?.run(program, Discard).await;
             output.result.map(drop).map_err(Error::from)
         })

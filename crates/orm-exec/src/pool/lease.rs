@@ -92,6 +92,8 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        // Whoever waits for it from now on waits for a worker, not for the task that had it.
+        self.unpin();
         let (pool, lane, holder) = (self.pool.clone(), self.lane, Arc::clone(&self.holder));
         match self.connection.take() {
             Some(connection) if self.in_transaction => {

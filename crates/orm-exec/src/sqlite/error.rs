@@ -25,7 +25,6 @@ pub(super) fn statement_error(error: &rusqlite::Error, sql: &str) -> Error {
                 "one call runs one statement, and this text has several: run them one by one\n  in: {sql}"
             ));
         }
-        Raw::NulError(_) => return Error::build(format!("the SQL has a NUL character\n  in: {sql:?}")),
         other => {
             return Error::Database(Arc::new(DatabaseError {
                 message: other.to_string(),

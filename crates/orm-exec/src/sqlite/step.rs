@@ -172,6 +172,10 @@ impl Running<'_> {
         if cells != width * rows || self.step.cells.end as usize > self.input.len() {
             return Err(self.refused(0, format!("{rows} rows of {width} parameters, but {cells} values")));
         }
+        // SQLite would end the text there, and run what stands before.
+        if self.step.shape.sql.as_bytes().contains(&0) {
+            return Err(self.refused(0, "the SQL has a NUL character".to_owned()));
+        }
         Ok(())
     }
 

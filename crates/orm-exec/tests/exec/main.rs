@@ -1,0 +1,17 @@
+//! One file per risk. Futures are driven by a bare `block_on` and by an executor of several threads.
+
+mod bridge;
+mod cancel;
+/// The entities of orm-core's own tests, so that its SQL also meets a database.
+#[allow(dead_code, reason = "these tests use some of them")]
+#[path = "../../../orm-core/tests/sql/entities.rs"]
+mod entities;
+mod errors;
+mod list;
+mod panic;
+mod pool;
+mod program;
+mod support;
+mod transaction;
+mod typed;
+mod url;
