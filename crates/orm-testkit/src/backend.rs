@@ -51,7 +51,8 @@ impl Database {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let file = match backend {
             Backend::File => {
-                let name = format!("anyorm-{}-{}.db", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+                let name =
+                    format!("anyorm-{}-{}.db", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
                 Some(std::env::temp_dir().join(name))
             }
             Backend::Memory => None,

@@ -72,8 +72,9 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 pub fn main(behaviours: &[Behaviour]) -> std::process::ExitCode {
     let (options, filters): (Vec<String>, Vec<String>) =
         std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
-    let wanted =
-        |behaviour: &&Behaviour| filters.is_empty() || filters.iter().any(|part| behaviour.name.contains(part));
+    let wanted = |behaviour: &&Behaviour| {
+        filters.is_empty() || filters.iter().any(|part| behaviour.name.contains(part))
+    };
     let selected: Vec<&Behaviour> = behaviours.iter().filter(wanted).collect();
     if options.iter().any(|option| option == "--list") {
         selected.iter().for_each(|behaviour| say(&format!("{}: test", behaviour.name)));
@@ -88,7 +89,12 @@ pub fn main(behaviours: &[Behaviour]) -> std::process::ExitCode {
                     Ok(()) => passed_here += 1,
                     Err(why) => {
                         failed += 1;
-                        say(&format!("FAILED {} ({}, {}): {why}", behaviour.name, backend.name(), executor.name()));
+                        say(&format!(
+                            "FAILED {} ({}, {}): {why}",
+                            behaviour.name,
+                            backend.name(),
+                            executor.name()
+                        ));
                     }
                 }
             }
