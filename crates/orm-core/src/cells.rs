@@ -88,6 +88,7 @@ impl Cells {
     }
 
     /// The cells themselves.
+    #[inline]
     pub fn as_slice(&self) -> &[Cell] {
         &self.cells
     }
@@ -221,6 +222,7 @@ impl Cells {
     ///
     /// # Panics
     /// If `index` is out of range.
+    #[inline]
     pub fn value(&self, index: usize) -> ValueRef<'_> {
         match self.cells[index] {
             Cell::Null | Cell::From { .. } | Cell::List { .. } => ValueRef::Null,

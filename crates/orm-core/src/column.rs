@@ -8,7 +8,7 @@ use crate::entity::{ColumnMeta, Entity};
 /// A column of entity `E` whose field is a `T`. The derive makes one constant for each.
 pub struct Column<E, T> {
     position: usize,
-    types: PhantomData<fn() -> (PhantomData<E>, PhantomData<T>)>,
+    types: PhantomData<fn() -> (E, T)>,
 }
 
 impl<E: Entity, T> Column<E, T> {

@@ -28,6 +28,13 @@ pub struct Dialect {
     /// Whether a table can be created with a reference to one that does not exist yet. Where not, references in a
     /// circle of tables are added after all tables.
     pub forward_references: bool,
+    /// What stands before and after an ALTER TABLE that adds such a reference, so that it does nothing where the
+    /// reference is there already. Unused where `forward_references` is true.
+    pub add_constraint: [&'static str; 2],
+    /// What to run before tables that refer to each other in a circle are dropped.
+    pub drop_circle: Option<&'static str>,
+    /// The longest name in bytes.
+    pub max_name: usize,
     /// The name of each column type.
     pub type_name: fn(ColumnType) -> &'static str,
     /// How `true` and `false` are written.
@@ -35,6 +42,17 @@ pub struct Dialect {
     /// What stands before the rows of `(a, b) IN (..)`: `VALUES ` where a list of rows must be a subquery. Where it
     /// need not be, it must not: PostgreSQL takes the parameters of VALUES for text.
     pub row_list: &'static str,
+    /// What stands for a generated key in a row of VALUES: `NULL`, or `DEFAULT`.
+    pub next_key: &'static str,
+    /// The LIMIT to write with an OFFSET that has none, where OFFSET alone is no syntax.
+    pub no_limit: Option<&'static str>,
+    /// How a part of a text is found with regard to case.
+    pub text_search: TextSearch,
+    /// Whether the place of a parameter decides its type when the statement is prepared, so that a place that does
+    /// not tell needs a CAST.
+    pub typed_parameters: bool,
+    /// Whether sums and averages of integers are of a type of their own (NUMERIC) and need a CAST.
+    pub numeric_aggregates: bool,
 }
 
 /// How parameters are written.
@@ -44,6 +62,15 @@ pub enum Placeholder {
     Question,
     /// `$1`
     Dollar,
+}
+
+/// How a part of a text is found with regard to case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextSearch {
+    /// By the binary order of texts and by functions (`instr`, `substr`): LIKE ignores case.
+    Binary,
+    /// By LIKE, which minds the case, and by `starts_with`, `strpos` and `right` for what is not a value.
+    Like,
 }
 
 /// How an insert learns its generated key.

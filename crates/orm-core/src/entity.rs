@@ -10,8 +10,10 @@ pub use meta::{
 };
 
 use crate::cells::Cells;
+use crate::query::Whole;
 use crate::relation::{Link, LinkMut};
 use crate::row::{ColumnError, Row};
+use crate::stmt::{Delete, Insert, Select, Update};
 use crate::value::ValueRef;
 
 /// A struct that is a row of a table. Derived, never written by hand.
@@ -53,6 +55,27 @@ pub trait Entity: Clone + Send + Sync + Sized + 'static {
     /// The field of one relation, to change it.
     #[doc(hidden)]
     fn link_mut(&mut self, relation: usize) -> LinkMut<'_>;
+
+    /// A query for all entities, to be narrowed by [`filter`](Select::filter), [`order_by`](Select::order_by) and
+    /// the rest.
+    fn select() -> Select<Self, Whole<Self>> {
+        Select::new()
+    }
+
+    /// An insert that goes to the database as it is, past any session.
+    fn insert() -> Insert<Self> {
+        Insert::new()
+    }
+
+    /// An update of the rows that meet a condition.
+    fn update() -> Update<Self> {
+        Update::new()
+    }
+
+    /// A delete of the rows that meet a condition.
+    fn delete() -> Delete<Self> {
+        Delete::new()
+    }
 }
 
 /// What a `belongs_to` points to: an entity, or `Option` of one where the column is nullable.

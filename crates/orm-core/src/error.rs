@@ -75,14 +75,14 @@ pub enum Error {
     /// A statement was stopped because its future was dropped or its deadline passed.
     #[error("the statement was interrupted")]
     Interrupted,
-    /// The one connection that could run this is held by an open transaction of the same task, so waiting for it
-    /// would never end: any call on a `:memory:` engine, a write on the engine of a file.
+    /// The one connection that could run this is held by an open transaction, or a `Connection`, of the same task, so
+    /// waiting for it would never end: any call on a `:memory:` engine, a write on the engine of a file.
     #[error(
-        "the only connection that could run this is held by a transaction of this task, begun at {holder}: \
-         use that transaction (or session), or commit it first"
+        "the only connection that could run this is held by a transaction (or connection) of this task, taken at \
+         {holder}: use that transaction (or session) for this call, or end it first"
     )]
     HeldBySelf {
-        /// Where the transaction began: file and line.
+        /// Where it was taken: file and line.
         holder: Arc<str>,
     },
     /// The `Tx` of `engine.transaction(..)` was not given back: it was moved out, or replaced by another session.

@@ -5,11 +5,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`entity`] | the `Entity` trait and the static metadata that the derive emits |
-//! | [`column`] | typed column constants |
+//! | [`column`](mod@column) | typed column constants |
 //! | [`relation`] | typed relation constants, paths, and the fields that hold a relation's ends |
 //! | [`types`], [`value`] | what a column can hold, from the Rust side and from the database's |
+//! | [`expr`] | typed expressions over a tree without types |
 //! | [`query`], [`stmt`] | statements and what their rows become |
 //! | [`shapes`] | the statements a session needs, written from an entity's metadata |
+//! | [`schema`](mod@schema) | CREATE and DROP of the tables of a list of entities |
 //! | [`dialect`] | how databases differ, as data |
 //! | [`program`], [`cells`], [`row`] | what a driver runs in one hop, its parameters and its rows |
 //! | [`error`] | the one error type |
@@ -19,12 +21,14 @@ pub mod column;
 pub mod dialect;
 pub mod entity;
 pub mod error;
+pub mod expr;
 pub mod handle;
 pub mod program;
 pub mod query;
 pub mod relation;
 mod render;
 pub mod row;
+pub mod schema;
 pub mod shapes;
 pub mod stmt;
 pub mod types;
@@ -35,11 +39,16 @@ pub use column::Column;
 pub use dialect::{Dialect, POSTGRES, SQLITE};
 pub use entity::{Entity, EntityMeta, Key, KeyArg, Target};
 pub use error::{Error, Result};
+pub use expr::{
+    Case, Condition, Expr, Holds, Number, Operand, Order, OrderBy, abs, all_of, any_of, avg, case, coalesce,
+    count, count_all, count_distinct, max, min, sum,
+};
 pub use handle::Handle;
 pub use program::{Outcome, Program, Sink};
-pub use query::{Detached, FromRow, Graph, Nothing, Query, Shape, Values, Whole};
+pub use query::{Detached, FromRow, Graph, Nothing, Query, Selection, Shape, Values, Whole};
 pub use relation::{BelongsTo, Collection, HasMany, IntoPath, ManyToMany, Path, Relation};
 pub use row::{ColumnError, Row, RowSource};
-pub use stmt::{Compiled, Raw, Reads, Statement, sql};
+pub use schema::Schema;
+pub use stmt::{Compiled, Delete, Insert, Raw, Reads, Select, Statement, Update, sql};
 pub use types::{ColumnType, Json, SqlType};
 pub use value::{Value, ValueRef};

@@ -2,10 +2,13 @@
 
 use std::marker::PhantomData;
 
+use crate::column::Column;
 use crate::entity::Entity;
 use crate::error::Result;
+use crate::expr::{Expr, Node};
 use crate::row::{ColumnError, Row};
 use crate::stmt::Statement;
+use crate::types::SqlType;
 
 /// What each row of an answer becomes.
 pub trait Shape: Send + 'static {
@@ -79,7 +82,7 @@ impl<T: FromRow> Shape for Values<T> {
 
 impl<T: FromRow> Detached for Values<T> {}
 
-/// A value made of the columns of a row: one [`SqlType`](crate::SqlType), or a tuple of up to sixteen.
+/// A value made of the columns of a row: one [`SqlType`], or a tuple of up to sixteen.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a row",
     note = "read one column as an i64, String, Option<..>; several as a tuple of up to sixteen"
@@ -92,17 +95,55 @@ pub trait FromRow: Sized + Send + 'static {
     fn from_row(row: &Row<'_>) -> Result<Self, ColumnError>;
 }
 
-impl<T: crate::SqlType> FromRow for T {
+impl<T: SqlType> FromRow for T {
     fn from_row(row: &Row<'_>) -> Result<Self, ColumnError> {
         row.get(0)
     }
 }
 
+/// What a query selects instead of whole entities: a column, an expression, or a tuple of up to sixteen.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be selected",
+    label = "not a column, an expression, or a tuple of up to sixteen of these",
+    note = "select columns like `User::NAME` and expressions like `count(Post::ID)`"
+)]
+pub trait Selection {
+    /// What each row becomes.
+    type Output: FromRow;
+
+    /// Adds its parts.
+    fn nodes(self, out: &mut Vec<Node>);
+}
+
+impl<E: Entity, T: SqlType> Selection for Column<E, T> {
+    type Output = T;
+
+    fn nodes(self, out: &mut Vec<Node>) {
+        out.push(Expr::<T>::from(self).into_node());
+    }
+}
+
+impl<T: SqlType> Selection for Expr<T> {
+    type Output = T;
+
+    fn nodes(self, out: &mut Vec<Node>) {
+        out.push(self.into_node());
+    }
+}
+
 macro_rules! tuple {
     ($($part:ident $at:tt),*) => {
-        impl<$($part: crate::SqlType),*> FromRow for ($($part,)*) {
+        impl<$($part: SqlType),*> FromRow for ($($part,)*) {
             fn from_row(row: &Row<'_>) -> Result<Self, ColumnError> {
                 Ok(($(row.get::<$part>($at)?,)*))
+            }
+        }
+
+        impl<$($part: Selection<Output: SqlType>),*> Selection for ($($part,)*) {
+            type Output = ($($part::Output,)*);
+
+            fn nodes(self, out: &mut Vec<Node>) {
+                $(self.$at.nodes(out);)*
             }
         }
     };

@@ -19,10 +19,10 @@ use crate::handle::RawHandle;
 pub struct Relation<A, B, K> {
     source: MetaFn,
     position: usize,
-    types: PhantomData<fn() -> Types<A, B, K>>,
+    types: Types<A, B, K>,
 }
 
-type Types<A, B, K> = (PhantomData<A>, PhantomData<B>, PhantomData<K>);
+type Types<A, B, K> = PhantomData<fn() -> (A, B, K)>;
 
 /// Kind of a relation to exactly one.
 #[derive(Debug)]

@@ -1,5 +1,10 @@
 //! SQL text as it is written: identifiers, placeholders, and the parameters that go with them, in one order.
 
+mod node;
+mod statement;
+
+pub(crate) use statement::statement;
+
 use std::sync::Arc;
 
 use crate::cells::Cells;
@@ -7,6 +12,7 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::program::{ListAt, Returns, StatementShape};
 use crate::stmt::Compiled;
+use crate::types::ColumnType;
 use crate::value::Value;
 
 /// The text so far. Parameters are pushed in the order in which their placeholders are written: never otherwise.
@@ -38,6 +44,11 @@ impl<'d> Writer<'d> {
     /// Adds `"table"."column"`.
     pub(crate) fn column(&mut self, table: &str, column: &str) -> &mut Self {
         self.name(table).push(".").name(column)
+    }
+
+    /// Adds the name of a column type.
+    pub(crate) fn type_name(&mut self, ty: ColumnType) -> &mut Self {
+        self.push((self.dialect.type_name)(ty))
     }
 
     /// Adds each item, with `separator` between them.
@@ -83,6 +94,24 @@ impl<'d> Writer<'d> {
         self.placeholder()
     }
 
+    /// Adds a placeholder for the value of a cell of a row that was encoded before.
+    pub(crate) fn bind_cell(&mut self, cells: &Cells, at: usize) -> &mut Self {
+        match cells.fault() {
+            Some(fault) if fault.cell == at => self.input.refuse(fault.reason.clone()),
+            _ => self.input.value_ref(cells.value(at)),
+        }
+        self.placeholder()
+    }
+
+    /// Adds a text whose placeholders are there already, with its values.
+    pub(crate) fn append(&mut self, sql: &str, input: &Cells) -> &mut Self {
+        debug_assert_eq!(self.parameters, 0, "the text counts its placeholders from the first");
+        self.input = input.clone();
+        self.parameters = input.len();
+        // A comment at its end would swallow what follows.
+        self.push(sql.trim_end().trim_end_matches(';')).push("\n")
+    }
+
     /// Adds `columns IN (..)`, with a list of unknown length between the parentheses.
     pub(crate) fn in_list(&mut self, table: Option<&str>, columns: &[&str]) -> &mut Self {
         let qualified = |out: &mut Self, column: &str| {
@@ -113,8 +142,8 @@ impl<'d> Writer<'d> {
     }
 
     /// The text so far.
-    pub(crate) fn text(self) -> String {
-        self.sql
+    pub(crate) fn text(&mut self) -> String {
+        std::mem::take(&mut self.sql)
     }
 
     /// A shape whose values come later.

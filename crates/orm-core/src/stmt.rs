@@ -1,16 +1,35 @@
 //! Statements: what the builders make and a dialect turns into text.
 
+mod delete;
+mod insert;
+mod join;
 mod raw;
+mod scope;
+mod select;
+mod set;
+mod update;
 
+pub use delete::Delete;
+pub use insert::Insert;
 pub use raw::{Raw, sql};
+pub use select::Select;
+pub use update::Update;
+
+pub(crate) use delete::DeleteBody;
+pub(crate) use insert::InsertBody;
+pub(crate) use join::hops;
+pub(crate) use select::SelectBody;
+pub(crate) use update::UpdateBody;
 
 use std::sync::Arc;
 
 use crate::cells::Cells;
 use crate::dialect::Dialect;
-use crate::entity::RelationMeta;
-use crate::error::Result;
+use crate::entity::{EntityMeta, RelationMeta};
+use crate::error::{Error, Result};
+use crate::expr::{Kind, Node};
 use crate::program::StatementShape;
+use crate::render;
 
 /// A finished statement, without types.
 #[derive(Clone, Debug)]
@@ -23,6 +42,14 @@ pub struct Statement {
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     Raw(raw::RawBody),
+    Select(Box<SelectBody>),
+    Insert(Box<InsertBody>),
+    Update(Box<UpdateBody>),
+    Delete(Box<DeleteBody>),
+    /// How many rows the inner one has.
+    Count(Box<Body>),
+    /// Whether the inner one has rows.
+    Exists(Box<Body>),
 }
 
 /// A statement as text with its parameters.
@@ -47,27 +74,109 @@ impl Statement {
     /// The text of the statement in a dialect, with its parameters.
     ///
     /// # Errors
-    /// If the dialect cannot say it.
-    pub fn compile(&self, _dialect: &Dialect) -> Result<Compiled> {
-        match &self.body {
-            Body::Raw(raw) => Ok(raw.compile()),
-        }
+    /// If the dialect cannot say it: it has more parameters than the database takes.
+    pub fn compile(&self, dialect: &Dialect) -> Result<Compiled> {
+        render::statement(&self.body, dialect)
     }
 
     /// The tables it reads, those of its subqueries and of the relations to load included.
     pub fn reads(&self) -> Reads {
-        match &self.body {
-            Body::Raw(raw) => raw.reads(),
+        let mut tables = Vec::new();
+        if let Some(all) = self.body.reads(&mut tables) {
+            return all;
         }
+        for path in &self.loads {
+            scope::path_reads(path, &mut tables);
+        }
+        Reads::Tables(tables)
     }
 
     /// The table it writes, if it is a typed insert, update or delete.
     pub fn writes(&self) -> Option<&'static str> {
-        None
+        match &self.body {
+            Body::Insert(insert) => Some(insert.entity.table),
+            Body::Update(update) => Some(update.entity.table),
+            Body::Delete(delete) => Some(delete.entity.table),
+            Body::Raw(_) | Body::Select(_) | Body::Count(_) | Body::Exists(_) => None,
+        }
     }
 
     /// The relations to load with its rows, each a path from the selected entity.
     pub fn loads(&self) -> &[Vec<&'static RelationMeta>] {
         &self.loads
+    }
+
+    /// The same query for at most `rows` rows: `first` asks for one, `one` for two. A smaller limit stays. Statements
+    /// that have no limit, raw SQL among them, stay as they are.
+    #[must_use]
+    pub fn with_limit(mut self, rows: u64) -> Self {
+        if let Body::Select(select) = &mut self.body {
+            select.limit = Some(select.limit.map_or(rows, |limit| limit.min(rows)));
+        }
+        self
+    }
+
+    /// A query that answers how many rows this one has: one row of one integer. Whether this is a query at all is
+    /// checked by [`compile`](Self::compile).
+    #[must_use]
+    pub fn into_count(self) -> Self {
+        Self { body: Body::Count(Box::new(self.body)), loads: Vec::new() }
+    }
+
+    /// A query that answers whether this one has rows: one row of one boolean. Whether this is a query at all is
+    /// checked by [`compile`](Self::compile).
+    #[must_use]
+    pub fn into_exists(self) -> Self {
+        Self { body: Body::Exists(Box::new(self.body)), loads: Vec::new() }
+    }
+
+    /// A typed update or delete that answers the keys of the rows it affects, in the columns of the key; `None` for
+    /// any other statement, and for one that has a RETURNING of its own.
+    pub fn returning_keys(&self) -> Option<Self> {
+        let mut body = self.body.clone();
+        let (entity, returning) = match &mut body {
+            Body::Update(update) => (update.entity, &mut update.returning),
+            Body::Delete(delete) => (delete.entity, &mut delete.returning),
+            _ => return None,
+        };
+        if !returning.is_empty() {
+            return None;
+        }
+        *returning = entity.key.iter().map(|&position| Node(Kind::Column { entity, position })).collect();
+        Some(Self { body, loads: Vec::new() })
+    }
+}
+
+impl Body {
+    /// Adds the tables that it reads, or answers that they are not known.
+    fn reads(&self, out: &mut Vec<&'static str>) -> Option<Reads> {
+        match self {
+            Body::Raw(raw) => return Some(raw.reads()),
+            Body::Select(select) => select.reads(out),
+            Body::Insert(insert) => insert.reads(out),
+            Body::Update(update) => update.reads(out),
+            Body::Delete(delete) => delete.reads(out),
+            Body::Count(inner) | Body::Exists(inner) => return inner.reads(out),
+        }
+        None
+    }
+}
+
+fn all_columns(entity: &'static EntityMeta) -> Vec<Node> {
+    (0..entity.columns.len()).map(|position| Node(Kind::Column { entity, position })).collect()
+}
+
+/// Refuses a statement that would change every row without saying so.
+fn check_criteria(verb: &str, entity: &EntityMeta, filter: &[Node], everything: bool) -> Result<()> {
+    match (filter.is_empty(), everything) {
+        (true, false) => Err(Error::build(format!(
+            "this {verb} would affect every row of {}: add `.filter(..)`, or say so with `.everything()`",
+            entity.table
+        ))),
+        (false, true) => Err(Error::build(format!(
+            "this {verb} of {} has a filter and `.everything()`: keep one of them",
+            entity.table
+        ))),
+        _ => Ok(()),
     }
 }

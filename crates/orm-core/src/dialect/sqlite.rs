@@ -1,6 +1,6 @@
 //! SQLite 3.51 and later.
 
-use super::{Dialect, GeneratedKey, Placeholder};
+use super::{Dialect, GeneratedKey, Placeholder, TextSearch};
 use crate::types::ColumnType;
 
 /// SQLite.
@@ -12,9 +12,18 @@ pub static SQLITE: Dialect = Dialect {
     generated_key: GeneratedKey::LastInsertId,
     auto_key: "INTEGER PRIMARY KEY",
     forward_references: true,
+    add_constraint: ["", ""],
+    drop_circle: Some("PRAGMA defer_foreign_keys = ON"),
+    // SQLite has no limit; the names are the same everywhere.
+    max_name: 63,
     type_name,
     booleans: ["0", "1"],
     row_list: "VALUES ",
+    next_key: "NULL",
+    no_limit: Some("-1"),
+    text_search: TextSearch::Binary,
+    typed_parameters: false,
+    numeric_aggregates: false,
 };
 
 fn type_name(ty: ColumnType) -> &'static str {

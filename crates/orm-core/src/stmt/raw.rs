@@ -103,14 +103,21 @@ pub(crate) struct RawBody {
 }
 
 impl RawBody {
-    pub(super) fn compile(&self) -> Compiled {
+    pub(crate) fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    pub(crate) fn input(&self) -> &Cells {
+        &self.input
+    }
+
+    pub(crate) fn compile(&self) -> Compiled {
         let shape = StatementShape {
             sql: Arc::clone(&self.text),
             parameters: self.input.len() as u16,
             // The driver counts the columns: only it knows what the text selects.
             returns: if self.rows { Returns::Rows } else { Returns::Count },
-            // What text does is not known before it is prepared: it runs where writing is allowed.
-            reads_only: false,
+            reads_only: is_select(&self.text),
             list: None,
         };
         Compiled { shape: Arc::new(shape), input: self.input.clone() }
@@ -118,5 +125,43 @@ impl RawBody {
 
     pub(super) fn reads(&self) -> Reads {
         self.reads.clone()
+    }
+}
+
+/// Whether the first word is SELECT. `WITH` may end in an update, and a function may write on some databases: a
+/// reader connection of the engine refuses that.
+pub(crate) fn is_select(sql: &str) -> bool {
+    let mut rest = sql.trim_start();
+    loop {
+        let comment_end = if rest.starts_with("--") {
+            rest.find('\n').map(|at| at + 1)
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map(|at| at + 2)
+        } else {
+            break;
+        };
+        match comment_end {
+            Some(at) => rest = rest[at..].trim_start(),
+            None => return false,
+        }
+    }
+    let word = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+    word.eq_ignore_ascii_case("select")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_select;
+
+    #[test]
+    fn a_select_is_known_by_its_first_word() {
+        for sql in ["SELECT 1", "  select\n1", "-- why\nSELECT 1", "/* a */ /* b */ Select*", "select(1)"] {
+            assert!(is_select(sql), "{sql}");
+        }
+        for sql in
+            ["", "selector", "WITH x AS (SELECT 1) DELETE FROM t", "-- SELECT", "/* SELECT", "UPDATE t"]
+        {
+            assert!(!is_select(sql), "{sql}");
+        }
     }
 }

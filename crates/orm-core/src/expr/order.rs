@@ -1,0 +1,113 @@
+//! The order of rows.
+
+use super::{Expr, Node};
+use crate::column::Column;
+use crate::entity::Entity;
+use crate::types::SqlType;
+
+/// One part of ORDER BY: `User::NAME.asc()`.
+#[derive(Clone, Debug)]
+#[must_use = "an order does nothing until a statement uses it"]
+pub struct Order {
+    pub(crate) node: Node,
+    pub(crate) descending: bool,
+    pub(crate) nulls_first: Option<bool>,
+}
+
+impl Order {
+    fn new(node: Node, descending: bool) -> Self {
+        Self { node, descending, nulls_first: None }
+    }
+
+    /// NULLs before all values. Without either, SQLite takes NULL for the smallest value, PostgreSQL for the
+    /// greatest.
+    pub fn nulls_first(mut self) -> Self {
+        self.nulls_first = Some(true);
+        self
+    }
+
+    /// NULLs after all values.
+    pub fn nulls_last(mut self) -> Self {
+        self.nulls_first = Some(false);
+        self
+    }
+}
+
+impl<T: SqlType> Expr<T> {
+    /// Smallest first.
+    pub fn asc(self) -> Order {
+        Order::new(self.into_node(), false)
+    }
+
+    /// Greatest first.
+    pub fn desc(self) -> Order {
+        Order::new(self.into_node(), true)
+    }
+}
+
+impl<E: Entity, T: SqlType> Column<E, T> {
+    /// Smallest first.
+    pub fn asc(self) -> Order {
+        Order::new(self.node(), false)
+    }
+
+    /// Greatest first.
+    pub fn desc(self) -> Order {
+        Order::new(self.node(), true)
+    }
+}
+
+/// What rows are ordered by: a column or expression (smallest first), an [`Order`], a list or a tuple of these.
+#[diagnostic::on_unimplemented(
+    message = "rows cannot be ordered by `{Self}`",
+    note = "give a column, `User::NAME.desc()`, or a tuple of up to eight of these"
+)]
+pub trait OrderBy {
+    /// Adds its parts, the most significant first.
+    fn orders(self, out: &mut Vec<Order>);
+}
+
+impl OrderBy for Order {
+    fn orders(self, out: &mut Vec<Order>) {
+        out.push(self);
+    }
+}
+
+impl<E: Entity, T: SqlType> OrderBy for Column<E, T> {
+    fn orders(self, out: &mut Vec<Order>) {
+        out.push(self.asc());
+    }
+}
+
+impl<T: SqlType> OrderBy for Expr<T> {
+    fn orders(self, out: &mut Vec<Order>) {
+        out.push(self.asc());
+    }
+}
+
+impl OrderBy for Vec<Order> {
+    fn orders(self, out: &mut Vec<Order>) {
+        out.extend(self);
+    }
+}
+
+macro_rules! tuple {
+    ($($part:ident)*) => {
+        impl<$($part: OrderBy),*> OrderBy for ($($part,)*) {
+            #[allow(non_snake_case, reason = "one name for a type and its value")]
+            fn orders(self, out: &mut Vec<Order>) {
+                let ($($part,)*) = self;
+                $($part.orders(out);)*
+            }
+        }
+    };
+}
+
+tuple!(A);
+tuple!(A B);
+tuple!(A B C);
+tuple!(A B C D);
+tuple!(A B C D E);
+tuple!(A B C D E F);
+tuple!(A B C D E F G);
+tuple!(A B C D E F G H);

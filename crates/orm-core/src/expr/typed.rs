@@ -1,0 +1,162 @@
+//! `Expr<T>` and what it shares with a column: comparisons.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::{Holds, Kind, Node, Operand};
+use crate::column::Column;
+use crate::entity::Entity;
+use crate::query::Values;
+use crate::stmt::Select;
+use crate::types::SqlType;
+
+/// An expression whose value is a `T`: `User::AGE.ge(18)` is an `Expr<bool>`.
+///
+/// A condition on a column that is NULL is neither true nor false, as in SQL: `filter` leaves the row out.
+#[must_use = "an expression does nothing until a statement uses it"]
+pub struct Expr<T> {
+    node: Node,
+    type_: PhantomData<fn() -> T>,
+}
+
+impl<T> Expr<T> {
+    pub(crate) fn new(node: Node) -> Self {
+        Self { node, type_: PhantomData }
+    }
+
+    pub(crate) fn of(kind: Kind) -> Self {
+        Self::new(Node(kind))
+    }
+
+    pub(crate) fn into_node(self) -> Node {
+        self.node
+    }
+}
+
+impl<T> Clone for Expr<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.node.clone())
+    }
+}
+
+impl<T> fmt::Debug for Expr<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.node.fmt(f)
+    }
+}
+
+impl<E: Entity, T> Column<E, T> {
+    pub(crate) fn node(self) -> Node {
+        Node(Kind::Column { entity: E::meta(), position: self.position() })
+    }
+
+    fn into_node(self) -> Node {
+        self.node()
+    }
+}
+
+impl<E: Entity, T> From<Column<E, T>> for Expr<T> {
+    fn from(column: Column<E, T>) -> Self {
+        Self::new(column.node())
+    }
+}
+
+macro_rules! comparisons {
+    () => {
+        /// Equal. `eq(None)` is IS NULL.
+        pub fn eq<V: Operand<T::Base>>(self, value: V) -> Expr<bool> {
+            Expr::new(self.into_node().compare("=", value.operand()))
+        }
+
+        /// Not equal. `ne(None)` is IS NOT NULL. A NULL is not unequal to a value: such rows are left out.
+        pub fn ne<V: Operand<T::Base>>(self, value: V) -> Expr<bool> {
+            Expr::new(self.into_node().compare("<>", value.operand()))
+        }
+
+        /// Less than. With `None` it is an error when the statement is built.
+        pub fn lt<V: Operand<T::Base>>(self, value: V) -> Expr<bool> {
+            Expr::new(self.into_node().compare("<", value.operand()))
+        }
+
+        /// Less than or equal. With `None` it is an error when the statement is built.
+        pub fn le<V: Operand<T::Base>>(self, value: V) -> Expr<bool> {
+            Expr::new(self.into_node().compare("<=", value.operand()))
+        }
+
+        /// Greater than. With `None` it is an error when the statement is built.
+        pub fn gt<V: Operand<T::Base>>(self, value: V) -> Expr<bool> {
+            Expr::new(self.into_node().compare(">", value.operand()))
+        }
+
+        /// Greater than or equal. With `None` it is an error when the statement is built.
+        pub fn ge<V: Operand<T::Base>>(self, value: V) -> Expr<bool> {
+            Expr::new(self.into_node().compare(">=", value.operand()))
+        }
+
+        /// From `low` to `high`, both included.
+        pub fn between<V: Operand<T::Base>, W: Operand<T::Base>>(self, low: V, high: W) -> Expr<bool> {
+            let (low, high) = (low.operand().boxed(), high.operand().boxed());
+            Expr::of(Kind::Between { of: self.into_node().boxed(), low, high })
+        }
+
+        /// One of these. `None` among them matches NULL; an empty list matches nothing.
+        pub fn is_in<V: Operand<T::Base>>(self, values: impl IntoIterator<Item = V>) -> Expr<bool> {
+            let list = values.into_iter().map(Operand::operand).collect();
+            Expr::of(Kind::In { of: self.into_node().boxed(), list, negated: false })
+        }
+
+        /// None of these. `None` among them leaves NULL out; an empty list matches everything.
+        pub fn not_in<V: Operand<T::Base>>(self, values: impl IntoIterator<Item = V>) -> Expr<bool> {
+            let list = values.into_iter().map(Operand::operand).collect();
+            Expr::of(Kind::In { of: self.into_node().boxed(), list, negated: true })
+        }
+
+        /// One of the values that a query selects:
+        /// `User::ID.is_in_query(Post::select().columns(Post::AUTHOR_ID))`.
+        pub fn is_in_query<F: Entity, U: SqlType + Holds<T::Base>>(
+            self,
+            query: Select<F, Values<U>>,
+        ) -> Expr<bool> {
+            let query = Box::new(query.into_body());
+            Expr::of(Kind::InQuery { of: self.into_node().boxed(), query, negated: false })
+        }
+
+        /// None of the values that a query selects. As in SQL, a NULL among them makes it match nothing: filter
+        /// them out, or use [`Relation::any`](crate::Relation::any) with `!`.
+        pub fn not_in_query<F: Entity, U: SqlType + Holds<T::Base>>(
+            self,
+            query: Select<F, Values<U>>,
+        ) -> Expr<bool> {
+            let query = Box::new(query.into_body());
+            Expr::of(Kind::InQuery { of: self.into_node().boxed(), query, negated: true })
+        }
+
+        /// IS NULL.
+        pub fn is_null(self) -> Expr<bool> {
+            Expr::of(Kind::IsNull { of: self.into_node().boxed(), negated: false })
+        }
+
+        /// IS NOT NULL.
+        pub fn is_not_null(self) -> Expr<bool> {
+            Expr::of(Kind::IsNull { of: self.into_node().boxed(), negated: true })
+        }
+
+        /// The same value, which may be NULL: for columns of a table that is left-joined.
+        pub fn optional(self) -> Expr<Option<T::Base>> {
+            Expr::of(Kind::Optional(self.into_node().boxed()))
+        }
+
+        /// CAST to the column type of `U`. A value that may be NULL needs an `Option`.
+        pub fn cast<U: SqlType>(self) -> Expr<U> {
+            Expr::of(Kind::Cast { of: self.into_node().boxed(), to: U::TYPE })
+        }
+    };
+}
+
+impl<T: SqlType> Expr<T> {
+    comparisons! {}
+}
+
+impl<E: Entity, T: SqlType> Column<E, T> {
+    comparisons! {}
+}

@@ -1,0 +1,387 @@
+//! Expressions as SQL, with no more parentheses than precedence needs.
+
+use super::Writer;
+use super::statement::{related, select, select_any, select_count};
+use crate::dialect::TextSearch;
+use crate::expr::{Kind, Logic, Node, Part};
+use crate::types::ColumnType;
+use crate::value::Value;
+
+/// How tightly a written expression holds together; a part that holds less tightly gets parentheses.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Bond {
+    Or,
+    And,
+    Not,
+    Compare,
+    Add,
+    Multiply,
+    Atom,
+}
+
+impl Writer<'_> {
+    /// Adds conditions that must all be true.
+    pub(super) fn conditions(&mut self, conditions: &[Node]) {
+        match conditions {
+            [one] => self.node(one),
+            all => {
+                self.separated(" AND ", all, |out, node| out.further_condition(node));
+            }
+        }
+    }
+
+    /// Adds a condition after ` AND `.
+    pub(super) fn further_condition(&mut self, condition: &Node) {
+        self.above_or_same(Bond::And, condition);
+    }
+
+    /// Adds an expression.
+    pub(super) fn node(&mut self, node: &Node) {
+        match &node.0 {
+            Kind::Column { entity, position } => {
+                self.column(entity.table, entity.columns[*position].name);
+            }
+            Kind::Value(value) => {
+                self.bind(value);
+            }
+            Kind::Typed(value, ty) => self.typed(value, *ty),
+            Kind::Refused(reason) => {
+                self.bind_with(|cells| cells.refuse(reason.clone()));
+            }
+            Kind::Optional(of) => self.node(of),
+            Kind::Compare { op, left, right } => self.infix(Bond::Compare, left, op, right),
+            Kind::Arithmetic { op, left, right } => self.arithmetic(*op, left, right),
+            Kind::IsNull { of, negated } => {
+                self.above(Bond::Add, of);
+                self.push(if *negated { " IS NOT NULL" } else { " IS NULL" });
+            }
+            Kind::In { of, list, negated } => self.in_values(of, list, *negated),
+            Kind::InQuery { of, query, negated } => {
+                self.above(Bond::Add, of);
+                self.push(if *negated { " NOT IN (" } else { " IN (" });
+                select(self, query);
+                self.push(")");
+            }
+            Kind::Between { of, low, high } => {
+                self.above(Bond::Add, of);
+                self.push(" BETWEEN ");
+                self.above(Bond::Add, low);
+                self.push(" AND ");
+                self.above(Bond::Add, high);
+            }
+            Kind::Like { of, pattern } => {
+                self.above(Bond::Add, of);
+                self.push(" LIKE ");
+                self.above(Bond::Add, pattern);
+                self.push(ESCAPE);
+            }
+            Kind::Match { part, of, sought } => self.search(*part, of, sought),
+            Kind::Logic { op, nodes } => self.logic(*op, nodes),
+            Kind::Not(of) => {
+                self.push("NOT (");
+                self.node(of);
+                self.push(")");
+            }
+            Kind::Function { name, arguments } => {
+                self.push(name).push("(");
+                self.separated(", ", arguments, |out, argument| out.node(argument)).push(")");
+            }
+            Kind::Aggregate { name, distinct, of, answer } => {
+                self.aggregate(name, *distinct, of.as_deref(), *answer);
+            }
+            Kind::Cast { of, to } => {
+                self.push("CAST(");
+                self.node(of);
+                self.push(" AS ").type_name(*to).push(")");
+            }
+            Kind::Case { branches, otherwise } => self.case(branches, otherwise.as_deref()),
+            Kind::Exists(query) => {
+                self.push("EXISTS (");
+                select_any(self, query);
+                self.push(")");
+            }
+            Kind::CountOf(query) => {
+                self.push("(");
+                select_count(self, query);
+                self.push(")");
+            }
+            Kind::Subquery(query) => {
+                self.push("(");
+                select(self, query);
+                self.push(")");
+            }
+            Kind::Related { relation, filter } => related(self, relation, filter.as_deref()),
+            // Refused when the statement was built.
+            Kind::Problem(_) => {
+                self.push("NULL");
+            }
+        }
+    }
+
+    /// Adds a part, in parentheses unless it holds more tightly than `bond`.
+    fn above(&mut self, bond: Bond, node: &Node) {
+        self.part(bond_of(node) > bond, node);
+    }
+
+    /// The same for an operator that may be repeated without them.
+    fn above_or_same(&mut self, bond: Bond, node: &Node) {
+        self.part(bond_of(node) >= bond, node);
+    }
+
+    fn part(&mut self, tight: bool, node: &Node) {
+        if tight {
+            self.node(node);
+        } else {
+            self.push("(");
+            self.node(node);
+            self.push(")");
+        }
+    }
+
+    fn infix(&mut self, bond: Bond, left: &Node, op: &str, right: &Node) {
+        self.above(bond, left);
+        self.push(" ").push(op).push(" ");
+        self.above(bond, right);
+    }
+
+    /// `a - b - c` needs no parentheses, `a - (b - c)` does.
+    fn arithmetic(&mut self, op: char, left: &Node, right: &Node) {
+        let bond = if matches!(op, '+' | '-') { Bond::Add } else { Bond::Multiply };
+        self.above_or_same(bond, left);
+        self.push(" ").push(op.encode_utf8(&mut [0; 4])).push(" ");
+        self.above(bond, right);
+    }
+
+    fn logic(&mut self, op: Logic, nodes: &[Node]) {
+        let (bond, word, empty) = match op {
+            Logic::And => (Bond::And, " AND ", true),
+            Logic::Or => (Bond::Or, " OR ", false),
+        };
+        match nodes {
+            [] => self.boolean(empty),
+            nodes => {
+                self.separated(word, nodes, |out, node| out.above_or_same(bond, node));
+            }
+        }
+    }
+
+    fn boolean(&mut self, value: bool) {
+        self.push(self.dialect.booleans[usize::from(value)]);
+    }
+
+    /// NULL in the list is a question of its own: `x IN (1, NULL)` is never false.
+    fn in_values(&mut self, of: &Node, list: &[Node], negated: bool) {
+        let with_null = list.iter().any(Node::is_null_value);
+        let values: Vec<_> = list.iter().filter(|node| !node.is_null_value()).collect();
+        if values.is_empty() && !with_null {
+            return self.boolean(negated);
+        }
+        let both = with_null && !values.is_empty();
+        if both {
+            self.push("(");
+        }
+        if !values.is_empty() {
+            self.above(Bond::Add, of);
+            self.push(if negated { " NOT IN (" } else { " IN (" });
+            self.separated(", ", values, |out, value| out.node(value)).push(")");
+        }
+        if both {
+            self.push(if negated { " AND " } else { " OR " });
+        }
+        if with_null {
+            self.above(Bond::Add, of);
+            self.push(if negated { " IS NOT NULL" } else { " IS NULL" });
+        }
+        if both {
+            self.push(")");
+        }
+    }
+
+    fn typed(&mut self, value: &Value, ty: ColumnType) {
+        if self.dialect.typed_parameters {
+            self.push("CAST(").bind(value).push(" AS ").type_name(ty).push(")");
+        } else {
+            self.bind(value);
+        }
+    }
+
+    fn aggregate(&mut self, name: &str, distinct: bool, of: Option<&Node>, answer: Option<ColumnType>) {
+        let cast = answer.filter(|_| self.dialect.numeric_aggregates);
+        if cast.is_some() {
+            self.push("CAST(");
+        }
+        self.push(name).push(if distinct { "(DISTINCT " } else { "(" });
+        match of {
+            Some(of) => self.node(of),
+            None => {
+                self.push("*");
+            }
+        }
+        self.push(")");
+        if let Some(ty) = cast {
+            self.push(" AS ").type_name(ty).push(")");
+        }
+    }
+
+    fn case(&mut self, branches: &[(Node, Node)], otherwise: Option<&Node>) {
+        self.push("CASE");
+        for (condition, value) in branches {
+            self.push(" WHEN ");
+            self.node(condition);
+            self.push(" THEN ");
+            self.node(value);
+        }
+        if let Some(value) = otherwise {
+            self.push(" ELSE ");
+            self.node(value);
+        }
+        self.push(" END");
+    }
+
+    fn search(&mut self, part: Part, of: &Node, sought: &Node) {
+        match (self.dialect.text_search, &sought.0) {
+            (TextSearch::Like, Kind::Value(Value::Text(text))) => self.search_like(part, of, text),
+            (TextSearch::Like, _) => self.search_expression(part, of, sought),
+            (TextSearch::Binary, Kind::Value(Value::Text(text)))
+                if part == Part::Start && !text.is_empty() =>
+            {
+                self.search_range(of, text);
+            }
+            (TextSearch::Binary, _) => self.search_binary(part, of, sought),
+        }
+    }
+
+    /// A LIKE that minds the case, of a value.
+    fn search_like(&mut self, part: Part, of: &Node, text: &str) {
+        let mut pattern = String::with_capacity(text.len() + 2);
+        if part != Part::Start {
+            pattern.push('%');
+        }
+        for character in text.chars() {
+            if matches!(character, '%' | '_' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(character);
+        }
+        if part != Part::End {
+            pattern.push('%');
+        }
+        self.above(Bond::Add, of);
+        self.push(" LIKE ").bind(&Value::Text(pattern)).push(ESCAPE);
+    }
+
+    /// The same of an expression, whose wildcards cannot be escaped beforehand.
+    fn search_expression(&mut self, part: Part, of: &Node, sought: &Node) {
+        match part {
+            Part::Start => self.call("starts_with(", of, sought, ")"),
+            Part::Anywhere => self.call("strpos(", of, sought, ") > 0"),
+            Part::End => {
+                self.push("right(");
+                self.node(of);
+                self.push(", length(");
+                self.node(sought);
+                self.push(")) = ");
+                self.above(Bond::Compare, sought);
+            }
+        }
+    }
+
+    /// A prefix as a range of the binary order, which an index serves: from the prefix to the first text after all
+    /// that begin with it.
+    fn search_range(&mut self, of: &Node, text: &str) {
+        self.above(Bond::Compare, of);
+        self.push(" >= ").bind(&Value::Text(text.to_owned()));
+        if let Some(end) = end_of_prefix(text) {
+            self.push(" AND ");
+            self.above(Bond::Compare, of);
+            self.push(" < ").bind(&Value::Text(end));
+        }
+    }
+
+    /// By functions that compare byte by byte, right for the empty text too.
+    fn search_binary(&mut self, part: Part, of: &Node, sought: &Node) {
+        match part {
+            Part::Anywhere => return self.call("instr(", of, sought, ") > 0"),
+            Part::Start => {
+                self.push("substr(");
+                self.node(of);
+                self.push(", 1, length(");
+                self.node(sought);
+                self.push("))");
+            }
+            Part::End => {
+                self.push("substr(");
+                self.node(of);
+                self.push(", length(");
+                self.node(of);
+                self.push(") - length(");
+                self.node(sought);
+                self.push(") + 1)");
+            }
+        }
+        self.push(" = ");
+        self.above(Bond::Compare, sought);
+    }
+
+    fn call(&mut self, before: &str, of: &Node, sought: &Node, after: &str) {
+        self.push(before);
+        self.node(of);
+        self.push(", ");
+        self.node(sought);
+        self.push(after);
+    }
+}
+
+const ESCAPE: &str = r" ESCAPE '\'";
+
+fn bond_of(node: &Node) -> Bond {
+    match &node.0 {
+        Kind::Logic { op: Logic::Or, nodes } if nodes.len() > 1 => Bond::Or,
+        Kind::Logic { op: Logic::And, nodes } if nodes.len() > 1 => Bond::And,
+        Kind::Logic { nodes, .. } => nodes.first().map_or(Bond::Atom, bond_of),
+        Kind::Not(_) => Bond::Not,
+        // A prefix as a range is two comparisons with AND between them.
+        Kind::Match { part: Part::Start, .. } | Kind::Between { .. } => Bond::And,
+        Kind::Compare { .. }
+        | Kind::IsNull { .. }
+        | Kind::In { .. }
+        | Kind::InQuery { .. }
+        | Kind::Like { .. }
+        | Kind::Match { .. } => Bond::Compare,
+        Kind::Arithmetic { op: '+' | '-', .. } => Bond::Add,
+        Kind::Arithmetic { .. } => Bond::Multiply,
+        Kind::Optional(of) => bond_of(of),
+        _ => Bond::Atom,
+    }
+}
+
+/// The smallest text that is greater than all that begin with `prefix`, if there is one.
+fn end_of_prefix(prefix: &str) -> Option<String> {
+    let mut end = prefix.to_owned();
+    while let Some(last) = end.pop() {
+        let next = match last {
+            '\u{D7FF}' => Some('\u{E000}'),
+            char::MAX => None,
+            other => char::from_u32(other as u32 + 1),
+        };
+        if let Some(next) = next {
+            end.push(next);
+            return Some(end);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::end_of_prefix;
+
+    #[test]
+    fn the_end_of_a_prefix_is_the_next_text_of_its_length_or_shorter() {
+        let end = |prefix: &str| end_of_prefix(prefix);
+        assert_eq!(end("Ab").as_deref(), Some("Ac"));
+        assert_eq!(end("a\u{D7FF}").as_deref(), Some("a\u{E000}"));
+        assert_eq!(end("a\u{10FFFF}").as_deref(), Some("b"));
+        assert_eq!(end("\u{10FFFF}"), None);
+    }
+}

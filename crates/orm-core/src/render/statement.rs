@@ -1,0 +1,264 @@
+//! Statements as SQL. Everything was checked when they were built: what is written here is in scope.
+
+use super::Writer;
+use crate::dialect::Dialect;
+use crate::entity::{EntityMeta, RelationMeta};
+use crate::error::{Error, Result};
+use crate::expr::Node;
+use crate::program::Returns;
+use crate::stmt::{Body, Compiled, DeleteBody, InsertBody, SelectBody, UpdateBody, hops};
+
+/// The text of a statement with its parameters.
+///
+/// # Errors
+/// If it has more parameters than the database takes, or counts the rows of what is no query.
+pub(crate) fn statement(body: &Body, dialect: &Dialect) -> Result<Compiled> {
+    let mut out = Writer::new(dialect);
+    match body {
+        Body::Raw(raw) => return Ok(raw.compile()),
+        Body::Select(query) => select(&mut out, query),
+        Body::Insert(write) => {
+            insert(&mut out, write);
+            return out.compiled(answer(&write.returning), false);
+        }
+        Body::Update(write) => {
+            update(&mut out, write);
+            return out.compiled(answer(&write.returning), false);
+        }
+        Body::Delete(write) => {
+            delete(&mut out, write);
+            return out.compiled(answer(&write.returning), false);
+        }
+        Body::Count(inner) => match &**inner {
+            Body::Select(query) => select_count(&mut out, query),
+            Body::Raw(raw) => {
+                out.push("SELECT count(*) FROM (").append(raw.text(), raw.input()).push(") AS \"counted\"");
+            }
+            _ => return Err(no_query("count")),
+        },
+        Body::Exists(inner) => {
+            out.push("SELECT EXISTS (");
+            match &**inner {
+                Body::Select(query) => select_any(&mut out, query),
+                Body::Raw(raw) => {
+                    out.append(raw.text(), raw.input());
+                }
+                _ => return Err(no_query("exists")),
+            }
+            out.push(")");
+        }
+    }
+    out.compiled(Returns::Rows, true)
+}
+
+#[cold]
+fn no_query(verb: &str) -> Error {
+    Error::build(format!("`{verb}` needs a query, and this is an insert, update or delete: use `execute`"))
+}
+
+fn answer(returning: &[Node]) -> Returns {
+    if returning.is_empty() { Returns::Count } else { Returns::Rows }
+}
+
+/// Adds a whole query.
+pub(super) fn select(out: &mut Writer<'_>, query: &SelectBody) {
+    out.push(if query.distinct { "SELECT DISTINCT " } else { "SELECT " });
+    selected(out, query);
+    from(out, query);
+    rest(out, query, true);
+}
+
+/// Adds a query that has a row if and only if this one has.
+pub(super) fn select_any(out: &mut Writer<'_>, query: &SelectBody) {
+    if query.columns.is_some() || query.distinct {
+        return select(out, query);
+    }
+    out.push("SELECT 1");
+    from(out, query);
+    // The order decides which row comes first, not whether one does.
+    rest(out, query, false);
+}
+
+/// Adds a query that answers how many rows this one has.
+pub(super) fn select_count(out: &mut Writer<'_>, query: &SelectBody) {
+    out.push("SELECT count(*)");
+    let whole_rows = query.columns.is_none() && !query.distinct;
+    if whole_rows && query.limit.is_none() && query.offset.is_none() {
+        from(out, query);
+        rest(out, query, false);
+    } else {
+        out.push(" FROM (");
+        select(out, query);
+        out.push(") AS \"counted\"");
+    }
+}
+
+fn selected(out: &mut Writer<'_>, query: &SelectBody) {
+    match &query.columns {
+        Some(columns) => out.separated(", ", columns, |out, node| out.node(node)),
+        None => every_column(out, query.entity),
+    };
+}
+
+fn every_column<'a, 'd>(out: &'a mut Writer<'d>, entity: &EntityMeta) -> &'a mut Writer<'d> {
+    out.separated(", ", entity.columns, |out, column| {
+        out.column(entity.table, column.name);
+    })
+}
+
+fn from(out: &mut Writer<'_>, query: &SelectBody) {
+    out.push(" FROM ").name(query.entity.table);
+    for join in &query.joins {
+        // Checked when the statement was built.
+        for hop in hops(join.relation).unwrap_or_default() {
+            out.push(if join.left { " LEFT JOIN " } else { " JOIN " }).name(hop.table).push(" ON ");
+            ties(out, hop.table, &hop.on);
+        }
+    }
+}
+
+fn ties(out: &mut Writer<'_>, table: &str, on: &[(&str, (&str, &str))]) {
+    out.separated(" AND ", on, |out, (column, (other, other_column))| {
+        out.column(table, column).push(" = ").column(other, other_column);
+    });
+}
+
+fn rest(out: &mut Writer<'_>, query: &SelectBody, ordered: bool) {
+    filter(out, &query.filter);
+    if !query.group_by.is_empty() {
+        out.push(" GROUP BY ").separated(", ", &query.group_by, |out, node| out.node(node));
+    }
+    if !query.having.is_empty() {
+        out.push(" HAVING ").conditions(&query.having);
+    }
+    if ordered && !query.order_by.is_empty() {
+        out.push(" ORDER BY ").separated(", ", &query.order_by, |out, order| {
+            out.node(&order.node);
+            if order.descending {
+                out.push(" DESC");
+            }
+            match order.nulls_first {
+                Some(true) => out.push(" NULLS FIRST"),
+                Some(false) => out.push(" NULLS LAST"),
+                None => out,
+            };
+        });
+    }
+    limits(out, query);
+}
+
+/// Literals, never parameters: SQLite prepares a statement again whenever a bound limit changes.
+fn limits(out: &mut Writer<'_>, query: &SelectBody) {
+    match (query.limit, query.offset, out.dialect.no_limit) {
+        (Some(limit), _, _) => {
+            out.push(&format!(" LIMIT {}", whole(limit)));
+        }
+        (None, Some(_), Some(none)) => {
+            out.push(" LIMIT ").push(none);
+        }
+        _ => {}
+    }
+    if let Some(offset) = query.offset {
+        out.push(&format!(" OFFSET {}", whole(offset)));
+    }
+}
+
+/// The most rows that a database can count.
+fn whole(rows: u64) -> u64 {
+    rows.min(i64::MAX as u64)
+}
+
+fn filter(out: &mut Writer<'_>, conditions: &[Node]) {
+    if !conditions.is_empty() {
+        out.push(" WHERE ").conditions(conditions);
+    }
+}
+
+/// Adds `EXISTS (SELECT 1 FROM target WHERE ..)` for the rows that a relation leads to.
+pub(super) fn related(out: &mut Writer<'_>, relation: &'static RelationMeta, condition: Option<&Node>) {
+    // Checked when the statement was built.
+    let hops = hops(relation).unwrap_or_default();
+    out.push("EXISTS (SELECT 1");
+    for (at, hop) in hops.iter().enumerate() {
+        out.push(if at == 0 { " FROM " } else { " JOIN " }).name(hop.table);
+        if at > 0 {
+            out.push(" ON ");
+            ties(out, hop.table, &hop.on);
+        }
+    }
+    if let Some(first) = hops.first() {
+        out.push(" WHERE ");
+        ties(out, first.table, &first.on);
+    }
+    if let Some(condition) = condition {
+        out.push(" AND ");
+        out.further_condition(condition);
+    }
+    out.push(")");
+}
+
+fn insert(out: &mut Writer<'_>, write: &InsertBody) {
+    let entity = write.entity;
+    out.push("INSERT INTO ").name(entity.table).push(" (");
+    if write.rows.is_empty() {
+        out.names(write.set.iter().map(|(position, _)| entity.columns[*position].name)).push(") VALUES (");
+        out.separated(", ", &write.set, |out, (_, value)| out.node(value)).push(")");
+    } else {
+        insert_rows(out, write);
+    }
+    returning(out, &write.returning);
+}
+
+fn insert_rows(out: &mut Writer<'_>, write: &InsertBody) {
+    let entity = write.entity;
+    // A key that no row has is left out; one that some rows have is spelled out in the others.
+    let leave_out = entity.auto_key && write.rows.iter().all(|has_key| !has_key);
+    let width = entity.columns.len();
+    let columns: Vec<usize> =
+        (0..width).filter(|position| !(leave_out && entity.key.contains(position))).collect();
+    if columns.is_empty() {
+        // The key is the only column, and INSERT .. DEFAULT VALUES takes one row only.
+        out.names(entity.key_columns().map(|column| column.name)).push(") VALUES ");
+        let value = out.dialect.next_key;
+        out.separated(", ", &write.rows, |out, _| {
+            out.push("(").push(value).push(")");
+        });
+        return;
+    }
+    out.names(columns.iter().map(|&position| entity.columns[position].name)).push(") VALUES ");
+    out.separated(", ", write.rows.iter().enumerate(), |out, (row, has_key)| {
+        out.push("(");
+        out.separated(", ", &columns, |out, position| {
+            if !has_key && entity.auto_key && entity.key.contains(position) {
+                let value = out.dialect.next_key;
+                out.push(value);
+            } else {
+                out.bind_cell(&write.cells, row * width + position);
+            }
+        });
+        out.push(")");
+    });
+}
+
+fn update(out: &mut Writer<'_>, write: &UpdateBody) {
+    let entity = write.entity;
+    out.push("UPDATE ").name(entity.table).push(" SET ");
+    out.separated(", ", &write.set, |out, (position, value)| {
+        out.name(entity.columns[*position].name).push(" = ");
+        out.node(value);
+    });
+    filter(out, &write.filter);
+    returning(out, &write.returning);
+}
+
+fn delete(out: &mut Writer<'_>, write: &DeleteBody) {
+    out.push("DELETE FROM ").name(write.entity.table);
+    filter(out, &write.filter);
+    returning(out, &write.returning);
+}
+
+fn returning(out: &mut Writer<'_>, nodes: &[Node]) {
+    if !nodes.is_empty() {
+        out.push(" RETURNING ").separated(", ", nodes, |out, node| out.node(node));
+    }
+}

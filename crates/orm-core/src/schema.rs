@@ -1,0 +1,76 @@
+//! The tables of a list of entities: CREATE and DROP in the order that references ask for.
+
+mod create;
+mod model;
+mod order;
+
+use crate::dialect::Dialect;
+use crate::entity::EntityMeta;
+use crate::error::Result;
+
+/// The entities whose tables belong together: each relation of one leads to another one of the list.
+///
+/// Made by [`schema!`](crate::schema!).
+#[derive(Clone, Debug, Default)]
+pub struct Schema {
+    entities: Vec<&'static EntityMeta>,
+}
+
+/// A [`Schema`] of entities: `schema![User, Post, Tag]`. Tables of links are part of it without being named.
+///
+/// ```
+/// let schema = orm_core::schema![];
+/// assert!(schema.create(&orm_core::SQLITE).unwrap().is_empty());
+/// ```
+#[macro_export]
+macro_rules! schema {
+    ($($entity:ty),* $(,)?) => {
+        $crate::schema::Schema::new([$(<$entity as $crate::entity::Entity>::meta()),*])
+    };
+}
+
+impl Schema {
+    /// A schema of these entities. An entity that is listed twice counts once.
+    pub fn new(entities: impl IntoIterator<Item = &'static EntityMeta>) -> Self {
+        let mut schema = Self::default();
+        for entity in entities {
+            if !schema.entities.iter().any(|known| known.is(entity)) {
+                schema.entities.push(entity);
+            }
+        }
+        schema
+    }
+
+    /// The entities, in the order in which they were listed.
+    pub fn entities(&self) -> &[&'static EntityMeta] {
+        &self.entities
+    }
+
+    /// Checks that the entities fit together. [`create`](Self::create) and [`drop`](Self::drop) do so too.
+    ///
+    /// # Errors
+    /// If a relation leads to an entity that is not in the schema, two entities have one table, a foreign key has
+    /// another number of columns than the key it refers to, or the two sides of a table of links disagree.
+    pub fn check(&self) -> Result<()> {
+        model::tables(&self.entities).map(drop)
+    }
+
+    /// The statements that create what is not there yet: tables, those referred to first, each with its indexes.
+    ///
+    /// A table that exists already stays as it is, whatever its columns.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn create(&self, dialect: &Dialect) -> Result<Vec<String>> {
+        Ok(create::create(&order::sorted(model::tables(&self.entities)?), dialect))
+    }
+
+    /// The statements that drop the tables with all rows, those that refer to others first. They must run in one
+    /// transaction, in this order.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn drop(&self, dialect: &Dialect) -> Result<Vec<String>> {
+        Ok(create::drop(&order::sorted(model::tables(&self.entities)?), dialect))
+    }
+}

@@ -1,0 +1,99 @@
+//! DELETE by a condition.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::scope::{self, Scope};
+use super::{Body, Statement};
+use crate::entity::{Entity, EntityMeta};
+use crate::error::Result;
+use crate::expr::{Condition, Node};
+use crate::query::{Nothing, Query, Selection, Shape, Values, Whole};
+
+/// A delete of the rows of `E` that meet a condition. Made by [`Entity::delete`].
+#[must_use = "a delete does nothing until it is run"]
+pub struct Delete<E, S = Nothing> {
+    body: DeleteBody,
+    types: PhantomData<fn() -> (E, S)>,
+}
+
+/// A delete without its types.
+#[derive(Clone, Debug)]
+pub(crate) struct DeleteBody {
+    pub(crate) entity: &'static EntityMeta,
+    pub(crate) filter: Vec<Node>,
+    pub(crate) everything: bool,
+    pub(crate) returning: Vec<Node>,
+}
+
+impl<E: Entity> Delete<E> {
+    pub(crate) fn new() -> Self {
+        let entity = E::meta();
+        Self::of(DeleteBody { entity, filter: Vec::new(), everything: false, returning: Vec::new() })
+    }
+}
+
+impl<E: Entity, S> Delete<E, S> {
+    fn of(body: DeleteBody) -> Self {
+        Self { body, types: PhantomData }
+    }
+
+    /// Deletes the rows that meet a condition. Repeated, all of the conditions.
+    pub fn filter(mut self, condition: impl Condition) -> Self {
+        self.body.filter.push(condition.condition());
+        self
+    }
+
+    /// Deletes every row of the table. Without this or a filter the delete is refused.
+    pub fn everything(mut self) -> Self {
+        self.body.everything = true;
+        self
+    }
+
+    /// Answers values of the deleted rows: RETURNING.
+    pub fn returning<C: Selection>(mut self, columns: C) -> Delete<E, Values<C::Output>> {
+        self.body.returning.clear();
+        columns.nodes(&mut self.body.returning);
+        Delete::of(self.body)
+    }
+
+    /// Answers the deleted rows as entities.
+    pub fn returning_all(mut self) -> Delete<E, Whole<E>> {
+        self.body.returning = super::all_columns(E::meta());
+        Delete::of(self.body)
+    }
+}
+
+impl<E: Entity, S: Shape> Query for Delete<E, S> {
+    type Shape = S;
+
+    fn statement(self) -> Result<Statement> {
+        self.body.check()?;
+        Ok(Statement { body: Body::Delete(Box::new(self.body)), loads: Vec::new() })
+    }
+}
+
+impl<E, S> Clone for Delete<E, S> {
+    fn clone(&self) -> Self {
+        Self { body: self.body.clone(), types: PhantomData }
+    }
+}
+
+impl<E, S> fmt::Debug for Delete<E, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.body.fmt(f)
+    }
+}
+
+impl DeleteBody {
+    fn check(&self) -> Result<()> {
+        super::check_criteria("delete", self.entity, &self.filter, self.everything)?;
+        let scope = Scope::single(self.entity);
+        self.filter.iter().chain(&self.returning).try_for_each(|node| scope.check(node))
+    }
+
+    pub(super) fn reads(&self, out: &mut Vec<&'static str>) {
+        scope::add(self.entity.table, out);
+        self.filter.iter().chain(&self.returning).for_each(|node| scope::reads(node, out));
+    }
+}

@@ -1,0 +1,154 @@
+//! INSERT.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::scope::{self, Scope};
+use super::{Body, Statement, set};
+use crate::cells::Cells;
+use crate::column::Column;
+use crate::entity::{Entity, EntityMeta};
+use crate::error::{Error, Result};
+use crate::expr::{Node, Operand};
+use crate::query::{Nothing, Query, Selection, Shape, Values, Whole};
+use crate::types::SqlType;
+
+/// An insert into the table of `E`, of whole entities or of single columns. Made by [`Entity::insert`].
+///
+/// It goes to the database as it is, past any session. To add entities to a session, use its `add`.
+#[must_use = "an insert does nothing until it is run"]
+pub struct Insert<E, S = Nothing> {
+    body: InsertBody,
+    types: PhantomData<fn() -> (E, S)>,
+}
+
+/// An insert without its types.
+#[derive(Clone, Debug)]
+pub(crate) struct InsertBody {
+    pub(crate) entity: &'static EntityMeta,
+    /// For each row, whether its key is set.
+    pub(crate) rows: Vec<bool>,
+    /// All columns of all rows.
+    pub(crate) cells: Cells,
+    /// One row by columns instead.
+    pub(crate) set: Vec<(usize, Node)>,
+    pub(crate) returning: Vec<Node>,
+}
+
+impl<E: Entity> Insert<E> {
+    pub(crate) fn new() -> Self {
+        Self::of(InsertBody {
+            entity: E::meta(),
+            rows: Vec::new(),
+            cells: Cells::default(),
+            set: Vec::new(),
+            returning: Vec::new(),
+        })
+    }
+}
+
+impl<E: Entity, S> Insert<E, S> {
+    fn of(body: InsertBody) -> Self {
+        Self { body, types: PhantomData }
+    }
+
+    /// Adds a row: every column of an entity, except a key that is not set and that the database assigns.
+    pub fn value(mut self, entity: E) -> Self {
+        self.push(&entity);
+        self
+    }
+
+    /// Adds a row for each entity. All rows go in one statement, which has a limit: the number of rows times the
+    /// number of columns is at most 32,766 on SQLite and 65,535 on PostgreSQL.
+    pub fn values(mut self, entities: impl IntoIterator<Item = E>) -> Self {
+        for entity in entities {
+            self.push(&entity);
+        }
+        self
+    }
+
+    fn push(&mut self, entity: &E) {
+        self.body.rows.push(entity.key().is_some());
+        for column in 0..E::meta().columns.len() {
+            entity.encode(column, &mut self.body.cells);
+        }
+    }
+
+    /// Sets one column of a single row, and leaves those that are never set to their defaults.
+    pub fn set<T: SqlType, V: Operand<T::Base>>(mut self, column: Column<E, T>, value: V) -> Self {
+        self.body.set.push((column.position(), value.operand()));
+        self
+    }
+
+    /// Answers values of the new rows: RETURNING.
+    pub fn returning<C: Selection>(mut self, columns: C) -> Insert<E, Values<C::Output>> {
+        self.body.returning.clear();
+        columns.nodes(&mut self.body.returning);
+        Insert::of(self.body)
+    }
+
+    /// Answers the new rows as entities.
+    pub fn returning_all(mut self) -> Insert<E, Whole<E>> {
+        self.body.returning = super::all_columns(E::meta());
+        Insert::of(self.body)
+    }
+}
+
+impl<E: Entity, S: Shape> Query for Insert<E, S> {
+    type Shape = S;
+
+    fn statement(self) -> Result<Statement> {
+        self.body.check()?;
+        Ok(Statement { body: Body::Insert(Box::new(self.body)), loads: Vec::new() })
+    }
+}
+
+impl<E, S> Clone for Insert<E, S> {
+    fn clone(&self) -> Self {
+        Self { body: self.body.clone(), types: PhantomData }
+    }
+}
+
+impl<E, S> fmt::Debug for Insert<E, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.body.fmt(f)
+    }
+}
+
+impl InsertBody {
+    fn check(&self) -> Result<()> {
+        let name = self.entity.name;
+        match (self.rows.is_empty(), self.set.is_empty()) {
+            (true, true) => {
+                return Err(Error::build(format!(
+                    "this insert of {name} has no rows: give some with `.value(..)`, `.values(..)` or `.set(..)`"
+                )));
+            }
+            (false, false) => {
+                return Err(Error::build(format!(
+                    "this insert of {name} has whole entities and single columns: use either `.value(..)` or `.set(..)`"
+                )));
+            }
+            _ => {}
+        }
+        set::check(self.entity, &self.set)?;
+        let scope = Scope::single(self.entity);
+        for (_, value) in &self.set {
+            if set::names_column(value) {
+                return Err(Error::build(format!(
+                    "a new row of {name} has no columns to take a value from yet: set a value or a subquery"
+                )));
+            }
+            scope.check(value)?;
+        }
+        self.returning.iter().try_for_each(|node| scope.check(node))
+    }
+
+    pub(super) fn reads(&self, out: &mut Vec<&'static str>) {
+        self.set
+            .iter()
+            .map(|(_, value)| value)
+            .chain(&self.returning)
+            .for_each(|node| scope::reads(node, out));
+    }
+}

@@ -1,0 +1,224 @@
+//! SELECT.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::scope::{self, Scope};
+use super::{Body, Statement};
+use crate::entity::{Entity, EntityMeta, RelationMeta};
+use crate::error::{Error, Result};
+use crate::expr::{Condition, Node, Order, OrderBy};
+use crate::query::{Graph, Query, Selection, Shape, Values, Whole};
+use crate::relation::IntoPath;
+
+/// A query for entities of `E`, or for values of their columns. Made by [`Entity::select`].
+///
+/// ```
+/// use orm_core::{Entity, Select, Shape};
+///
+/// /// The second page of any query.
+/// fn second_page<E: Entity, S: Shape>(query: Select<E, S>) -> Select<E, S> {
+///     query.limit(20).offset(20)
+/// }
+/// ```
+#[must_use = "a query does nothing until it is run"]
+pub struct Select<E, S> {
+    body: SelectBody,
+    types: PhantomData<fn() -> (E, S)>,
+}
+
+/// A query without its types.
+#[derive(Clone, Debug)]
+pub(crate) struct SelectBody {
+    pub(crate) entity: &'static EntityMeta,
+    /// What is selected, or all columns of the entity.
+    pub(crate) columns: Option<Vec<Node>>,
+    pub(crate) joins: Vec<Join>,
+    /// All of them must be true.
+    pub(crate) filter: Vec<Node>,
+    pub(crate) group_by: Vec<Node>,
+    pub(crate) having: Vec<Node>,
+    pub(crate) order_by: Vec<Order>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) offset: Option<u64>,
+    pub(crate) distinct: bool,
+    pub(crate) loads: Vec<Vec<&'static RelationMeta>>,
+}
+
+/// A join along one relation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Join {
+    pub(crate) relation: &'static RelationMeta,
+    pub(crate) left: bool,
+}
+
+impl<E: Entity> Select<E, Whole<E>> {
+    pub(crate) fn new() -> Self {
+        let body = SelectBody {
+            entity: E::meta(),
+            columns: None,
+            joins: Vec::new(),
+            filter: Vec::new(),
+            group_by: Vec::new(),
+            having: Vec::new(),
+            order_by: Vec::new(),
+            limit: None,
+            offset: None,
+            distinct: false,
+            loads: Vec::new(),
+        };
+        Self::of(body)
+    }
+
+    /// Selects values instead of whole entities: a column, an expression, or a tuple of up to sixteen.
+    pub fn columns<C: Selection>(mut self, columns: C) -> Select<E, Values<C::Output>> {
+        let mut nodes = Vec::new();
+        columns.nodes(&mut nodes);
+        self.body.columns = Some(nodes);
+        Select::of(self.body)
+    }
+
+    /// Loads relations with the entities: `.with(User::POSTS.then(Post::TAGS))`. Needs a session, since what a
+    /// relation field holds is handles. Can be repeated.
+    pub fn with(self, path: impl IntoPath<E>) -> Select<E, Graph<E>> {
+        Select::<E, Graph<E>>::of(self.body).with(path)
+    }
+}
+
+impl<E: Entity> Select<E, Graph<E>> {
+    /// Loads more relations with the entities.
+    pub fn with(mut self, path: impl IntoPath<E>) -> Self {
+        self.body.loads.push(path.into_path().relations().to_vec());
+        self
+    }
+}
+
+impl<E: Entity, S> Select<E, S> {
+    fn of(body: SelectBody) -> Self {
+        Self { body, types: PhantomData }
+    }
+
+    pub(crate) fn into_body(self) -> SelectBody {
+        self.body
+    }
+
+    /// Keeps the rows that meet a condition. Repeated, all of the conditions.
+    pub fn filter(mut self, condition: impl Condition) -> Self {
+        self.body.filter.push(condition.condition());
+        self
+    }
+
+    /// Orders the rows by a column, a [`User::NAME.desc()`](crate::Column::desc), or a tuple of these. Repeated, the
+    /// later ones order what the earlier ones leave equal.
+    pub fn order_by(mut self, order: impl OrderBy) -> Self {
+        order.orders(&mut self.body.order_by);
+        self
+    }
+
+    /// At most so many rows. Repeated, the last one counts.
+    pub fn limit(mut self, rows: u64) -> Self {
+        self.body.limit = Some(rows);
+        self
+    }
+
+    /// Leaves out the first rows.
+    pub fn offset(mut self, rows: u64) -> Self {
+        self.body.offset = Some(rows);
+        self
+    }
+
+    /// Leaves out rows that are equal to another in all that is selected.
+    pub fn distinct(mut self) -> Self {
+        self.body.distinct = true;
+        self
+    }
+
+    /// Joins the tables along a path of relations, so that their columns can be named. A row without a partner is
+    /// left out; one with several comes several times: to ask whether there is one, use
+    /// [`Relation::any`](crate::Relation::any).
+    pub fn join(self, path: impl IntoPath<E>) -> Self {
+        self.join_path(path, false)
+    }
+
+    /// Joins as [`join`](Self::join) does, and keeps rows without a partner: the columns of the joined tables are
+    /// NULL there, so they are selected with [`optional`](crate::Column::optional).
+    pub fn left_join(self, path: impl IntoPath<E>) -> Self {
+        self.join_path(path, true)
+    }
+
+    /// A relation that is joined already is not joined again, so that paths may share their beginning.
+    fn join_path(mut self, path: impl IntoPath<E>, left: bool) -> Self {
+        for &relation in path.into_path().relations() {
+            match self.body.joins.iter_mut().find(|join| std::ptr::eq(join.relation, relation)) {
+                Some(known) => known.left &= left,
+                None => self.body.joins.push(Join { relation, left }),
+            }
+        }
+        self
+    }
+
+    /// One row for each set of rows that agree in a column, an expression, or a tuple of these.
+    pub fn group_by(mut self, columns: impl Selection) -> Self {
+        columns.nodes(&mut self.body.group_by);
+        self
+    }
+
+    /// Keeps the groups that meet a condition. Repeated, all of the conditions.
+    pub fn having(mut self, condition: impl Condition) -> Self {
+        self.body.having.push(condition.condition());
+        self
+    }
+}
+
+impl<E: Entity, S: Shape> Query for Select<E, S> {
+    type Shape = S;
+
+    fn statement(mut self) -> Result<Statement> {
+        self.body.check_in(None)?;
+        let loads = std::mem::take(&mut self.body.loads);
+        Ok(Statement { body: Body::Select(Box::new(self.body)), loads })
+    }
+}
+
+impl<E, S> Clone for Select<E, S> {
+    fn clone(&self) -> Self {
+        Self { body: self.body.clone(), types: PhantomData }
+    }
+}
+
+impl<E, S> fmt::Debug for Select<E, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.body.fmt(f)
+    }
+}
+
+impl SelectBody {
+    /// Checks every expression against the tables of this query and of those around it.
+    pub(super) fn check_in(&self, outer: Option<&Scope<'_>>) -> Result<()> {
+        let scope = Scope::query(self, outer)?;
+        match &self.columns {
+            Some(columns) => columns.iter().try_for_each(|node| scope.check_selected(node))?,
+            None if !self.group_by.is_empty() => {
+                return Err(Error::build(format!(
+                    "`group_by` makes one row of several, so whole entities of {} cannot be selected: \
+                     say what is, with `.columns((..))`",
+                    self.entity.name
+                )));
+            }
+            None => {}
+        }
+        let parts = self.filter.iter().chain(&self.group_by).chain(&self.having);
+        parts.chain(self.order_by.iter().map(|order| &order.node)).try_for_each(|node| scope.check(node))
+    }
+
+    /// Adds the tables that it reads, subqueries included.
+    pub(super) fn reads(&self, out: &mut Vec<&'static str>) {
+        scope::add(self.entity.table, out);
+        for join in &self.joins {
+            scope::path_reads(&[join.relation], out);
+        }
+        let parts = self.columns.iter().flatten().chain(&self.filter).chain(&self.group_by);
+        let orders = self.order_by.iter().map(|order| &order.node);
+        parts.chain(&self.having).chain(orders).for_each(|node| scope::reads(node, out));
+    }
+}

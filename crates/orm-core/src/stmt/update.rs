@@ -1,0 +1,125 @@
+//! UPDATE by a condition.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::scope::{self, Scope};
+use super::{Body, Statement, set};
+use crate::column::Column;
+use crate::entity::{Entity, EntityMeta};
+use crate::error::{Error, Result};
+use crate::expr::{Condition, Node, Operand};
+use crate::query::{Nothing, Query, Selection, Shape, Values, Whole};
+use crate::types::SqlType;
+
+/// An update of the rows of `E` that meet a condition. Made by [`Entity::update`].
+///
+/// It changes the database only. It does not raise the version of an entity that has one: set it, if others must
+/// notice.
+#[must_use = "an update does nothing until it is run"]
+pub struct Update<E, S = Nothing> {
+    body: UpdateBody,
+    types: PhantomData<fn() -> (E, S)>,
+}
+
+/// An update without its types.
+#[derive(Clone, Debug)]
+pub(crate) struct UpdateBody {
+    pub(crate) entity: &'static EntityMeta,
+    pub(crate) set: Vec<(usize, Node)>,
+    pub(crate) filter: Vec<Node>,
+    pub(crate) everything: bool,
+    pub(crate) returning: Vec<Node>,
+}
+
+impl<E: Entity> Update<E> {
+    pub(crate) fn new() -> Self {
+        Self::of(UpdateBody {
+            entity: E::meta(),
+            set: Vec::new(),
+            filter: Vec::new(),
+            everything: false,
+            returning: Vec::new(),
+        })
+    }
+}
+
+impl<E: Entity, S> Update<E, S> {
+    fn of(body: UpdateBody) -> Self {
+        Self { body, types: PhantomData }
+    }
+
+    /// Sets a column to a value or an expression: `.set(Account::BALANCE, Account::BALANCE + 1)`.
+    pub fn set<T: SqlType, V: Operand<T::Base>>(mut self, column: Column<E, T>, value: V) -> Self {
+        self.body.set.push((column.position(), value.operand()));
+        self
+    }
+
+    /// Changes the rows that meet a condition. Repeated, all of the conditions.
+    pub fn filter(mut self, condition: impl Condition) -> Self {
+        self.body.filter.push(condition.condition());
+        self
+    }
+
+    /// Changes every row of the table. Without this or a filter the update is refused.
+    pub fn everything(mut self) -> Self {
+        self.body.everything = true;
+        self
+    }
+
+    /// Answers values of the changed rows: RETURNING.
+    pub fn returning<C: Selection>(mut self, columns: C) -> Update<E, Values<C::Output>> {
+        self.body.returning.clear();
+        columns.nodes(&mut self.body.returning);
+        Update::of(self.body)
+    }
+
+    /// Answers the changed rows as entities.
+    pub fn returning_all(mut self) -> Update<E, Whole<E>> {
+        self.body.returning = super::all_columns(E::meta());
+        Update::of(self.body)
+    }
+}
+
+impl<E: Entity, S: Shape> Query for Update<E, S> {
+    type Shape = S;
+
+    fn statement(self) -> Result<Statement> {
+        self.body.check()?;
+        Ok(Statement { body: Body::Update(Box::new(self.body)), loads: Vec::new() })
+    }
+}
+
+impl<E, S> Clone for Update<E, S> {
+    fn clone(&self) -> Self {
+        Self { body: self.body.clone(), types: PhantomData }
+    }
+}
+
+impl<E, S> fmt::Debug for Update<E, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.body.fmt(f)
+    }
+}
+
+impl UpdateBody {
+    fn check(&self) -> Result<()> {
+        if self.set.is_empty() {
+            return Err(Error::build(format!(
+                "this update of {} changes nothing: say what with `.set(column, value)`",
+                self.entity.name
+            )));
+        }
+        super::check_criteria("update", self.entity, &self.filter, self.everything)?;
+        set::check(self.entity, &self.set)?;
+        let scope = Scope::single(self.entity);
+        let values = self.set.iter().map(|(_, value)| value);
+        values.chain(&self.filter).chain(&self.returning).try_for_each(|node| scope.check(node))
+    }
+
+    pub(super) fn reads(&self, out: &mut Vec<&'static str>) {
+        scope::add(self.entity.table, out);
+        let values = self.set.iter().map(|(_, value)| value);
+        values.chain(&self.filter).chain(&self.returning).for_each(|node| scope::reads(node, out));
+    }
+}

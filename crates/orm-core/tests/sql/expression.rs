@@ -1,0 +1,211 @@
+//! Conditions and calculations.
+
+use orm_core::{Condition, Entity, Expr, Json, Value, abs, all_of, any_of, case, coalesce};
+
+use crate::entities::{Post, User};
+use crate::{assert_input, assert_refused, assert_sql, text};
+
+/// The condition of a query, in both dialects.
+#[track_caller]
+fn assert_condition(condition: impl Condition, sqlite: &str, postgres: &str) {
+    let before = r#"SELECT "users"."id" FROM "users" WHERE "#;
+    assert_sql(
+        User::select().columns(User::ID).filter(condition),
+        &format!("{before}{sqlite}"),
+        &format!("{before}{postgres}"),
+    );
+}
+
+#[test]
+fn comparisons_take_values_columns_and_expressions() {
+    assert_condition(User::AGE.eq(18), r#""users"."age" = ?"#, r#""users"."age" = $1"#);
+    assert_condition(User::AGE.ne(Some(18)), r#""users"."age" <> ?"#, r#""users"."age" <> $1"#);
+    assert_condition(User::ID.lt(3), r#""users"."id" < ?"#, r#""users"."id" < $1"#);
+    assert_condition(User::ID.le(3), r#""users"."id" <= ?"#, r#""users"."id" <= $1"#);
+    assert_condition(User::NAME.gt(String::from("a")), r#""users"."name" > ?"#, r#""users"."name" > $1"#);
+    assert_condition(
+        User::NAME.eq(User::EMAIL),
+        r#""users"."name" = "users"."email""#,
+        r#""users"."name" = "users"."email""#,
+    );
+    let name = String::from("ada");
+    assert_condition(
+        User::NAME.lower().ne(&name),
+        r#"lower("users"."name") <> ?"#,
+        r#"lower("users"."name") <> $1"#,
+    );
+    assert_condition(
+        User::AGE.between(18, 30),
+        r#""users"."age" BETWEEN ? AND ?"#,
+        r#""users"."age" BETWEEN $1 AND $2"#,
+    );
+}
+
+#[test]
+fn none_is_null_never_equal_to_null() {
+    assert_condition(User::AGE.eq(None), r#""users"."age" IS NULL"#, r#""users"."age" IS NULL"#);
+    assert_condition(User::NAME.ne(None), r#""users"."name" IS NOT NULL"#, r#""users"."name" IS NOT NULL"#);
+    let nobody: Option<i32> = None;
+    assert_condition(User::AGE.eq(nobody), r#""users"."age" IS NULL"#, r#""users"."age" IS NULL"#);
+    assert_condition(User::AGE.is_null(), r#""users"."age" IS NULL"#, r#""users"."age" IS NULL"#);
+    assert_condition(
+        (User::AGE + 1).is_not_null(),
+        r#"("users"."age" + ?) IS NOT NULL"#,
+        r#"("users"."age" + $1) IS NOT NULL"#,
+    );
+}
+
+#[test]
+fn a_comparison_that_is_never_true_is_refused() {
+    assert_refused(
+        User::select().filter(User::AGE.lt(None)),
+        "`<` with None is never true: leave the condition out, or use `is_null()`",
+    );
+}
+
+#[test]
+fn lists_are_null_safe_and_may_be_empty() {
+    assert_condition(User::ID.is_in([1, 2]), r#""users"."id" IN (?, ?)"#, r#""users"."id" IN ($1, $2)"#);
+    assert_condition(
+        User::NAME.not_in(["a"]),
+        r#""users"."name" NOT IN (?)"#,
+        r#""users"."name" NOT IN ($1)"#,
+    );
+    assert_condition(User::ID.is_in(Vec::<i64>::new()), "0", "FALSE");
+    assert_condition(User::ID.not_in(Vec::<i64>::new()), "1", "TRUE");
+    assert_condition(
+        User::AGE.is_in([Some(1), None]),
+        r#"("users"."age" IN (?) OR "users"."age" IS NULL)"#,
+        r#"("users"."age" IN ($1) OR "users"."age" IS NULL)"#,
+    );
+    assert_condition(
+        User::AGE.not_in([Some(1), None]),
+        r#"("users"."age" NOT IN (?) AND "users"."age" IS NOT NULL)"#,
+        r#"("users"."age" NOT IN ($1) AND "users"."age" IS NOT NULL)"#,
+    );
+    assert_condition(User::AGE.is_in([None::<i32>]), r#""users"."age" IS NULL"#, r#""users"."age" IS NULL"#);
+}
+
+#[test]
+fn parentheses_stand_where_precedence_needs_them() {
+    assert_condition(
+        (User::AGE.gt(1) | User::ACTIVE) & !User::ACTIVE,
+        r#"("users"."age" > ? OR "users"."active") AND NOT ("users"."active")"#,
+        r#"("users"."age" > $1 OR "users"."active") AND NOT ("users"."active")"#,
+    );
+    assert_condition(
+        (User::ID.eq(1) & User::ID.eq(2)) | (User::ID.eq(3) | !User::ID.eq(4)),
+        r#""users"."id" = ? AND "users"."id" = ? OR "users"."id" = ? OR NOT ("users"."id" = ?)"#,
+        r#""users"."id" = $1 AND "users"."id" = $2 OR "users"."id" = $3 OR NOT ("users"."id" = $4)"#,
+    );
+    assert_condition(
+        (User::ID - (User::ID - 1) - 2).eq((User::ID + 1) * 2 / 3),
+        r#""users"."id" - ("users"."id" - ?) - ? = ("users"."id" + ?) * ? / ?"#,
+        r#""users"."id" - ("users"."id" - $1) - $2 = ("users"."id" + $3) * $4 / $5"#,
+    );
+    assert_condition(
+        User::ACTIVE.eq(User::AGE.gt(1)),
+        r#""users"."active" = ("users"."age" > ?)"#,
+        r#""users"."active" = ("users"."age" > $1)"#,
+    );
+    assert_condition(!!User::ACTIVE, r#""users"."active""#, r#""users"."active""#);
+}
+
+#[test]
+fn conditions_from_a_list() {
+    let ids = [1, 2];
+    assert_condition(
+        any_of(ids.map(|id| User::ID.eq(id))) & User::ACTIVE,
+        r#"("users"."id" = ? OR "users"."id" = ?) AND "users"."active""#,
+        r#"("users"."id" = $1 OR "users"."id" = $2) AND "users"."active""#,
+    );
+    assert_condition(all_of(Vec::<Expr<bool>>::new()), "1", "TRUE");
+    assert_condition(any_of(Vec::<Expr<bool>>::new()), "0", "FALSE");
+}
+
+#[test]
+fn parts_of_a_text_mind_the_case_on_both() {
+    assert_condition(
+        User::NAME.contains("50%_\\"),
+        r#"instr("users"."name", ?) > 0"#,
+        r#""users"."name" LIKE $1 ESCAPE '\'"#,
+    );
+    assert_condition(
+        User::NAME.ends_with("a"),
+        r#"substr("users"."name", length("users"."name") - length(?) + 1) = ?"#,
+        r#""users"."name" LIKE $1 ESCAPE '\'"#,
+    );
+    assert_condition(
+        User::NAME.starts_with(""),
+        r#"substr("users"."name", 1, length(?)) = ?"#,
+        r#""users"."name" LIKE $1 ESCAPE '\'"#,
+    );
+    assert_condition(
+        User::EMAIL.starts_with(User::NAME),
+        r#"substr("users"."email", 1, length("users"."name")) = "users"."name""#,
+        r#"starts_with("users"."email", "users"."name")"#,
+    );
+    assert_condition(
+        User::EMAIL.contains(User::NAME.lower()),
+        r#"instr("users"."email", lower("users"."name")) > 0"#,
+        r#"strpos("users"."email", lower("users"."name")) > 0"#,
+    );
+    assert_condition(
+        User::EMAIL.ends_with(User::NAME),
+        r#"substr("users"."email", length("users"."email") - length("users"."name") + 1) = "users"."name""#,
+        r#"right("users"."email", length("users"."name")) = "users"."name""#,
+    );
+}
+
+#[test]
+fn a_prefix_is_a_range_that_an_index_serves() {
+    let query = User::select().columns(User::ID).filter(!User::NAME.starts_with("Ab%"));
+    assert_sql(
+        query.clone(),
+        r#"SELECT "users"."id" FROM "users" WHERE NOT ("users"."name" >= ? AND "users"."name" < ?)"#,
+        r#"SELECT "users"."id" FROM "users" WHERE NOT ("users"."name" LIKE $1 ESCAPE '\')"#,
+    );
+    assert_input(query, &[text("Ab%"), text("Ab&")]);
+}
+
+#[test]
+fn like_takes_the_pattern_as_it_is() {
+    let query = User::select().columns(User::ID).filter(User::NAME.like("A_a%"));
+    assert_sql(
+        query.clone(),
+        r#"SELECT "users"."id" FROM "users" WHERE "users"."name" LIKE ? ESCAPE '\'"#,
+        r#"SELECT "users"."id" FROM "users" WHERE "users"."name" LIKE $1 ESCAPE '\'"#,
+    );
+    assert_input(query, &[text("A_a%")]);
+}
+
+#[test]
+fn functions_case_and_cast() {
+    let group = case::<String>().when(User::AGE.ge(18), "adult").otherwise("minor");
+    let points = case::<i64>().when(User::ACTIVE, 1).end();
+    let columns = (coalesce(User::AGE, 0), abs(User::ID - 5), User::NAME.length(), User::NAME.upper());
+    assert_sql(
+        User::select().columns(columns),
+        r#"SELECT coalesce("users"."age", ?), abs("users"."id" - ?), length("users"."name"), upper("users"."name") FROM "users""#,
+        r#"SELECT coalesce("users"."age", $1), abs("users"."id" - $2), length("users"."name"), upper("users"."name") FROM "users""#,
+    );
+    assert_sql(
+        User::select().columns((group, points, User::AGE.cast::<Option<String>>())),
+        r#"SELECT CASE WHEN "users"."age" >= ? THEN ? ELSE ? END, CASE WHEN "users"."active" THEN ? END, CAST("users"."age" AS TEXT) FROM "users""#,
+        r#"SELECT CASE WHEN "users"."age" >= $1 THEN CAST($2 AS TEXT) ELSE CAST($3 AS TEXT) END, CASE WHEN "users"."active" THEN CAST($4 AS BIGINT) END, CAST("users"."age" AS TEXT) FROM "users""#,
+    );
+    assert_refused(
+        User::select().columns(case::<i64>().end()),
+        "a `case` needs at least one `when(condition, value)`",
+    );
+}
+
+#[test]
+fn values_of_every_type_are_bound() {
+    let query = Post::select().columns(Post::ID);
+    assert_input(
+        query.filter(Post::RATING.gt(0.5)).filter(Post::DETAILS.eq(Json(vec![1]))),
+        &[Value::Float(0.5), text("[1]")],
+    );
+    assert_input(User::select().filter(User::ACTIVE.eq(true)), &[Value::Bool(true)]);
+}

@@ -1,0 +1,52 @@
+//! The SQL of every statement, next to the call that makes it: SQLite first, PostgreSQL second.
+
+mod aggregate;
+mod composite;
+mod ddl;
+mod entities;
+mod expression;
+mod faults;
+mod join;
+mod select;
+mod shapes;
+mod subquery;
+mod write;
+
+use orm_core::{POSTGRES, Query, SQLITE, Statement, Value};
+
+/// Asserts the text of a query in both dialects, and that it has a value for every placeholder.
+#[track_caller]
+fn assert_sql(query: impl Query, sqlite: &str, postgres: &str) {
+    assert_statement(&query.statement().expect("the query is built"), sqlite, postgres);
+}
+
+#[track_caller]
+fn assert_statement(statement: &Statement, sqlite: &str, postgres: &str) {
+    for (dialect, expected) in [(&SQLITE, sqlite), (&POSTGRES, postgres)] {
+        let compiled = statement.compile(dialect).expect("the query is compiled");
+        assert_eq!(&*compiled.shape.sql, expected, "{}", dialect.name);
+        let placeholders = expected.matches(['?', '$']).count();
+        assert_eq!(compiled.input.len(), placeholders, "values of {expected}");
+        assert_eq!(usize::from(compiled.shape.parameters), placeholders, "parameters of {expected}");
+    }
+}
+
+/// Asserts the values of a query on SQLite, in the order of its placeholders.
+#[track_caller]
+fn assert_input(query: impl Query, expected: &[Value]) {
+    let compiled =
+        query.statement().and_then(|statement| statement.compile(&SQLITE)).expect("it is compiled");
+    let values: Vec<_> = (0..compiled.input.len()).map(|at| compiled.input.value(at).to_value()).collect();
+    assert_eq!(values, expected);
+}
+
+/// Asserts that a query is refused before anything is sent, and how.
+#[track_caller]
+fn assert_refused(query: impl Query, message: &str) {
+    let error = query.statement().expect_err("the query contradicts itself");
+    assert_eq!(error.to_string(), format!("cannot build this statement: {message}"));
+}
+
+fn text(value: &str) -> Value {
+    Value::Text(value.to_owned())
+}

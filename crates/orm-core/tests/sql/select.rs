@@ -1,0 +1,155 @@
+//! SELECT: filter, order, limit, columns, and what `first`, `count` and `exists` make of a query.
+
+use orm_core::{Entity, Graph, Query, Reads, SQLITE, Value, sql};
+
+use crate::entities::{Post, Tag, User};
+use crate::{assert_input, assert_sql, assert_statement, text};
+
+#[test]
+fn all_columns_in_the_order_of_the_entity() {
+    assert_sql(
+        Tag::select(),
+        r#"SELECT "tags"."id", "tags"."name" FROM "tags""#,
+        r#"SELECT "tags"."id", "tags"."name" FROM "tags""#,
+    );
+}
+
+#[test]
+fn the_query_of_the_contract() {
+    let query = User::select()
+        .filter(User::AGE.ge(18) & User::NAME.starts_with("A"))
+        .order_by(User::NAME.asc())
+        .limit(20)
+        .with(User::POSTS.then(Post::TAGS));
+    let loads = query.clone().statement().unwrap().loads().to_vec();
+    assert_eq!(format!("{loads:?}"), "[[User::posts -> Post, Post::tags -> Tag]]");
+    assert_sql(
+        query,
+        r#"SELECT "users"."id", "users"."email", "users"."name", "users"."age", "users"."active" FROM "users" WHERE "users"."age" >= ? AND "users"."name" >= ? AND "users"."name" < ? ORDER BY "users"."name" LIMIT 20"#,
+        r#"SELECT "users"."id", "users"."email", "users"."name", "users"."age", "users"."active" FROM "users" WHERE "users"."age" >= $1 AND "users"."name" LIKE $2 ESCAPE '\' ORDER BY "users"."name" LIMIT 20"#,
+    );
+}
+
+#[test]
+fn filters_are_all_true() {
+    let query =
+        Tag::select().filter(Tag::ID.gt(1)).filter(Tag::NAME.eq("a") | Tag::NAME.eq("b")).columns(Tag::ID);
+    assert_sql(
+        query.clone(),
+        r#"SELECT "tags"."id" FROM "tags" WHERE "tags"."id" > ? AND ("tags"."name" = ? OR "tags"."name" = ?)"#,
+        r#"SELECT "tags"."id" FROM "tags" WHERE "tags"."id" > $1 AND ("tags"."name" = $2 OR "tags"."name" = $3)"#,
+    );
+    assert_input(query, &[Value::Int(1), text("a"), text("b")]);
+}
+
+#[test]
+fn order_distinct_and_offset() {
+    assert_sql(
+        User::select()
+            .columns((User::NAME, User::AGE))
+            .distinct()
+            .order_by(User::AGE.desc().nulls_last())
+            .order_by((User::NAME.asc().nulls_first(), User::NAME))
+            .offset(40),
+        r#"SELECT DISTINCT "users"."name", "users"."age" FROM "users" ORDER BY "users"."age" DESC NULLS LAST, "users"."name" NULLS FIRST, "users"."name" LIMIT -1 OFFSET 40"#,
+        r#"SELECT DISTINCT "users"."name", "users"."age" FROM "users" ORDER BY "users"."age" DESC NULLS LAST, "users"."name" NULLS FIRST, "users"."name" OFFSET 40"#,
+    );
+}
+
+#[test]
+fn a_limit_beyond_what_a_database_counts_is_no_limit() {
+    assert_sql(
+        Tag::select().columns(Tag::ID).limit(u64::MAX).offset(1),
+        r#"SELECT "tags"."id" FROM "tags" LIMIT 9223372036854775807 OFFSET 1"#,
+        r#"SELECT "tags"."id" FROM "tags" LIMIT 9223372036854775807 OFFSET 1"#,
+    );
+}
+
+#[test]
+fn with_limit_only_lowers_a_limit() {
+    let limited = |query: orm_core::Select<Tag, orm_core::Values<i64>>, rows| {
+        query.statement().unwrap().with_limit(rows).compile(&SQLITE).unwrap().shape.sql.to_string()
+    };
+    let query = Tag::select().columns(Tag::ID);
+    assert_eq!(limited(query.clone(), 2), r#"SELECT "tags"."id" FROM "tags" LIMIT 2"#);
+    assert_eq!(limited(query.clone().limit(1), 2), r#"SELECT "tags"."id" FROM "tags" LIMIT 1"#);
+    assert_eq!(limited(query.limit(9), 2), r#"SELECT "tags"."id" FROM "tags" LIMIT 2"#);
+}
+
+#[test]
+fn counting_keeps_the_filter_and_drops_the_order() {
+    let query = Tag::select().filter(Tag::ID.gt(1)).order_by(Tag::NAME);
+    assert_statement(
+        &query.statement().unwrap().into_count(),
+        r#"SELECT count(*) FROM "tags" WHERE "tags"."id" > ?"#,
+        r#"SELECT count(*) FROM "tags" WHERE "tags"."id" > $1"#,
+    );
+}
+
+#[test]
+fn counting_what_is_limited_or_projected_counts_its_rows() {
+    let query = Tag::select().columns(Tag::NAME).distinct().limit(3);
+    assert_statement(
+        &query.statement().unwrap().into_count(),
+        r#"SELECT count(*) FROM (SELECT DISTINCT "tags"."name" FROM "tags" LIMIT 3) AS "counted""#,
+        r#"SELECT count(*) FROM (SELECT DISTINCT "tags"."name" FROM "tags" LIMIT 3) AS "counted""#,
+    );
+}
+
+#[test]
+fn exists_selects_nothing_in_particular() {
+    let query = Tag::select().filter(Tag::NAME.eq("a")).order_by(Tag::ID);
+    let statement = query.statement().unwrap().into_exists();
+    assert_statement(
+        &statement,
+        r#"SELECT EXISTS (SELECT 1 FROM "tags" WHERE "tags"."name" = ?)"#,
+        r#"SELECT EXISTS (SELECT 1 FROM "tags" WHERE "tags"."name" = $1)"#,
+    );
+    assert!(statement.compile(&SQLITE).unwrap().shape.reads_only);
+}
+
+#[test]
+fn raw_sql_is_counted_as_a_subquery() {
+    let statement =
+        sql("SELECT id FROM tags WHERE name = ?; ").bind_str("a").returning::<i64>().statement().unwrap();
+    let compiled = |statement: orm_core::Statement| statement.compile(&SQLITE).unwrap();
+    assert!(compiled(statement.clone()).shape.reads_only);
+    let limited = compiled(statement.clone().with_limit(1));
+    assert_eq!(&*limited.shape.sql, "SELECT id FROM tags WHERE name = ?; ");
+    let counted = compiled(statement.clone().into_count());
+    assert_eq!(
+        &*counted.shape.sql,
+        "SELECT count(*) FROM (SELECT id FROM tags WHERE name = ?\n) AS \"counted\""
+    );
+    assert_eq!((counted.input.len(), counted.shape.parameters), (1, 1));
+    let exists = compiled(statement.into_exists());
+    assert_eq!(&*exists.shape.sql, "SELECT EXISTS (SELECT id FROM tags WHERE name = ?\n)");
+}
+
+#[test]
+fn raw_sql_that_may_write_is_not_for_readers() {
+    let statement = sql("DELETE FROM tags").statement().unwrap();
+    assert!(!statement.compile(&SQLITE).unwrap().shape.reads_only);
+    assert_eq!(statement.reads(), Reads::Any);
+}
+
+#[test]
+fn reads_names_joins_links_subqueries_and_loads() {
+    let query = User::select()
+        .filter(User::POSTS.any(Post::TAGS.any(Tag::NAME.eq("rust"))))
+        .with(User::POSTS.then(Post::EDITOR));
+    assert_eq!(
+        query.statement().unwrap().reads(),
+        Reads::Tables(vec!["users", "posts", "post_tags", "tags"])
+    );
+}
+
+#[test]
+fn with_keeps_the_entity_and_asks_for_a_session() {
+    fn shape<Q: Query>(_: &Q) -> &'static str {
+        std::any::type_name::<Q::Shape>()
+    }
+    let query = User::select().with(User::POSTS).with(User::POSTS.then(Post::TAGS)).limit(1);
+    assert_eq!(shape(&query), std::any::type_name::<Graph<User>>());
+    assert_eq!(query.statement().unwrap().loads().len(), 2);
+}

@@ -1,0 +1,83 @@
+//! One connection for several statements, without a transaction of its own.
+
+use std::panic::Location;
+
+use orm_core::{Compiled, Dialect, Error, Outcome, Program, Result, Sink};
+
+use crate::driver::Access;
+use crate::pool::{Lease, Pool};
+use crate::verbs::{Runner, verbs};
+
+/// The connection that writes, until it is dropped: each statement is a transaction of its own.
+///
+/// For statements that must share a connection: PRAGMAs, temporary tables, a BEGIN of your own. Dropped inside a
+/// transaction, that transaction is rolled back before anybody else has the connection.
+///
+/// A verb that is dropped before its end takes the connection with it: it is rolled back and goes home, and the next call
+/// waits for it again. If a BEGIN of your own was open, calls answer [`Error::Ended`] instead.
+#[derive(Debug)]
+pub struct Connection {
+    pool: Pool,
+    location: &'static Location<'static>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Here.
+    Held(Lease),
+    /// Gone with a call that was dropped, or about to be.
+    Gone,
+    /// As above, and a transaction went with it.
+    Ended,
+}
+
+impl Connection {
+    pub(crate) fn new(pool: Pool, lease: Lease, location: &'static Location<'static>) -> Self {
+        lease.pin();
+        Self { pool, location, state: State::Held(lease) }
+    }
+
+    verbs!(on, "connection", "let mut connection = engine.connection().await?;\n", mut);
+
+    fn on(&mut self) -> &mut Self {
+        self
+    }
+
+    async fn take(&mut self) -> Result<Lease> {
+        match std::mem::replace(&mut self.state, State::Gone) {
+            State::Held(lease) => {
+                if lease.in_transaction() {
+                    self.state = State::Ended;
+                }
+                Ok(lease)
+            }
+            State::Gone => {
+                let lease = self.pool.acquire(Access::Write, self.location).await?;
+                lease.pin();
+                Ok(lease)
+            }
+            State::Ended => {
+                self.state = State::Ended;
+                Err(Error::Ended(
+                    "the transaction on this connection was rolled back, because a call inside it was dropped \
+                     before its end: take a new connection and begin again"
+                        .into(),
+                ))
+            }
+        }
+    }
+}
+
+impl Runner for &mut Connection {
+    fn dialect(&self) -> &'static Dialect {
+        self.pool.dialect()
+    }
+
+    async fn run<S: Sink + 'static>(self, compiled: Compiled, sink: S) -> Result<(Outcome, S)> {
+        let lease = self.take().await?;
+        let output = lease.run(Program::single(compiled.shape, compiled.input), sink).await;
+        self.state = State::Held(output.lease);
+        output.result.map_err(Error::from)
+    }
+}

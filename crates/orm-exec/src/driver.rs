@@ -1,0 +1,88 @@
+//! What a database driver for the bridge does: blocking calls, made on a worker thread, never while a future is polled.
+//!
+//! ```text
+//! Connect::connect ──► BlockingConnection ──► run(job, program, sink) ──► Outcome | Failure
+//!                                         ├─► in_transaction, rollback   between two tenants
+//!                                         └─► interrupter                from the thread that drops a future
+//! ```
+//!
+//! # Classes of errors
+//! The pool and the session act on the kind of an error, so a driver
+//! - MUST answer [`Error::Busy`](orm_core::Error::Busy) for a lock that somebody else holds and for a transaction that
+//!   the database asks to be tried again, and for nothing else: a retry follows;
+//! - MUST answer [`Error::Constraint`](orm_core::Error::Constraint) for a violated constraint, with the table and the
+//!   columns as far as the database names them;
+//! - MUST answer [`Error::Configuration`](orm_core::Error::Configuration) where a connection cannot be opened, naming
+//!   the place and what to do;
+//! - MUST answer [`Error::Interrupted`](orm_core::Error::Interrupted) after its [`Interrupt`] stopped a statement;
+//! - MUST put the SQL into every error that a statement caused;
+//! - SHOULD add advice where the next step is known: a table that is missing is created by `create_all`.
+//!
+//! # Transactions
+//! A driver MUST answer [`BlockingConnection::in_transaction`] from what the database says, not from what was sent: a
+//! failed statement can end a transaction. It MUST NOT leave a transaction open that the failed program began.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use orm_core::program::ProgramResult;
+use orm_core::{Dialect, Program, Result, Sink};
+
+use crate::observe::Observer;
+
+/// What a connection is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Programs whose every step [reads only](Program::reads_only).
+    Read,
+    /// Any program.
+    Write,
+}
+
+/// Names one job of the process: never used twice, never 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct JobId(pub u64);
+
+/// Opens connections to one database.
+pub trait Connect: Debug + Send + Sync {
+    /// How this database differs from others.
+    fn dialect(&self) -> &'static Dialect;
+
+    /// Opens a connection. Called on a worker thread.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`](orm_core::Error::Configuration), naming the place and what to do.
+    fn connect(
+        &self,
+        access: Access,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Result<Box<dyn BlockingConnection>>;
+}
+
+/// One open connection. It moves between worker threads, and is used by one of them at a time.
+pub trait BlockingConnection: Debug + Send {
+    /// Runs a program: its BEGIN, its steps in order, its COMMIT. Rows go to the sink.
+    ///
+    /// # Errors
+    /// At the first step that fails, after what the program says about failures was done.
+    fn run(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult;
+
+    /// Whether a transaction is open, as the database says it. Does no I/O.
+    fn in_transaction(&self) -> bool;
+
+    /// Ends a transaction without keeping its changes. Does nothing where none is open.
+    ///
+    /// # Errors
+    /// If the transaction is still open afterwards: the connection is of no further use.
+    fn rollback(&mut self) -> Result<()>;
+
+    /// What stops a statement of this connection from another thread.
+    fn interrupter(&self) -> Arc<dyn Interrupt>;
+}
+
+/// Stops a statement from another thread.
+pub trait Interrupt: Debug + Send + Sync {
+    /// Stops the given job as soon as the database can, and no other job that follows on the connection. The caller
+    /// sees to it that the job is running, or about to.
+    fn interrupt(&self, job: JobId);
+}

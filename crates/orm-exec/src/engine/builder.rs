@@ -1,0 +1,119 @@
+//! Opening an engine with options.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use orm_core::{Error, Program, Result};
+
+use super::Engine;
+use crate::driver::Access;
+use crate::observe::Observer;
+use crate::operation::Operation;
+use crate::pool::Pool;
+use crate::sqlite::{OpenMode, Synchronous};
+use crate::url::Config;
+
+/// Opens an [`Engine`] with options, which win over those of the URL. Made by [`Engine::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use orm_exec::Engine;
+/// # futures_lite::future::block_on(async {
+/// let engine = Engine::builder("sqlite::memory:").acquire_timeout(Duration::from_secs(2)).open().await?;
+/// # drop(engine);
+/// # Ok::<_, orm_core::Error>(()) }).unwrap();
+/// ```
+#[must_use = "call `open()`"]
+pub struct EngineBuilder {
+    /// The first mistake is told by `open`.
+    config: Result<Config>,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl EngineBuilder {
+    pub(super) fn new(url: &str) -> Self {
+        Self { config: Config::parse(url), observer: None }
+    }
+
+    /// What may be done with the file, and whether it is made. `?mode=ro|rw|rwc` in the URL.
+    pub fn mode(self, mode: OpenMode) -> Self {
+        self.with(|config| config.set_mode(mode))
+    }
+
+    /// How long a statement waits for a lock that another process, or another engine, holds: 5 seconds unless told
+    /// otherwise. `?busy_timeout=` in the URL, in milliseconds.
+    pub fn busy_timeout(self, timeout: Duration) -> Self {
+        self.with(|config| {
+            config.sqlite.busy_timeout = timeout;
+            Ok(())
+        })
+    }
+
+    /// How many connections only read: 4 unless told otherwise. With 0 one connection does everything, as for
+    /// `:memory:`, where there is no choice. `?readers=` in the URL.
+    pub fn readers(self, readers: usize) -> Self {
+        self.with(|config| config.set_readers(readers))
+    }
+
+    /// How long a task waits for a connection: 30 seconds unless told otherwise. `?acquire_timeout=` in the URL, in
+    /// milliseconds.
+    pub fn acquire_timeout(self, timeout: Duration) -> Self {
+        self.with(|config| {
+            config.pool.acquire_timeout = timeout;
+            Ok(())
+        })
+    }
+
+    /// When SQLite waits for the disk. `?synchronous=normal|full|off` in the URL.
+    pub fn synchronous(self, synchronous: Synchronous) -> Self {
+        self.with(|config| {
+            config.sqlite.synchronous = synchronous;
+            Ok(())
+        })
+    }
+
+    /// Who is told of every hop and every statement.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Opens the engine, and with it the connection that writes: a file that cannot be used is told at once. Dropped
+    /// half way, it leaves at most an empty file.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] naming what is wrong with the URL, the options or the file, and what to do.
+    pub fn open(self) -> Operation<'static, Engine> {
+        self.open_at(std::panic::Location::caller())
+    }
+
+    pub(super) fn open_at(
+        self,
+        location: &'static std::panic::Location<'static>,
+    ) -> Operation<'static, Engine> {
+        Operation::new(async move {
+            let Config { sqlite, pool } = self.config?;
+            let pool = Pool::new(Box::new(sqlite), pool, self.observer);
+            let lease = pool.acquire(Access::Write, location).await?;
+            let output = lease.run(Program::default(), orm_core::program::Discard).await;
+            output.result.map_err(Error::from)?;
+            drop(output.lease);
+            Ok(Engine { pool })
+        })
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Config) -> Result<()>) -> Self {
+        self.config = self.config.and_then(|mut config| {
+            change(&mut config)?;
+            Ok(config)
+        });
+        self
+    }
+}
+
+impl fmt::Debug for EngineBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}

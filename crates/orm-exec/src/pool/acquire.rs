@@ -1,0 +1,128 @@
+//! Waiting for a connection.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use async_io::Timer;
+use orm_core::error::TimeoutError;
+use orm_core::{Error, Result};
+
+use super::lane::Permit;
+use super::{Holder, LaneKind, Lease, OpenConnection, Pool};
+
+/// A wait for a connection. Dropped, it leaves the queue, and what it was just given goes to the next in line.
+#[must_use = "nothing is waited for until this is awaited"]
+pub(crate) struct Acquire {
+    pool: Pool,
+    lane: LaneKind,
+    location: &'static Location<'static>,
+    /// The place in the queue, if there was a need to queue.
+    place: Option<Place>,
+}
+
+struct Place {
+    ticket: u64,
+    since: Instant,
+    timer: Timer,
+}
+
+impl Acquire {
+    pub(super) fn new(pool: Pool, lane: LaneKind, location: &'static Location<'static>) -> Self {
+        Self { pool, lane, location, place: None }
+    }
+
+    /// Takes a free connection, or joins the queue.
+    fn start(&mut self, waker: &Waker) -> Result<Option<Lease>> {
+        let mut state = self.pool.state();
+        if state.closed {
+            return Err(Error::Closed);
+        }
+        let lane = state.lane(self.lane);
+        if let Some(permit) = lane.try_take() {
+            drop(state);
+            return Ok(Some(self.lease(permit, waker)));
+        }
+        if lane.size() == 1
+            && let Some(holder) = lane.holders().iter().find(|holder| holder.is_kept_by(waker))
+        {
+            return Err(Error::HeldBySelf { holder: holder.place().into() });
+        }
+        let ticket = state.next_ticket;
+        state.next_ticket += 1;
+        state.lane(self.lane).wait(ticket, waker.clone());
+        drop(state);
+        let timer = Timer::after(self.pool.0.options.acquire_timeout);
+        self.place = Some(Place { ticket, since: Instant::now(), timer });
+        Ok(None)
+    }
+
+    fn lease(&self, permit: Permit<OpenConnection>, waker: &Waker) -> Lease {
+        let holder = Arc::new(Holder::new(self.location, waker));
+        self.pool.state().lane(self.lane).add_holder(Arc::clone(&holder));
+        Lease::new(self.pool.clone(), self.lane, permit, holder)
+    }
+
+    fn timeout(&self, since: Instant) -> Error {
+        let mut state = self.pool.state();
+        let lane = state.lane(self.lane);
+        let what = match self.lane {
+            LaneKind::Readers => "a reader connection",
+            LaneKind::Writer if self.pool.0.options.readers == 0 => "the only connection",
+            LaneKind::Writer => "the writer connection",
+        };
+        let holders = lane.holders().iter().map(|holder| holder.place()).collect();
+        Error::Timeout(Arc::new(TimeoutError { what, waited: since.elapsed(), holders }))
+    }
+}
+
+impl Future for Acquire {
+    type Output = Result<Lease>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Lease>> {
+        let this = &mut *self;
+        if this.place.is_none()
+            && let Some(lease) = this.start(cx.waker())?
+        {
+            return Poll::Ready(Ok(lease));
+        }
+        let Some(place) = &mut this.place else { return Poll::Pending };
+        let mut state = this.pool.state();
+        let closed = state.closed;
+        if let Some(permit) = state.lane(this.lane).claim(place.ticket, cx.waker()) {
+            drop(state);
+            this.place = None;
+            return Poll::Ready(Ok(this.lease(permit, cx.waker())));
+        }
+        drop(state);
+        if closed {
+            return Poll::Ready(Err(Error::Closed));
+        }
+        // The reactor's lock is taken here, so ours must be free.
+        match Pin::new(&mut place.timer).poll(cx) {
+            Poll::Ready(_) => {
+                Poll::Ready(Err(this.timeout(this.place.as_ref().map_or_else(Instant::now, |p| p.since))))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Acquire {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            let next = self.pool.state().lane(self.lane).cancel(place.ticket);
+            next.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+impl fmt::Debug for Acquire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acquire").field("lane", &self.lane).field("location", &self.location).finish()
+    }
+}

@@ -1,0 +1,177 @@
+//! One kind of connection: how many there may be, which are idle, who waits. A state machine without I/O or locks.
+//!
+//! The queue is first in, first out, with direct hand-over: a connection that comes back belongs to the first waiter at
+//! once, so nobody overtakes, and a waiter that is cancelled passes on what it was given.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::holder::Holder;
+
+/// The right to use one connection, with the connection if it is open already.
+pub(super) type Permit<C> = Option<C>;
+
+#[derive(Debug)]
+pub(super) struct Lane<C> {
+    /// How many permits there are.
+    size: usize,
+    /// Permits that nobody has. At least as many as `idle` connections.
+    free: usize,
+    /// Open connections that nobody uses. The last one in is the first one out: its caches are warm.
+    idle: Vec<C>,
+    waiters: VecDeque<Waiter<C>>,
+    /// Who has the others, for messages.
+    holders: Vec<Arc<Holder>>,
+}
+
+#[derive(Debug)]
+struct Waiter<C> {
+    ticket: u64,
+    waker: Waker,
+    /// What it was given, until it is polled again.
+    given: Option<Permit<C>>,
+}
+
+impl<C> Lane<C> {
+    pub(super) fn new(size: usize) -> Self {
+        Self { size, free: size, idle: Vec::new(), waiters: VecDeque::new(), holders: Vec::new() }
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    pub(super) fn idle(&self) -> usize {
+        self.idle.len()
+    }
+
+    /// Permits that are out, those on their way to a waiter included.
+    pub(super) fn in_use(&self) -> usize {
+        self.size - self.free
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiters.iter().filter(|waiter| waiter.given.is_none()).count()
+    }
+
+    pub(super) fn holders(&self) -> &[Arc<Holder>] {
+        &self.holders
+    }
+
+    /// A permit, if one is free and nobody waits.
+    pub(super) fn try_take(&mut self) -> Option<Permit<C>> {
+        if self.free == 0 {
+            return None;
+        }
+        self.free -= 1;
+        Some(self.idle.pop())
+    }
+
+    /// Joins the queue.
+    pub(super) fn wait(&mut self, ticket: u64, waker: Waker) {
+        self.waiters.push_back(Waiter { ticket, waker, given: None });
+    }
+
+    /// What a waiter was given, if anything. It has left the queue then; otherwise `waker` is woken next.
+    pub(super) fn claim(&mut self, ticket: u64, waker: &Waker) -> Option<Permit<C>> {
+        let at = self.position(ticket)?;
+        let waiter = &mut self.waiters[at];
+        if waiter.given.is_none() {
+            waiter.waker.clone_from(waker);
+            return None;
+        }
+        self.waiters.remove(at).and_then(|waiter| waiter.given)
+    }
+
+    /// Leaves the queue. What the waiter was given goes to the next one, who is to be woken.
+    pub(super) fn cancel(&mut self, ticket: u64) -> Option<Waker> {
+        let at = self.position(ticket)?;
+        let permit = self.waiters.remove(at)?.given?;
+        self.give_back(permit)
+    }
+
+    /// Takes a permit back. The waiter who has it now, if any, is to be woken.
+    pub(super) fn give_back(&mut self, permit: Permit<C>) -> Option<Waker> {
+        if let Some(next) = self.waiters.iter_mut().find(|waiter| waiter.given.is_none()) {
+            next.given = Some(permit);
+            return Some(next.waker.clone());
+        }
+        self.free += 1;
+        self.idle.extend(permit);
+        None
+    }
+
+    /// Everyone who waits, to tell them that the pool is closed.
+    pub(super) fn wakers(&self) -> impl Iterator<Item = Waker> + '_ {
+        self.waiters.iter().map(|waiter| waiter.waker.clone())
+    }
+
+    /// Takes the idle connections out, to close them. Their permits stay free.
+    pub(super) fn drain(&mut self) -> Vec<C> {
+        std::mem::take(&mut self.idle)
+    }
+
+    pub(super) fn add_holder(&mut self, holder: Arc<Holder>) {
+        self.holders.push(holder);
+    }
+
+    pub(super) fn remove_holder(&mut self, holder: &Arc<Holder>) {
+        self.holders.retain(|other| !Arc::ptr_eq(other, holder));
+    }
+
+    fn position(&self, ticket: u64) -> Option<usize> {
+        self.waiters.iter().position(|waiter| waiter.ticket == ticket)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_comes_back_belongs_to_the_first_waiter() {
+        let mut lane = Lane::new(1);
+        assert_eq!(lane.try_take(), Some(None));
+        lane.wait(1, Waker::noop().clone());
+        lane.wait(2, Waker::noop().clone());
+        assert!(lane.give_back(Some('c')).is_some());
+        // Neither a newcomer nor the second waiter overtakes.
+        assert_eq!(lane.try_take(), None);
+        assert_eq!(lane.claim(2, Waker::noop()), None);
+        assert_eq!(lane.claim(1, Waker::noop()), Some(Some('c')));
+        assert_eq!((lane.in_use(), lane.waiting()), (1, 1));
+    }
+
+    #[test]
+    fn a_cancelled_waiter_passes_on_what_it_was_given() {
+        let mut lane = Lane::new(1);
+        assert_eq!(lane.try_take(), Some(None));
+        for ticket in 1..=3 {
+            lane.wait(ticket, Waker::noop().clone());
+        }
+        assert!(lane.cancel(2).is_none());
+        assert!(lane.give_back(Some('c')).is_some());
+        assert!(lane.cancel(1).is_some());
+        assert_eq!(lane.claim(3, Waker::noop()), Some(Some('c')));
+    }
+
+    #[test]
+    fn the_last_cancelled_waiter_makes_the_connection_idle() {
+        let mut lane = Lane::new(1);
+        assert_eq!(lane.try_take(), Some(None));
+        lane.wait(1, Waker::noop().clone());
+        assert!(lane.give_back(Some('c')).is_some());
+        assert!(lane.cancel(1).is_none());
+        assert_eq!((lane.idle(), lane.in_use(), lane.waiting()), (1, 0, 0));
+    }
+
+    #[test]
+    fn a_discarded_connection_releases_its_permit() {
+        let mut lane = Lane::<char>::new(1);
+        assert_eq!(lane.try_take(), Some(None));
+        assert!(lane.give_back(None).is_none());
+        assert_eq!((lane.idle(), lane.in_use()), (0, 0));
+        assert_eq!(lane.try_take(), Some(None));
+    }
+}

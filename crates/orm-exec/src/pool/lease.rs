@@ -1,0 +1,119 @@
+//! A connection that is out: who has it, and how it comes home.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError};
+
+use orm_core::program::Failure;
+use orm_core::{Program, Result, Sink};
+
+use super::lane::Permit;
+use super::{Holder, LaneKind, OpenConnection, Pool};
+use crate::driver::{BlockingConnection, Interrupt};
+use crate::job::Job;
+
+/// The right to use one connection. Dropping it is the only way back to the pool.
+///
+/// A connection that is inside a transaction is rolled back first, on a worker thread; one that cannot be rolled back is
+/// discarded, and a fresh one is opened in its place when it is needed.
+#[derive(Debug)]
+pub struct Lease {
+    pool: Pool,
+    lane: LaneKind,
+    /// `None` before its first job, and after a connection was discarded: the next job opens one.
+    connection: Permit<OpenConnection>,
+    /// What the connection said after its last job.
+    in_transaction: bool,
+    holder: Arc<Holder>,
+}
+
+impl Lease {
+    pub(super) fn new(
+        pool: Pool,
+        lane: LaneKind,
+        connection: Permit<OpenConnection>,
+        holder: Arc<Holder>,
+    ) -> Self {
+        Self { pool, lane, connection, in_transaction: false, holder }
+    }
+
+    /// Whether a transaction is open on the connection.
+    pub fn in_transaction(&self) -> bool {
+        self.in_transaction
+    }
+
+    /// Says that a transaction keeps the connection between calls: a task that has it, and asks for the same connection
+    /// again, is told so instead of waiting for itself.
+    pub fn pin(&self) {
+        self.holder.pin(true);
+    }
+
+    /// Takes [`Lease::pin`] back.
+    pub fn unpin(&self) {
+        self.holder.pin(false);
+    }
+
+    /// Runs a program on a worker thread, as one job. Nothing happens until the job is polled.
+    pub fn run<S: Sink + 'static>(self, program: Program, sink: S) -> Job<S> {
+        Job::new(self, program, sink)
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub(crate) fn holder(&self) -> &Arc<Holder> {
+        &self.holder
+    }
+
+    /// The connection, opened if need be. On a worker thread.
+    pub(crate) fn open(&mut self) -> Result<(&mut dyn BlockingConnection, Arc<dyn Interrupt>), Failure> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(self.pool.connect(self.lane).map_err(Failure::outside)?),
+        };
+        let interrupter = Arc::clone(&connection.interrupter);
+        Ok((connection.driver(), interrupter))
+    }
+
+    /// Asks the connection whether a transaction is open. On a worker thread, after a job.
+    pub(crate) fn look(&mut self) {
+        self.in_transaction = self.connection.as_mut().is_some_and(|open| open.driver().in_transaction());
+    }
+
+    /// Rolls back what is open, or discards the connection. On a worker thread.
+    pub(crate) fn clean(&mut self) {
+        self.look();
+        if self.in_transaction {
+            self.connection = self.connection.take().and_then(OpenConnection::cleaned);
+            self.in_transaction = false;
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let (pool, lane, holder) = (self.pool.clone(), self.lane, Arc::clone(&self.holder));
+        match self.connection.take() {
+            Some(connection) if self.in_transaction => {
+                let home = pool.clone();
+                pool.hop(move || home.give_back(lane, connection.cleaned(), &holder));
+            }
+            permit => pool.give_back(lane, permit, &holder),
+        }
+    }
+}
+
+impl OpenConnection {
+    fn driver(&mut self) -> &mut dyn BlockingConnection {
+        &mut **self.driver.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection without a transaction, or nothing if it cannot get out of it.
+    fn cleaned(mut self) -> Option<Self> {
+        let rolled_back = catch_unwind(AssertUnwindSafe(|| {
+            let driver = self.driver();
+            driver.rollback().is_ok() && !driver.in_transaction()
+        }));
+        matches!(rolled_back, Ok(true)).then_some(self)
+    }
+}

@@ -1,0 +1,48 @@
+//! SQLite, by rusqlite.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `options` | where the database is and how it is opened |
+//! | `connection` | opening, and a program from BEGIN to COMMIT |
+//! | `step` | one statement with its parameter rows |
+//! | `bind`, `row` | values on their way in and out |
+//! | `answers`, `list` | values that later steps take from earlier ones |
+//! | `cancel` | stopping a statement from another thread |
+//! | `error` | SQLite's errors as ours |
+//!
+//! A float that is NaN is stored as NULL: SQLite has no NaN.
+
+mod answers;
+mod bind;
+mod cancel;
+mod connection;
+mod error;
+mod list;
+mod options;
+mod row;
+mod step;
+
+pub use options::{OpenMode, Synchronous};
+pub(crate) use options::{Place, SqliteOptions};
+
+use std::sync::Arc;
+
+use orm_core::{Dialect, Result, SQLITE};
+
+use crate::driver::{Access, BlockingConnection, Connect};
+use crate::observe::Observer;
+use connection::SqliteConnection;
+
+impl Connect for SqliteOptions {
+    fn dialect(&self) -> &'static Dialect {
+        &SQLITE
+    }
+
+    fn connect(
+        &self,
+        access: Access,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Result<Box<dyn BlockingConnection>> {
+        Ok(Box::new(SqliteConnection::open(self, access, observer)?))
+    }
+}

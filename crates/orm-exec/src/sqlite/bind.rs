@@ -1,0 +1,27 @@
+//! Values on their way to SQLite: no copy but SQLite's own.
+
+use orm_core::ValueRef;
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef as Raw};
+use rusqlite::{Result, Statement};
+
+/// Binds a value to a placeholder, counted from 0. SQLite has no NaN: it stores NULL in its place.
+#[inline]
+pub(super) fn bind(statement: &mut Statement<'_>, index: usize, value: ValueRef<'_>) -> Result<()> {
+    statement.raw_bind_parameter(index + 1, Bound(value))
+}
+
+struct Bound<'a>(ValueRef<'a>);
+
+impl ToSql for Bound<'_> {
+    #[inline]
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            ValueRef::Null => Raw::Null,
+            ValueRef::Int(value) => Raw::Integer(value),
+            ValueRef::Float(value) => Raw::Real(value),
+            ValueRef::Bool(value) => Raw::Integer(i64::from(value)),
+            ValueRef::Text(value) => Raw::Text(value),
+            ValueRef::Bytes(value) => Raw::Blob(value),
+        }))
+    }
+}

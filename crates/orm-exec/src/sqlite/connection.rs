@@ -1,0 +1,186 @@
+//! One connection: how it is opened, and how a program runs on it from BEGIN to COMMIT.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use orm_core::program::{Failure, OnFailure, ProgramResult};
+use orm_core::{Error, Outcome, Program, Result, Sink};
+use rusqlite::OpenFlags;
+
+use super::answers::Answers;
+use super::cancel::{Cancel, SqliteInterrupt, busy_handler};
+use super::error::{open_error, statement_error};
+use super::options::{OpenMode, Place, SqliteOptions};
+use crate::driver::{Access, BlockingConnection, Interrupt, JobId};
+use crate::observe::{Observer, Parameters, StatementEvent};
+
+/// Prepared statements that one connection keeps: rusqlite's 16 are fewer than one flush may have.
+const STATEMENT_CACHE: usize = 256;
+
+/// Instructions of SQLite's machine between two looks at whether the job is to stop.
+const PROGRESS_STEPS: i32 = 1_000;
+
+/// The first SQLite without the WAL-reset bug, which could corrupt a file that several connections write.
+const MINIMUM_VERSION: i32 = 3_051_003;
+
+pub(super) struct SqliteConnection {
+    pub(super) raw: rusqlite::Connection,
+    pub(super) cancel: Arc<Cancel>,
+    pub(super) observer: Option<Arc<dyn Observer>>,
+}
+
+impl SqliteConnection {
+    pub(super) fn open(
+        options: &SqliteOptions,
+        access: Access,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Result<Self> {
+        if rusqlite::version_number() < MINIMUM_VERSION {
+            let found = rusqlite::version();
+            return Err(Error::configuration(format!(
+                "SQLite {found} is too old: link 3.51.3 or later, or use rusqlite's `bundled` feature"
+            )));
+        }
+        let path = match &options.place {
+            Place::Memory => Path::new(":memory:"),
+            Place::File(path) => path.as_path(),
+        };
+        Self::open_at(path, options, access, observer).map_err(|error| open_error(&error, path))
+    }
+
+    fn open_at(
+        path: &Path,
+        options: &SqliteOptions,
+        access: Access,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> rusqlite::Result<Self> {
+        let flags = match options.mode {
+            OpenMode::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            OpenMode::ReadWrite => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            OpenMode::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        };
+        // Only one thread at a time has a connection, so SQLite's own mutex is not needed.
+        let mut raw = rusqlite::Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        raw.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        let cancel = Arc::new(Cancel::default());
+        raw.busy_handler(Some(busy_handler(Arc::clone(&cancel), options.busy_timeout)))?;
+        // Reads the file's header: a file that is not a database is found here, not by the first query.
+        raw.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
+        if matches!(options.place, Place::File(_)) && options.mode != OpenMode::ReadOnly {
+            raw.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        }
+        raw.execute_batch(&format!(
+            "PRAGMA foreign_keys = ON; PRAGMA synchronous = {};",
+            options.synchronous.keyword()
+        ))?;
+        if access == Access::Read {
+            raw.execute_batch("PRAGMA query_only = ON;")?;
+        }
+        let watched = Arc::clone(&cancel);
+        raw.progress_handler(PROGRESS_STEPS, Some(move || watched.is_stopped()))?;
+        Ok(Self { raw, cancel, observer })
+    }
+
+    fn run_steps(
+        &self,
+        program: &Program,
+        sink: &mut dyn Sink,
+        begun: &mut bool,
+    ) -> Result<Outcome, Failure> {
+        program.verify()?;
+        if let Some(begin) = &program.begin {
+            self.control(begin).map_err(Failure::outside)?;
+            *begun = true;
+        }
+        let mut answers = Answers::new(program);
+        let mut outcome = Outcome {
+            affected: Vec::with_capacity(program.steps.len()),
+            generated: Vec::with_capacity(program.steps.len()),
+        };
+        for (at, step) in program.steps.iter().enumerate() {
+            let answer = self.step(at, step, &program.input, &mut answers, sink)?;
+            outcome.affected.push(answer.affected);
+            outcome.generated.push(answer.generated);
+        }
+        if program.commit {
+            self.control("COMMIT").map_err(Failure::outside)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Leaves of the transaction what the failed program says.
+    fn undo(&mut self, program: &Program, begun: bool) {
+        if self.raw.is_autocommit() {
+            return;
+        }
+        // What cannot be rolled back shows in `in_transaction`, and the pool then discards the connection.
+        let _ = match &program.on_failure {
+            _ if begun => self.rollback(),
+            OnFailure::Keep => Ok(()),
+            OnFailure::Rollback => self.rollback(),
+            OnFailure::RollbackTo(savepoint) => {
+                let back = self.control(&format!("ROLLBACK TO \"{savepoint}\""));
+                back.or_else(|_| self.rollback())
+            }
+        };
+    }
+
+    /// Runs a statement without parameters or rows: BEGIN and its kin.
+    fn control(&self, sql: &str) -> Result<()> {
+        self.tell(sql, 1, Parameters::none());
+        let run = || self.raw.prepare_cached(sql)?.raw_execute();
+        run().map(drop).map_err(|error| statement_error(&error, sql))
+    }
+
+    /// Tells the observer, if there is one.
+    pub(super) fn tell(&self, sql: &str, rows: u32, parameters: Parameters<'_>) {
+        if let Some(observer) = &self.observer {
+            observer.statement(&StatementEvent::new(sql, rows, parameters));
+        }
+    }
+}
+
+impl BlockingConnection for SqliteConnection {
+    fn run(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
+        let mut begun = false;
+        self.cancel.start(job);
+        let result = self.run_steps(program, sink, &mut begun);
+        self.cancel.end();
+        if result.is_err() {
+            self.undo(program, begun);
+        }
+        result
+    }
+
+    fn in_transaction(&self) -> bool {
+        !self.raw.is_autocommit()
+    }
+
+    fn rollback(&mut self) -> Result<()> {
+        // Nothing stops a rollback, not even the interrupt that was its cause.
+        self.cancel.end();
+        if self.raw.is_autocommit() {
+            return Ok(());
+        }
+        let rolled_back = self.control("ROLLBACK");
+        match self.raw.is_autocommit() {
+            true => Ok(()),
+            // An interrupt that came in this moment hit the ROLLBACK itself: it is used up now.
+            false => rolled_back.or_else(|_| self.control("ROLLBACK")),
+        }
+    }
+
+    fn interrupter(&self) -> Arc<dyn Interrupt> {
+        Arc::new(SqliteInterrupt {
+            cancel: Arc::clone(&self.cancel),
+            handle: self.raw.get_interrupt_handle(),
+        })
+    }
+}
+
+impl fmt::Debug for SqliteConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteConnection").field("raw", &self.raw).finish_non_exhaustive()
+    }
+}

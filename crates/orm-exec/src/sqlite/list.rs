@@ -1,0 +1,101 @@
+//! `IN (..)` over the answer of an earlier step: the elements, and the text for a chunk of them.
+
+use std::collections::HashSet;
+use std::fmt::Write;
+
+use orm_core::program::{ListAt, StatementShape};
+use orm_core::{Dialect, ValueRef};
+
+use super::answers::Answers;
+
+/// The most elements that one statement takes. Longer lists are run in chunks.
+pub(super) const CHUNK: usize = 1_024;
+
+/// Where the elements of a list are: columns of the rows of an earlier step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct List {
+    pub(super) step: u16,
+    pub(super) column: u16,
+    pub(super) width: u16,
+}
+
+impl List {
+    /// The rows whose elements are to be sent: without those that have a NULL, and each element once.
+    pub(super) fn elements(self, answers: &Answers) -> Vec<usize> {
+        let rows = (0..answers.rows(self.step)).filter(|&row| {
+            (0..self.width).all(|part| answers.at(self.step, self.column + part, row) != ValueRef::Null)
+        });
+        let rows: Vec<usize> = rows.collect();
+        if self.ascends(answers, &rows) {
+            return rows;
+        }
+        let mut seen: HashSet<Box<[u8]>> = HashSet::with_capacity(rows.len());
+        let mut element = Vec::new();
+        let fresh = rows.into_iter().filter(|&row| {
+            element.clear();
+            (0..self.width)
+                .for_each(|part| spell(answers.at(self.step, self.column + part, row), &mut element));
+            // Looked up first: a repeated element costs no allocation.
+            !seen.contains(element.as_slice()) && seen.insert(element.as_slice().into())
+        });
+        fresh.collect()
+    }
+
+    /// Whether the elements are integers that rise: the usual keys in the usual order, which cannot repeat.
+    fn ascends(self, answers: &Answers, rows: &[usize]) -> bool {
+        let key = |row: usize| match answers.at(self.step, self.column, row) {
+            ValueRef::Int(key) => Some(key),
+            _ => None,
+        };
+        self.width == 1
+            && rows.windows(2).all(|pair| matches!((key(pair[0]), key(pair[1])), (Some(a), Some(b)) if a < b))
+    }
+}
+
+/// The number of elements that a chunk of `len` is padded to, so that few texts are prepared: 1, 2, 4 .. [`CHUNK`].
+pub(super) fn padded(len: usize) -> usize {
+    len.next_power_of_two()
+}
+
+/// The text of the statement with placeholders for `elements`.
+pub(super) fn text(shape: &StatementShape, list: ListAt, elements: usize, dialect: &Dialect) -> String {
+    debug_assert!(
+        matches!(dialect.placeholder, orm_core::dialect::Placeholder::Question),
+        "numbers would shift"
+    );
+    let (before, after) = shape.sql.split_at(list.byte as usize);
+    let mut text = String::with_capacity(shape.sql.len() + elements * (3 * usize::from(list.width) + 4));
+    text.push_str(before);
+    for element in 0..elements {
+        text.push_str(if element == 0 { "" } else { ", " });
+        match list.width {
+            1 => text.push('?'),
+            width => {
+                let places = (0..width).map(|_| "?").collect::<Vec<_>>().join(", ");
+                // Writing to a String cannot fail.
+                let _ = write!(text, "({places})");
+            }
+        }
+    }
+    text.push_str(after);
+    text
+}
+
+/// Writes a value so that different values differ, also next to each other.
+fn spell(value: ValueRef<'_>, out: &mut Vec<u8>) {
+    let (tag, bytes): (u8, &[u8]) = match value {
+        ValueRef::Null => (0, &[]),
+        ValueRef::Int(value) => return fixed(1, value.to_le_bytes(), out),
+        ValueRef::Float(value) => return fixed(2, value.to_bits().to_le_bytes(), out),
+        ValueRef::Bool(value) => (3, if value { &[1] } else { &[0] }),
+        ValueRef::Text(value) => (4, value),
+        ValueRef::Bytes(value) => (5, value),
+    };
+    fixed(tag, (bytes.len() as u64).to_le_bytes(), out);
+    out.extend_from_slice(bytes);
+}
+
+fn fixed(tag: u8, bytes: [u8; 8], out: &mut Vec<u8>) {
+    out.push(tag);
+    out.extend_from_slice(&bytes);
+}

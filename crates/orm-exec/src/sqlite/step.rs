@@ -1,0 +1,274 @@
+//! One step of a program: a statement, prepared once, run for each of its parameter rows.
+
+use std::sync::Arc;
+
+use orm_core::error::RowCountError;
+use orm_core::program::{Expect, Failure, FailureKind, Returns, Step};
+use orm_core::{Cell, Cells, Error, Row, SQLITE, Sink, ValueRef};
+use rusqlite::Statement;
+
+use super::answers::Answers;
+use super::bind::bind;
+use super::connection::SqliteConnection;
+use super::error::statement_error;
+use super::list::{self, List};
+use super::row::SqliteRow;
+use crate::observe::Parameters;
+
+/// What a step answers, besides the rows that went to the sink.
+pub(super) struct Answer {
+    pub(super) affected: u64,
+    pub(super) generated: Vec<i64>,
+}
+
+/// A step while it runs: what all its functions need.
+struct Running<'a> {
+    at: usize,
+    step: &'a Step,
+    input: &'a Cells,
+    answers: &'a mut Answers,
+    sink: &'a mut dyn Sink,
+}
+
+impl SqliteConnection {
+    pub(super) fn step(
+        &self,
+        at: usize,
+        step: &Step,
+        input: &Cells,
+        answers: &mut Answers,
+        sink: &mut dyn Sink,
+    ) -> Result<Answer, Failure> {
+        let mut running = Running { at, step, input, answers, sink };
+        running.check()?;
+        match step.shape.list {
+            Some(place) => self.list_step(&mut running, place),
+            None => self.plain_step(&mut running),
+        }
+    }
+
+    fn plain_step(&self, running: &mut Running<'_>) -> Result<Answer, Failure> {
+        let (step, sql) = (running.step, &*running.step.shape.sql);
+        let mut statement = self.raw.prepare_cached(sql).map_err(|error| running.failed(0, &error, sql))?;
+        let width = usize::from(step.shape.parameters);
+        running.check_statement(&statement, width, sql)?;
+        if self.observer.is_some() {
+            let resolved = running.resolved()?;
+            self.tell(sql, step.rows, Parameters::new(&resolved, width));
+        }
+
+        let changes = self.raw.total_changes();
+        let keys = step.shape.returns == Returns::GeneratedKey;
+        let mut answer =
+            Answer { affected: 0, generated: Vec::with_capacity(if keys { step.rows as usize } else { 0 }) };
+        for row in 0..step.rows {
+            let first = step.cells.start as usize + row as usize * width;
+            for index in 0..width {
+                let value = running.value(row, first + index)?;
+                bind(&mut statement, index, value).map_err(|error| running.failed(row, &error, sql))?;
+            }
+            answer.affected += self.execute(running, &mut statement, row, sql)?;
+            if keys {
+                let key = self.raw.last_insert_rowid();
+                answer.generated.push(key);
+                running.answers.generated_key(running.at, key);
+            }
+        }
+        self.settle_count(&mut answer, step, changes);
+        Ok(answer)
+    }
+
+    /// A step with a list of unknown length: run in chunks, or not at all where the list is empty.
+    fn list_step(
+        &self,
+        running: &mut Running<'_>,
+        place: orm_core::program::ListAt,
+    ) -> Result<Answer, Failure> {
+        let step = running.step;
+        let list = running.list(place)?;
+        let elements = list.elements(running.answers);
+        let changes = self.raw.total_changes();
+        let mut answer = Answer { affected: 0, generated: Vec::new() };
+        for chunk in elements.chunks(list::CHUNK) {
+            let size = list::padded(chunk.len());
+            let sql = list::text(&step.shape, place, size, &SQLITE);
+            let mut statement =
+                self.raw.prepare_cached(&sql).map_err(|error| running.failed(0, &error, &sql))?;
+            let values = running.list_row(place, list, chunk, size)?;
+            running.check_statement(&statement, values.len(), &sql)?;
+            self.tell(&sql, 1, Parameters::new(&values, values.len()));
+            for index in 0..values.len() {
+                bind(&mut statement, index, values.value(index))
+                    .map_err(|error| running.failed(0, &error, &sql))?;
+            }
+            answer.affected += self.execute(running, &mut statement, 0, &sql)?;
+        }
+        self.settle_count(&mut answer, step, changes);
+        Ok(answer)
+    }
+
+    /// Runs the statement with the values that are bound. Answers how many rows it affected.
+    fn execute(
+        &self,
+        running: &mut Running<'_>,
+        statement: &mut Statement<'_>,
+        row: u32,
+        sql: &str,
+    ) -> Result<u64, Failure> {
+        if self.cancel.is_stopped() {
+            return Err(Failure::at(running.at, row, Error::Interrupted));
+        }
+        let matched = if statement.column_count() == 0 {
+            statement.raw_execute().map_err(|error| running.failed(row, &error, sql))? as u64
+        } else {
+            let rows = running.read(statement, row, sql)?;
+            if running.step.shape.returns == Returns::Rows { rows } else { self.raw.changes() }
+        };
+        if running.step.expect == Expect::OnePerRow && matched != 1 {
+            return Err(running.miscounted(row, matched));
+        }
+        Ok(matched)
+    }
+
+    /// SQLite's count of changes is that of the last statement that made any: not of a CREATE TABLE, say.
+    fn settle_count(&self, answer: &mut Answer, step: &Step, changes_before: u64) {
+        if step.shape.returns == Returns::Rows || self.raw.total_changes() == changes_before {
+            answer.affected = 0;
+        }
+    }
+}
+
+impl Running<'_> {
+    /// Reads all rows of a statement. Answers how many there were.
+    fn read(&mut self, statement: &mut Statement<'_>, row: u32, sql: &str) -> Result<u64, Failure> {
+        let wanted = self.step.shape.returns == Returns::Rows;
+        let keeps = self.answers.keeps(self.at);
+        let mut rows = statement.raw_query();
+        let (mut count, mut width) = (0, 0);
+        loop {
+            let read = match rows.next() {
+                Ok(Some(read)) => read,
+                Ok(None) => return Ok(count),
+                Err(error) => return Err(self.failed(row, &error, sql)),
+            };
+            if count == 0 {
+                width = read.as_ref().column_count();
+            }
+            count += 1;
+            if wanted {
+                let source = SqliteRow { row: read, width };
+                let view = Row::new(&source);
+                let kept = if keeps { self.answers.row(self.at, &view) } else { Ok(()) };
+                kept.and_then(|()| self.sink.row(self.at as u16, &view))
+                    .map_err(|error| Failure::at(self.at, row, Error::decode(error, sql)))?;
+            }
+        }
+    }
+
+    /// Refuses a step whose cells do not fit its shape.
+    fn check(&self) -> Result<(), Failure> {
+        let (cells, rows) = (self.step.cells.len(), self.step.rows as usize);
+        let width = usize::from(self.step.shape.parameters);
+        if cells != width * rows || self.step.cells.end as usize > self.input.len() {
+            return Err(self.refused(0, format!("{rows} rows of {width} parameters, but {cells} values")));
+        }
+        Ok(())
+    }
+
+    /// Refuses a statement that takes another number of values, or cannot answer the rows that are asked for.
+    fn check_statement(&self, statement: &Statement<'_>, values: usize, sql: &str) -> Result<(), Failure> {
+        let places = statement.parameter_count();
+        if places != values {
+            let message = format!("it has {places} placeholders, and {values} values are bound\n  in: {sql}");
+            return Err(Failure::at(self.at, 0, Error::build(message)));
+        }
+        if self.step.shape.returns == Returns::Rows && statement.column_count() == 0 {
+            let message = format!("it answers no rows: run it with `execute`\n  in: {sql}");
+            return Err(Failure::at(self.at, 0, Error::build(message)));
+        }
+        Ok(())
+    }
+
+    /// The value of a cell, which may be in the answer of an earlier step.
+    #[inline]
+    fn value(&self, row: u32, cell: usize) -> Result<ValueRef<'_>, Failure> {
+        match self.input.as_slice()[cell] {
+            Cell::From { step, column, row: from } => {
+                self.answers.value(step, column, from).map_err(|reason| self.refused(row, reason))
+            }
+            Cell::List { .. } => {
+                Err(self.refused(row, "a list stands where its shape has no place for one".to_owned()))
+            }
+            _ => Ok(self.input.value(cell)),
+        }
+    }
+
+    /// The list of a step, checked against the place that its shape has for it.
+    fn list(&self, place: orm_core::program::ListAt) -> Result<List, Failure> {
+        let cells = &self.input.as_slice()[self.step.cells.start as usize..self.step.cells.end as usize];
+        match cells.get(usize::from(place.parameter)) {
+            Some(&Cell::List { step, column, width })
+                if self.step.rows == 1 && width == place.width && usize::from(step) < self.at =>
+            {
+                Ok(List { step, column, width })
+            }
+            _ => {
+                Err(self
+                    .refused(0, "its shape has a list, but the parameter is not one that fits".to_owned()))
+            }
+        }
+    }
+
+    /// The parameter row of one chunk: the elements in place of the list, the last one repeated up to `size`.
+    fn list_row(
+        &self,
+        place: orm_core::program::ListAt,
+        list: List,
+        chunk: &[usize],
+        size: usize,
+    ) -> Result<Cells, Failure> {
+        let mut values = Cells::default();
+        values.reserve(usize::from(self.step.shape.parameters) + size * usize::from(list.width));
+        for index in 0..usize::from(self.step.shape.parameters) {
+            if index != usize::from(place.parameter) {
+                values.value_ref(self.value(0, self.step.cells.start as usize + index)?);
+                continue;
+            }
+            let last = chunk.last().copied().unwrap_or_default();
+            for row in chunk.iter().copied().chain(std::iter::repeat(last)).take(size) {
+                (0..list.width).for_each(|part| {
+                    values.value_ref(self.answers.at(list.step, list.column + part, row));
+                });
+            }
+        }
+        Ok(values)
+    }
+
+    /// All parameter rows with the answers of earlier steps filled in, for the observer.
+    fn resolved(&self) -> Result<Cells, Failure> {
+        let mut values = Cells::default();
+        for cell in self.step.cells.start as usize..self.step.cells.end as usize {
+            values.value_ref(self.value(0, cell)?);
+        }
+        Ok(values)
+    }
+
+    #[cold]
+    fn failed(&self, row: u32, error: &rusqlite::Error, sql: &str) -> Failure {
+        Failure::at(self.at, row, statement_error(error, sql))
+    }
+
+    /// A program that contradicts itself.
+    #[cold]
+    fn refused(&self, row: u32, reason: String) -> Failure {
+        let sql = &self.step.shape.sql;
+        Failure::at(self.at, row, Error::build(format!("step {}: {reason}\n  in: {sql}", self.at)))
+    }
+
+    #[cold]
+    fn miscounted(&self, row: u32, matched: u64) -> Failure {
+        let sql = self.step.shape.sql.to_string();
+        let error = Error::RowCount(Arc::new(RowCountError { found: matched, sql }));
+        Failure { kind: FailureKind::RowCount { matched }, step: Some(self.at as u16), row, error }
+    }
+}

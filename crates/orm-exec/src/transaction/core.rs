@@ -1,0 +1,147 @@
+//! What a transaction and its savepoints share: the connection, and what is to be sent before the next statement.
+
+use std::sync::Arc;
+
+use orm_core::program::{Discard, Failure, OnFailure};
+use orm_core::{Compiled, Dialect, Error, Outcome, Program, Result, Sink};
+
+use crate::engine::bare_step;
+use crate::pool::Lease;
+use crate::verbs::Runner;
+
+#[derive(Debug)]
+pub(super) struct Core {
+    /// `None` once the transaction has ended, and while a statement runs.
+    lease: Option<Lease>,
+    dialect: &'static Dialect,
+    /// Whether BEGIN was sent.
+    begun: bool,
+    /// Statements about savepoints, which ride with the next one.
+    pending: Vec<Arc<str>>,
+    /// How many savepoints are open.
+    depth: usize,
+    /// Why the transaction has ended before its guard.
+    ended: Arc<str>,
+}
+
+impl Core {
+    pub(super) fn new(lease: Lease, dialect: &'static Dialect) -> Self {
+        lease.pin();
+        let ended = "this transaction was rolled back, because a call on it was dropped before its end: begin a new one";
+        Self { lease: Some(lease), dialect, begun: false, pending: Vec::new(), depth: 0, ended: ended.into() }
+    }
+
+    /// # Errors
+    /// [`Error::Ended`] if the transaction has ended.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.lease {
+            Some(_) => Ok(()),
+            None => Err(Error::Ended(Arc::clone(&self.ended))),
+        }
+    }
+
+    pub(super) async fn commit(mut self) -> Result<()> {
+        self.check()?;
+        let Some(lease) = self.lease.take().filter(|_| self.begun) else { return Ok(()) };
+        let program = Program {
+            steps: self.pending.drain(..).map(bare_step).collect(),
+            commit: true,
+            on_failure: OnFailure::Rollback,
+            ..Program::default()
+        };
+        let output = lease.run(program, Discard).await;
+        output.result.map(drop).map_err(Error::from)
+    }
+
+    pub(super) async fn rollback(mut self) -> Result<()> {
+        // A transaction that has ended is rolled back.
+        let Some(lease) = self.lease.take().filter(|_| self.begun) else { return Ok(()) };
+        let program = Program { steps: vec![bare_step("ROLLBACK".into())], ..Program::default() };
+        let output = lease.run(program, Discard).await;
+        output.result.map(drop).map_err(Error::from)
+    }
+
+    /// Opens a savepoint. Answers its depth, which is its name.
+    pub(super) fn open_savepoint(&mut self) -> Result<usize> {
+        self.check()?;
+        self.depth += 1;
+        self.pending.push(opening(self.depth));
+        Ok(self.depth)
+    }
+
+    /// Closes the innermost savepoint, undoing what was done since it was opened, or keeping it.
+    pub(super) fn close_savepoint(&mut self, depth: usize, keep: bool) {
+        self.depth = depth - 1;
+        let opening = opening(depth);
+        if let Some(at) = self.pending.iter().position(|pending| *pending == opening) {
+            // It was never sent, so nothing happened inside.
+            self.pending.truncate(at);
+            return;
+        }
+        if !keep {
+            self.pending.push(format!("ROLLBACK TO anyorm_{depth}").into());
+        }
+        self.pending.push(format!("RELEASE anyorm_{depth}").into());
+    }
+
+    /// Takes note of how a statement failed: what of the program had happened before.
+    fn failed(&mut self, lease: Lease, failure: &Failure, began: bool) {
+        if began {
+            // The program rolled its own BEGIN back: all is as before, and rides with the next statement.
+            self.lease = Some(lease);
+            return;
+        }
+        if !lease.in_transaction() {
+            self.ended =
+                format!("the database rolled this transaction back: {}; begin a new one", failure.error)
+                    .into();
+            return;
+        }
+        self.lease = Some(lease);
+        let sent = failure.step.map_or(0, usize::from).min(self.pending.len());
+        self.pending.drain(..sent);
+    }
+}
+
+fn opening(depth: usize) -> Arc<str> {
+    format!("SAVEPOINT anyorm_{depth}").into()
+}
+
+impl Runner for &mut Core {
+    fn dialect(&self) -> &'static Dialect {
+        self.dialect
+    }
+
+    async fn run<S: Sink + 'static>(self, compiled: Compiled, sink: S) -> Result<(Outcome, S)> {
+        self.check()?;
+        let mut program = Program::single(compiled.shape, compiled.input);
+        // Checked here, so that a failure of a later step means that what was pending was sent.
+        program.verify()?;
+        program.steps.splice(0..0, self.pending.iter().cloned().map(bare_step));
+        let began = !self.begun;
+        program.begin = began.then(|| self.dialect.begin_write.into());
+
+        // From here to its end, dropping this call ends the transaction: the connection is in the job.
+        let Some(lease) = self.lease.take() else { return Err(Error::Ended(Arc::clone(&self.ended))) };
+        let output = lease.run(program, sink).await;
+        match output.result {
+            Ok(answer) => {
+                self.pending.clear();
+                self.begun = true;
+                if output.lease.in_transaction() {
+                    self.lease = Some(output.lease);
+                } else {
+                    self.ended =
+                        "this transaction was ended by a statement of its own: end it with `commit()` or \
+                                  `rollback()` instead, and begin a new one"
+                            .into();
+                }
+                Ok(answer)
+            }
+            Err(failure) => {
+                self.failed(output.lease, &failure, began);
+                Err(failure.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! A part of a transaction that can be undone on its own.
+
+use orm_core::Result;
+
+use super::core::Core;
+use crate::operation::Operation;
+use crate::verbs::verbs;
+
+/// A part of a transaction that can be undone on its own. Made by [`Transaction::begin_nested`](crate::Transaction::begin_nested).
+///
+/// Dropping it undoes that part: ROLLBACK TO and RELEASE ride with the transaction's next statement, so no I/O happens in
+/// a drop. A verb that is dropped before its end ends the whole transaction.
+#[derive(Debug)]
+#[must_use = "a savepoint that is dropped is rolled back"]
+pub struct Savepoint<'a> {
+    core: &'a mut Core,
+    /// Its depth in the transaction, from 1. 0 once it was closed.
+    depth: usize,
+}
+
+impl<'a> Savepoint<'a> {
+    pub(super) fn new(core: &'a mut Core) -> Result<Self> {
+        let depth = core.open_savepoint()?;
+        Ok(Self { core, depth })
+    }
+
+    verbs!(
+        on,
+        "savepoint",
+        "let mut transaction = engine.begin().await?;\nlet mut savepoint = transaction.begin_nested().await?;\n",
+        mut
+    );
+
+    /// Keeps what was done since the savepoint, as far as the transaction does. RELEASE rides with the transaction's next
+    /// statement, or its commit.
+    ///
+    /// # Errors
+    /// [`Error::Ended`](orm_core::Error::Ended) if the transaction has ended.
+    pub fn release(self) -> Operation<'a, ()> {
+        self.close(true)
+    }
+
+    /// Undoes what was done since the savepoint. Rides with the transaction's next statement, as after a drop.
+    ///
+    /// # Errors
+    /// [`Error::Ended`](orm_core::Error::Ended) if the transaction has ended.
+    pub fn rollback(self) -> Operation<'a, ()> {
+        self.close(false)
+    }
+
+    /// A part of this part.
+    ///
+    /// # Errors
+    /// [`Error::Ended`](orm_core::Error::Ended) if the transaction has ended.
+    pub fn begin_nested(&mut self) -> Operation<'_, Savepoint<'_>> {
+        Operation::new(async { Savepoint::new(self.core) })
+    }
+
+    fn close(mut self, keep: bool) -> Operation<'a, ()> {
+        Operation::new(async move {
+            let depth = std::mem::take(&mut self.depth);
+            self.core.close_savepoint(depth, keep);
+            self.core.check()
+        })
+    }
+
+    fn on(&mut self) -> &mut Core {
+        self.core
+    }
+}
+
+impl Drop for Savepoint<'_> {
+    fn drop(&mut self) {
+        if self.depth > 0 {
+            self.core.close_savepoint(self.depth, false);
+        }
+    }
+}

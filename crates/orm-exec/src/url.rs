@@ -1,0 +1,161 @@
+//! `sqlite://blog.db?mode=ro` and its kin.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use orm_core::{Error, Result};
+
+use crate::pool::PoolOptions;
+use crate::sqlite::{OpenMode, Place, SqliteOptions, Synchronous};
+
+/// Everything that a URL says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Config {
+    pub(crate) sqlite: SqliteOptions,
+    pub(crate) pool: PoolOptions,
+}
+
+const DEFAULT_READERS: usize = 4;
+const DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+const KNOWN_OPTIONS: &str = "mode=ro|rw|rwc, busy_timeout=<milliseconds>, readers=<number>, \
+     acquire_timeout=<milliseconds>, synchronous=normal|full|off";
+const KNOWN_URLS: &str = "`sqlite::memory:`, `sqlite:///absolute/path.db` and `sqlite://relative.db`";
+
+impl Config {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] that names what is known, where the URL has something else.
+    pub(crate) fn parse(url: &str) -> Result<Self> {
+        let (scheme, rest) = url.split_once(':').ok_or_else(|| {
+            Error::configuration(format!("a URL is expected, like {KNOWN_URLS}: `{url}` has no scheme"))
+        })?;
+        match scheme {
+            "sqlite" => {}
+            "postgres" | "postgresql" | "mysql" | "mariadb" => {
+                return Err(Error::configuration(format!(
+                    "there is no driver for `{scheme}://` yet: known are {KNOWN_URLS}"
+                )));
+            }
+            // The rest of the URL stays out of the message: it may have a password.
+            _ => {
+                return Err(Error::configuration(format!(
+                    "the URL scheme `{scheme}` is not known: known are {KNOWN_URLS}"
+                )));
+            }
+        }
+        let (path, options) = rest.split_once('?').unwrap_or((rest, ""));
+        let mut config = Self::of(place(path)?);
+        for option in options.split('&').filter(|option| !option.is_empty()) {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            config.set(name, value)?;
+        }
+        Ok(config)
+    }
+
+    fn of(place: Place) -> Self {
+        let readers = if place == Place::Memory { 0 } else { DEFAULT_READERS };
+        let pool = PoolOptions { readers, acquire_timeout: DEFAULT_ACQUIRE_TIMEOUT };
+        Self { sqlite: SqliteOptions::new(place), pool }
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        match name {
+            "mode" => self.set_mode(match value {
+                "ro" => OpenMode::ReadOnly,
+                "rw" => OpenMode::ReadWrite,
+                "rwc" => OpenMode::Create,
+                _ => return Err(wrong(name, value, "ro, rw or rwc")),
+            }),
+            "busy_timeout" => {
+                self.sqlite.busy_timeout = milliseconds(name, value)?;
+                Ok(())
+            }
+            "acquire_timeout" => {
+                self.pool.acquire_timeout = milliseconds(name, value)?;
+                Ok(())
+            }
+            "readers" => {
+                let readers = value.parse().map_err(|_| wrong(name, value, "a number"))?;
+                self.set_readers(readers)
+            }
+            "synchronous" => {
+                self.sqlite.synchronous = match value {
+                    "off" => Synchronous::Off,
+                    "normal" => Synchronous::Normal,
+                    "full" => Synchronous::Full,
+                    _ => return Err(wrong(name, value, "normal, full or off")),
+                };
+                Ok(())
+            }
+            _ => Err(Error::configuration(format!(
+                "the option `{name}` is not known: known are {KNOWN_OPTIONS}"
+            ))),
+        }
+    }
+
+    /// Sets what may be done with the file.
+    ///
+    /// # Errors
+    /// For a database in memory, which has no file.
+    pub(crate) fn set_mode(&mut self, mode: OpenMode) -> Result<()> {
+        if self.sqlite.place == Place::Memory && mode != OpenMode::Create {
+            return Err(Error::configuration("`:memory:` is always made anew: leave `mode` out"));
+        }
+        self.sqlite.mode = mode;
+        Ok(())
+    }
+
+    /// Sets how many connections only read.
+    ///
+    /// # Errors
+    /// For a database in memory, which has one connection.
+    pub(crate) fn set_readers(&mut self, readers: usize) -> Result<()> {
+        if self.sqlite.place == Place::Memory && readers != 0 {
+            return Err(Error::configuration(
+                "`:memory:` has one connection for everything: leave `readers` out",
+            ));
+        }
+        self.pool.readers = readers;
+        Ok(())
+    }
+}
+
+fn place(path: &str) -> Result<Place> {
+    let path = path.strip_prefix("//").unwrap_or(path);
+    match path {
+        ":memory:" => Ok(Place::Memory),
+        "" => Err(Error::configuration(format!("the URL names no file: known are {KNOWN_URLS}"))),
+        path => Ok(Place::File(PathBuf::from(decoded(path)?))),
+    }
+}
+
+/// `%20` and its kin as the characters they stand for.
+fn decoded(path: &str) -> Result<String> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digits = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
+            return Err(Error::configuration(format!(
+                "`%` in `{path}` is not followed by two digits: write `%25`"
+            )));
+        };
+        bytes.push(byte);
+        rest = &tail[2..];
+    }
+    String::from_utf8(bytes).map_err(|_| Error::configuration(format!("`{path}` does not decode to UTF-8")))
+}
+
+fn milliseconds(name: &str, value: &str) -> Result<Duration> {
+    value.parse().map(Duration::from_millis).map_err(|_| wrong(name, value, "a number of milliseconds"))
+}
+
+fn wrong(name: &str, value: &str, known: &str) -> Error {
+    Error::configuration(format!("the option `{name}` is {known}, not `{value}`"))
+}

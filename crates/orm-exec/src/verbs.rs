@@ -1,0 +1,241 @@
+//! The verbs that run a query: written once, on anything that can run a program.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use orm_core::error::RowCountError;
+use orm_core::program::Discard;
+use orm_core::{
+    ColumnError, Compiled, Detached, Dialect, Error, FromRow, Outcome, Query, Result, Row, Shape, Sink,
+    Statement, Values,
+};
+
+use crate::operation::Operation;
+
+/// What a query's rows become.
+pub(crate) type Plain<Q> = <<Q as Query>::Shape as Shape>::Plain;
+
+/// Runs one statement: an engine, or a guard on a connection.
+pub(crate) trait Runner: Send {
+    fn dialect(&self) -> &'static Dialect;
+
+    /// Runs a statement as one hop.
+    fn run<S: Sink + 'static>(
+        self,
+        compiled: Compiled,
+        sink: S,
+    ) -> impl Future<Output = Result<(Outcome, S)>> + Send;
+}
+
+pub(crate) fn all<'a, R: Runner + 'a, Q>(runner: R, query: Q) -> Operation<'a, Vec<Plain<Q>>>
+where
+    Q: Query<Shape: Detached>,
+{
+    let compiled = query.statement().and_then(|statement| statement.compile(runner.dialect()));
+    Operation::new(async move {
+        let (_, Collect { rows, .. }) =
+            runner.run(compiled?, Collect::<Q::Shape>::at_most(usize::MAX)).await?;
+        Ok(rows)
+    })
+}
+
+pub(crate) fn first<'a, R: Runner + 'a, Q>(runner: R, query: Q) -> Operation<'a, Option<Plain<Q>>>
+where
+    Q: Query<Shape: Detached>,
+{
+    let compiled = limited(query.statement(), 1, &runner);
+    Operation::new(async move {
+        let (_, Collect { rows, .. }) = runner.run(compiled?, Collect::<Q::Shape>::at_most(1)).await?;
+        Ok(rows.into_iter().next())
+    })
+}
+
+pub(crate) fn one<'a, R: Runner + 'a, Q>(runner: R, query: Q) -> Operation<'a, Plain<Q>>
+where
+    Q: Query<Shape: Detached>,
+{
+    single::<R, Q::Shape>(limited(query.statement(), 2, &runner), runner)
+}
+
+pub(crate) fn count<'a, R: Runner + 'a>(runner: R, query: impl Query) -> Operation<'a, u64> {
+    let statement = query.statement().map(Statement::into_count);
+    let counted = single::<R, Values<i64>>(statement.and_then(|one| one.compile(runner.dialect())), runner);
+    // A count is never negative.
+    Operation::new(async move { Ok(counted.await?.unsigned_abs()) })
+}
+
+pub(crate) fn exists<'a, R: Runner + 'a>(runner: R, query: impl Query) -> Operation<'a, bool> {
+    let statement = query.statement().map(Statement::into_exists);
+    single::<R, Values<bool>>(statement.and_then(|one| one.compile(runner.dialect())), runner)
+}
+
+pub(crate) fn execute<'a, R: Runner + 'a>(runner: R, query: impl Query) -> Operation<'a, u64> {
+    let compiled = query.statement().and_then(|statement| statement.compile(runner.dialect()));
+    Operation::new(async move {
+        let (outcome, Discard) = runner.run(compiled?, Discard).await?;
+        // Steps before the last one are the guard's own: savepoints.
+        Ok(outcome.affected.last().copied().unwrap_or_default())
+    })
+}
+
+/// The value of a query that answers exactly one row.
+fn single<'a, R: Runner + 'a, S: Shape>(compiled: Result<Compiled>, runner: R) -> Operation<'a, S::Plain> {
+    Operation::new(async move {
+        let compiled = compiled?;
+        let sql = Arc::clone(&compiled.shape.sql);
+        let (_, Collect { mut rows, .. }) = runner.run(compiled, Collect::<S>::at_most(2)).await?;
+        match (rows.pop(), rows.len()) {
+            (Some(row), 0) => Ok(row),
+            (row, more) => {
+                let found = u64::from(row.is_some()) + more as u64;
+                Err(Error::RowCount(Arc::new(RowCountError { found, sql: sql.to_string() })))
+            }
+        }
+    })
+}
+
+fn limited(statement: Result<Statement>, rows: u64, runner: &impl Runner) -> Result<Compiled> {
+    statement?.with_limit(rows).compile(runner.dialect())
+}
+
+/// Rows as a list, on the worker.
+struct Collect<S: Shape> {
+    rows: Vec<S::Plain>,
+    /// Rows after these are read, but not decoded: raw SQL has no limit of ours.
+    most: usize,
+}
+
+impl<S: Shape> Collect<S> {
+    fn at_most(most: usize) -> Self {
+        Self { rows: Vec::new(), most }
+    }
+}
+
+impl<S: Shape> Sink for Collect<S> {
+    fn row(&mut self, _step: u16, row: &Row<'_>) -> Result<(), ColumnError> {
+        if self.rows.len() < self.most {
+            self.rows.push(S::decode(row)?);
+        }
+        Ok(())
+    }
+}
+
+/// A scalar is `one` of a projection: this alias keeps the bounds of the public methods short.
+pub(crate) fn scalar<'a, R: Runner + 'a, T: FromRow>(
+    runner: R,
+    query: impl Query<Shape = Values<T>>,
+) -> Operation<'a, T> {
+    one(runner, query)
+}
+
+/// The public verbs of a type, which differ in their receiver only. `$on` makes the [`Runner`]; `$setup` opens
+/// `$receiver` for the examples.
+macro_rules! verbs {
+    ($on:ident, $receiver:literal, $setup:literal $(, $mutability:tt)?) => {
+        /// All rows, as plain values.
+        ///
+        /// # Errors
+        /// If the query contradicts itself, the database refuses it, or a value does not fit.
+        ///
+        #[doc = $crate::verbs::example!($setup, "let rows = ", $receiver, ".all(orm_core::sql(\"VALUES (1, 'a'), (2, 'b')\").returning::<(i64, String)>()).await?;\nassert_eq!(rows[1], (2, \"b\".to_owned()));")]
+        #[track_caller]
+        pub fn all<Q>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, Vec<$crate::verbs::Plain<Q>>>
+        where
+            Q: orm_core::Query<Shape: orm_core::Detached>,
+        {
+            $crate::verbs::all(self.$on(), query)
+        }
+
+        /// The first row, or `None` if there is none. A typed query asks the database for one row; raw SQL is read to
+        /// its end, unless it says `LIMIT 1` itself.
+        ///
+        /// # Errors
+        /// As for `all`.
+        ///
+        #[doc = $crate::verbs::example!($setup, "let none = ", $receiver, ".first(orm_core::sql(\"SELECT 1 WHERE 0\").returning::<i64>()).await?;\nassert_eq!(none, None);")]
+        #[track_caller]
+        pub fn first<Q>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, Option<$crate::verbs::Plain<Q>>>
+        where
+            Q: orm_core::Query<Shape: orm_core::Detached>,
+        {
+            $crate::verbs::first(self.$on(), query)
+        }
+
+        /// The only row.
+        ///
+        /// # Errors
+        /// [`Error::RowCount`](orm_core::Error::RowCount) if there is none, or more than one; else as for `all`.
+        ///
+        #[doc = $crate::verbs::example!($setup, "let two = ", $receiver, ".one(orm_core::sql(\"VALUES (1), (2)\").returning::<i64>()).await;\nassert!(matches!(two, Err(orm_core::Error::RowCount(_))));")]
+        #[track_caller]
+        pub fn one<Q>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, $crate::verbs::Plain<Q>>
+        where
+            Q: orm_core::Query<Shape: orm_core::Detached>,
+        {
+            $crate::verbs::one(self.$on(), query)
+        }
+
+        /// The value of a query that answers one row of one column.
+        ///
+        /// # Errors
+        /// As for `one`.
+        ///
+        #[doc = $crate::verbs::example!($setup, "let sum = ", $receiver, ".scalar(orm_core::sql(\"SELECT 40 + ?\").bind(2).returning::<i64>()).await?;\nassert_eq!(sum, 42);")]
+        #[track_caller]
+        pub fn scalar<T, Q>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, T>
+        where
+            T: orm_core::FromRow,
+            Q: orm_core::Query<Shape = orm_core::Values<T>>,
+        {
+            $crate::verbs::scalar(self.$on(), query)
+        }
+
+        /// How many rows the query has. The database counts; no row is sent.
+        ///
+        /// # Errors
+        /// If the query contradicts itself, or the database refuses it.
+        ///
+        #[doc = $crate::verbs::example!($setup, "let rows = ", $receiver, ".count(orm_core::sql(\"VALUES (7), (8)\").returning::<i64>()).await?;\nassert_eq!(rows, 2);")]
+        #[track_caller]
+        pub fn count<Q: orm_core::Query>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, u64> {
+            $crate::verbs::count(self.$on(), query)
+        }
+
+        /// Whether the query has any rows. The database looks for one; none is sent.
+        ///
+        /// # Errors
+        /// As for `count`.
+        ///
+        #[doc = $crate::verbs::example!($setup, "assert!(!", $receiver, ".exists(orm_core::sql(\"SELECT 1 WHERE 0\").returning::<i64>()).await?);")]
+        #[track_caller]
+        pub fn exists<Q: orm_core::Query>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, bool> {
+            $crate::verbs::exists(self.$on(), query)
+        }
+
+        /// Runs a statement for its effect. Answers how many rows it inserted, changed or deleted.
+        ///
+        /// # Errors
+        /// [`Error::Constraint`](orm_core::Error::Constraint) if a constraint is violated; else as for `count`.
+        ///
+        #[doc = $crate::verbs::example!($setup, $receiver, ".execute(orm_core::sql(\"CREATE TABLE t (n INTEGER)\")).await?;\nassert_eq!(", $receiver, ".execute(orm_core::sql(\"INSERT INTO t VALUES (?)\").bind(1)).await?, 1);")]
+        #[track_caller]
+        pub fn execute<Q: orm_core::Query>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, u64> {
+            $crate::verbs::execute(self.$on(), query)
+        }
+    };
+}
+
+/// A documentation example on a database in memory.
+macro_rules! example {
+    ($setup:literal, $($code:literal),+) => {
+        concat!(
+            "```\n# futures_lite::future::block_on(async {\n",
+            "# let engine = orm_exec::Engine::open(\"sqlite::memory:\").await?;\n",
+            $setup,
+            $($code,)+
+            "\n# Ok::<_, orm_core::Error>(()) }).unwrap();\n```"
+        )
+    };
+}
+
+pub(crate) use {example, verbs};
