@@ -1,7 +1,8 @@
 //! Structs around one value as columns and keys.
 
 use anyorm::prelude::*;
-use anyorm::{ColumnType, KeyArg, SqlType, Value, ValueRef};
+use anyorm::{KeyArg, SqlType, Value};
+use orm_core::{ColumnType, ValueRef};
 
 use crate::fake_row::FakeRow;
 
