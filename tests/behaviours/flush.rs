@@ -27,9 +27,9 @@ async fn a_commit_is_one_hop_with_its_begin_and_commit(db: Database) -> anyorm::
         db.log.statements(),
         [
             "BEGIN IMMEDIATE",
-            "INSERT INTO tags (name) VALUES (?)",
             "INSERT INTO users (email, name, age) VALUES (?, ?, ?)",
             "INSERT INTO posts (title, author_id, version) VALUES (?, ?, ?)",
+            "INSERT INTO tags (name) VALUES (?)",
             "INSERT INTO post_tags (post_id, tag_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
             "COMMIT",
         ]

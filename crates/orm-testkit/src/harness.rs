@@ -4,6 +4,7 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 
 use crate::backend::{Backend, Database};
 use crate::executor::Executor;
@@ -58,8 +59,22 @@ pub fn run(behaviour: &Behaviour, backend: Backend, executor: Executor) -> Resul
     match catch_unwind(AssertUnwindSafe(|| executor.block_on(future))) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(format!("returned an error: {error}")),
-        Err(panic) => Err(format!("panicked: {}", message(&*panic))),
+        Err(panic) => {
+            let place = PANICKED_AT.lock().unwrap_or_else(PoisonError::into_inner).take();
+            Err(format!("panicked at {}: {}", place.unwrap_or_default(), message(&*panic)))
+        }
     }
+}
+
+/// Where the last panic was: its message says what, but not where.
+static PANICKED_AT: Mutex<Option<String>> = Mutex::new(None);
+
+/// Keeps panics off the terminal: many are part of a behaviour, and the others are reported with its name.
+fn quieten_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        *PANICKED_AT.lock().unwrap_or_else(PoisonError::into_inner) =
+            info.location().map(ToString::to_string);
+    }));
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {
@@ -80,6 +95,7 @@ pub fn main(behaviours: &[Behaviour]) -> std::process::ExitCode {
         selected.iter().for_each(|behaviour| say(&format!("{}: test", behaviour.name)));
         return std::process::ExitCode::SUCCESS;
     }
+    quieten_panics();
     let (mut passed, mut failed) = (0, 0);
     for executor in Executor::ALL {
         let mut passed_here = 0;
