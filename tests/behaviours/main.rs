@@ -2,10 +2,12 @@
 
 mod flush;
 mod nested;
+mod serde_form;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let behaviours: Vec<orm_testkit::Behaviour> = [flush::BEHAVIOURS, nested::BEHAVIOURS].concat();
+    let behaviours: Vec<orm_testkit::Behaviour> =
+        [flush::BEHAVIOURS, nested::BEHAVIOURS, serde_form::BEHAVIOURS].concat();
     orm_testkit::main(&behaviours)
 }

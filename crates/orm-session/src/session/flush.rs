@@ -18,7 +18,7 @@ use crate::unit_of_work::{FlushPlan, explain, plan, replaced_unread};
 
 /// A job whose outcome the session must take over before it does anything else.
 pub(super) enum InFlight {
-    Flush(Ticket),
+    Flush(Box<Ticket>),
     /// A read in the transaction whose future was dropped: only the connection is of interest.
     Read(Pin<Box<dyn Future<Output = Lease> + Send>>),
 }
@@ -112,7 +112,7 @@ impl Session {
         // From here to the first poll of the job nothing awaits: what is marked as sent is sent.
         plan.send(&mut self.tracker);
         let job = lease.run(program, Discard);
-        self.in_flight = Some(InFlight::Flush(Ticket { job, plan, commit }));
+        self.in_flight = Some(InFlight::Flush(Box::new(Ticket { job, plan, commit })));
         self.finish_flush().await
     }
 
@@ -120,9 +120,8 @@ impl Session {
     async fn finish_flush(&mut self) -> Result<()> {
         let Some(InFlight::Flush(ticket)) = &mut self.in_flight else { return Ok(()) };
         let JobOutput { lease, result } = (&mut ticket.job).await;
-        let Some(InFlight::Flush(Ticket { mut plan, commit, .. })) = self.in_flight.take() else {
-            return Ok(());
-        };
+        let Some(InFlight::Flush(ticket)) = self.in_flight.take() else { return Ok(()) };
+        let Ticket { mut plan, commit, .. } = *ticket;
         match result {
             Ok((outcome, _)) => {
                 let layer = if commit { None } else { Some(self.nesting.depth()) };
