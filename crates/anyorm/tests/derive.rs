@@ -8,5 +8,7 @@ mod fake_row;
 mod keys;
 #[path = "derive/metadata.rs"]
 mod metadata;
+#[path = "derive/newtypes.rs"]
+mod newtypes;
 #[path = "derive/rows.rs"]
 mod rows;

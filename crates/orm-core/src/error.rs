@@ -63,6 +63,14 @@ pub enum Error {
         /// The error of that flush.
         first: Arc<Error>,
     },
+    /// The flush that a read sets off, to see pending changes, failed.
+    #[error("autoflush before reading {table}: {error}")]
+    Autoflush {
+        /// The table with pending changes.
+        table: &'static str,
+        /// The error of the flush.
+        error: Arc<Error>,
+    },
     /// The connection was lost while COMMIT was under way: the work may be stored, or not.
     #[error("the outcome of this commit is not known: {0}\ncall `rollback()` and read the rows again")]
     OutcomeUnknown(Arc<str>),
@@ -143,6 +151,13 @@ impl Error {
         }))
     }
 
+    /// A flush that a read set off.
+    #[doc(hidden)]
+    #[cold]
+    pub fn autoflush(table: &'static str, error: Error) -> Self {
+        Self::Autoflush { table, error: Arc::new(error) }
+    }
+
     /// Pending work that contradicts itself.
     #[doc(hidden)]
     #[cold]
@@ -153,13 +168,18 @@ impl Error {
     /// Whether trying the whole transaction again may help: the database was busy, or chose this transaction to
     /// give way.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy(_))
+        match self {
+            Self::Busy(_) => true,
+            Self::Autoflush { error, .. } => error.is_retryable(),
+            _ => false,
+        }
     }
 
     /// The constraint that was violated, if that is what happened.
     pub fn constraint(&self) -> Option<&ConstraintError> {
         match self {
             Self::Constraint(error) => Some(error),
+            Self::Autoflush { error, .. } => error.constraint(),
             _ => None,
         }
     }
@@ -172,6 +192,7 @@ impl Error {
             Self::Constraint(error) => &error.sql,
             Self::Decode(error) => &error.sql,
             Self::RowCount(error) => &error.sql,
+            Self::Autoflush { error, .. } => return error.sql(),
             _ => return None,
         };
         Some(sql.as_str()).filter(|sql| !sql.is_empty())

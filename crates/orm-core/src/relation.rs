@@ -178,6 +178,8 @@ pub trait ManyLink {
     fn insert(&mut self, member: RawHandle);
     /// Removes a member: at once where loaded, queued otherwise.
     fn remove(&mut self, member: RawHandle);
+    /// Adds and removes many members of a collection that is loaded or replaced; does nothing to another.
+    fn edit(&mut self, add: &[RawHandle], remove: &[RawHandle]);
     /// Whether a loaded or replaced collection has the member.
     fn contains(&self, member: RawHandle) -> bool;
     /// Replaces the keys shown to serde; behind the `Any` is a `Vec` of the target's `Entity::Key`.

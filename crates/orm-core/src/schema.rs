@@ -19,8 +19,18 @@ pub struct Schema {
 /// A [`Schema`] of entities: `schema![User, Post, Tag]`. Tables of links are part of it without being named.
 ///
 /// ```
-/// let schema = orm_core::schema![];
-/// assert!(schema.create(&orm_core::SQLITE).unwrap().is_empty());
+/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
+/// # use entities::*;
+/// # fn main() -> orm_core::Result<()> {
+/// use orm_core::{SQLITE, schema};
+///
+/// let statements = schema![User, Post, Tag].create(&SQLITE)?;
+/// assert!(statements[0].starts_with(r#"CREATE TABLE IF NOT EXISTS "users""#));
+///
+/// let error = schema![Post, Tag].create(&SQLITE).unwrap_err();
+/// assert!(error.to_string().ends_with("add User to `schema![..]`"));
+/// # Ok(())
+/// # }
 /// ```
 #[macro_export]
 macro_rules! schema {
@@ -50,7 +60,8 @@ impl Schema {
     ///
     /// # Errors
     /// If a relation leads to an entity that is not in the schema, two entities have one table, a foreign key has
-    /// another number of columns than the key it refers to, or the two sides of a table of links disagree.
+    /// another number of columns than the key it refers to, refers to a column that is not unique or is NOT NULL and
+    /// to be set to NULL, or the two sides of a table of links disagree.
     pub fn check(&self) -> Result<()> {
         model::tables(&self.entities).map(drop)
     }

@@ -122,12 +122,13 @@ pub fn select_through(target: &EntityMeta, dialect: &Dialect, through: &LinkTabl
     out.shape(Returns::Rows, true)
 }
 
-/// `INSERT INTO "post_tags" ("post_id", "tag_id") VALUES (?, ?)`: one pair. Parameters are the source's key, then the
-/// target's.
+/// `INSERT INTO "post_tags" ("post_id", "tag_id") VALUES (?, ?) ON CONFLICT DO NOTHING`: one pair, which may be there
+/// already: pairs are a set. Parameters are the source's key, then the target's.
 pub fn insert_link(dialect: &Dialect, through: &LinkTable) -> StatementShape {
     let mut out = Writer::new(dialect);
     out.push("INSERT INTO ").name(through.table);
     values(&mut out, &link_columns(through));
+    out.push(" ON CONFLICT DO NOTHING");
     out.shape(Returns::Count, false)
 }
 

@@ -170,7 +170,8 @@ pub fn derive_entity(input: TokenStream) -> TokenStream {
 ///
 /// let user = User { id: UserId(7), friend: BelongsTo::to_key(UserId(8)) };
 /// assert_eq!(user.key(), Some(UserId(7)));
-/// assert_eq!(User::ID.meta().ty, anyorm::ColumnType::BigInt);
+/// // Compared with its own kind only: `User::ID.eq(7)` does not compile.
+/// let _ = User::ID.eq(UserId(7));
 /// ```
 ///
 /// To be a key, it also needs `Clone`, `Eq`, `Ord`, `Hash` and `Debug`; `#[key(auto)]` needs `Default` besides. A

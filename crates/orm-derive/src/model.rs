@@ -67,8 +67,7 @@ pub(crate) struct Value {
     pub(crate) version: bool,
     pub(crate) unique: bool,
     pub(crate) index: bool,
-    /// The SQL of the DEFAULT.
-    pub(crate) default: Option<Name>,
+    pub(crate) default: Option<DefaultValue>,
     pub(crate) references: Option<TokenStream>,
     pub(crate) on_delete: Option<OnDelete>,
     /// Whether the field must be an integer and its type's name does not tell.
@@ -79,6 +78,24 @@ impl Value {
     pub(crate) fn is_auto(&self) -> bool {
         self.key.as_ref().is_some_and(|key| key.auto.is_some())
     }
+}
+
+/// A DEFAULT.
+pub(crate) struct DefaultValue {
+    pub(crate) sql: String,
+    /// Where the option stands.
+    pub(crate) span: Span,
+    /// The literal it was written as, if it was.
+    pub(crate) literal: Option<(Literal, Span)>,
+}
+
+/// The kinds of literal that a default can be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Literal {
+    Integer,
+    Float,
+    Bool,
+    Text,
 }
 
 /// The options of `#[key]`.

@@ -1,17 +1,295 @@
-//! Where a session keeps the entities of one type.
+//! Where a session keeps the entities of one type: slots, identity map, images and undo lists.
+//!
+//! - A *slot* holds the value that the program reads and writes.
+//! - The *image* of a slot is the row as the transaction has it, cloned by the first write after a flush. A slot
+//!   without an image is not dirty, so a flush looks at images only, never at everything tracked.
+//! - Images that are on their way to the database are *sent*: a write meanwhile takes a fresh image, so that
+//!   settling a flush whose future was dropped loses nothing.
+//! - The *undo list* of a layer (the transaction, and each savepoint in it) says how to take a slot back to where it
+//!   was when the layer began.
+
+mod erased;
+mod undo;
+
+pub(crate) use erased::{AnyArena, Part, Parts};
 
 use std::any::Any;
-use std::marker::PhantomData;
+use std::collections::HashMap;
+use std::num::NonZeroU32;
 
-use orm_core::Entity;
+use orm_core::entity::Entity;
+use orm_core::handle::RawHandle;
+
+use crate::state::State;
+use undo::{Entry, Undo};
+
+type Map<K> = HashMap<K, u32, foldhash::fast::RandomState>;
+
+const NO_IMAGE: u32 = u32::MAX;
 
 /// The entities of one type in one session.
-struct Arena<E> {
-    entity: PhantomData<fn() -> E>,
+pub(crate) struct Arena<E: Entity> {
+    slots: Vec<Slot<E>>,
+    free: Vec<u32>,
+    /// The identity map: one slot per key. Keyed by the row's key as the transaction has it.
+    map: Map<E::Key>,
+    images: Vec<Image<E>>,
+    /// How many of `images` are still held: those of discarded changes are not.
+    dirty: usize,
+    sent: Vec<Image<E>>,
+    /// One list per layer, the transaction's first.
+    undo: Vec<Vec<Entry<E>>>,
+    /// Slots that are deleted and not committed.
+    deleted: Vec<u32>,
+}
+
+struct Slot<E> {
+    value: Option<E>,
+    generation: u32,
+    /// The place of its image, or `NO_IMAGE`.
+    image: u32,
+    /// One more than the innermost layer whose undo list names it; 0 for none.
+    layer: u16,
+    state: State,
+}
+
+/// A row as the transaction has it, and whose it is.
+struct Image<E> {
+    slot: u32,
+    value: Option<E>,
 }
 
 /// Makes an empty arena, for the metadata of an entity.
 #[doc(hidden)]
 pub fn new_arena<E: Entity>() -> Box<dyn Any + Send> {
-    Box::new(Arena::<E> { entity: PhantomData })
+    let arena: Box<dyn AnyArena> = Box::new(Arena::<E>::new());
+    Box::new(arena)
+}
+
+impl<E: Entity> Arena<E> {
+    fn new() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            map: Map::default(),
+            images: Vec::new(),
+            dirty: 0,
+            sent: Vec::new(),
+            undo: Vec::new(),
+            deleted: Vec::new(),
+        }
+    }
+
+    /// The value behind a handle, if the handle is good.
+    #[inline]
+    pub(crate) fn read(&self, handle: RawHandle) -> Option<&E> {
+        let slot = self.slots.get(handle.slot as usize)?;
+        if slot.generation == handle.generation { slot.value.as_ref() } else { None }
+    }
+
+    /// The value behind a handle, to be changed: takes the image on the first write after a flush. `None` if the
+    /// handle is stale or the entity deleted.
+    #[inline]
+    pub(crate) fn write(&mut self, handle: RawHandle) -> Option<&mut E> {
+        let slot = self.slots.get_mut(handle.slot as usize)?;
+        if slot.generation != handle.generation || !slot.state.is_writable() {
+            return None;
+        }
+        if slot.image == NO_IMAGE && slot.state != State::Pending {
+            slot.image = self.images.len() as u32;
+            self.dirty += 1;
+            self.images.push(Image { slot: handle.slot, value: slot.value.clone() });
+        }
+        slot.value.as_mut()
+    }
+
+    /// A new value, not in the database yet.
+    pub(crate) fn insert(&mut self, value: E) -> u32 {
+        self.occupy(value, State::Pending)
+    }
+
+    /// The slot of a key in the identity map, whatever its state.
+    pub(crate) fn find(&self, key: &E::Key) -> Option<u32> {
+        self.map.get(key).copied()
+    }
+
+    /// Takes in a row that was read: the slot that has its key keeps its value, a new key gets a new slot. Slots read
+    /// while `uncommitted` work is in the transaction are forgotten by its rollback.
+    pub(crate) fn adopt(&mut self, row: E, uncommitted: Option<usize>) -> u32 {
+        let Some(key) = row.key() else {
+            // A row has a key; an auto key of 0 is stored by others than us.
+            return self.adopt_new(row, uncommitted);
+        };
+        if let Some(&slot) = self.map.get(&key) {
+            return slot;
+        }
+        let slot = self.adopt_new(row, uncommitted);
+        self.map.insert(key, slot);
+        slot
+    }
+
+    fn adopt_new(&mut self, row: E, uncommitted: Option<usize>) -> u32 {
+        let slot = self.occupy(row, State::Persistent);
+        if let Some(layer) = uncommitted {
+            self.note(slot, layer, Undo::Loaded);
+        }
+        slot
+    }
+
+    /// The key of the row, if there is one.
+    pub(crate) fn key_of_row(&self, slot: u32) -> Option<E::Key> {
+        match self.slots[slot as usize].state {
+            State::Persistent | State::Deleting => self.row_key(slot),
+            _ => None,
+        }
+    }
+
+    /// Whether a handle may be written through.
+    #[inline]
+    pub(crate) fn is_writable(&self, handle: RawHandle) -> bool {
+        self.slots
+            .get(handle.slot as usize)
+            .is_some_and(|slot| slot.generation == handle.generation && slot.state.is_writable())
+    }
+
+    /// Makes room for `rows` more.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.slots.reserve(rows.saturating_sub(self.free.len()));
+        self.map.reserve(rows);
+    }
+
+    /// Overwrites a slot with a freshly read row. Its pending changes are gone; where the row may be `uncommitted`, a
+    /// rollback brings the one before back.
+    pub(crate) fn overwrite(&mut self, slot: u32, row: E, uncommitted: Option<usize>) {
+        self.unmap(slot);
+        let image = self.drop_image(slot);
+        if let Some(layer) = uncommitted {
+            let before = image.unwrap_or_else(|| self.value(slot).clone());
+            self.note(slot, layer, Undo::Value(before));
+        }
+        let place = &mut self.slots[slot as usize];
+        place.value = Some(row);
+        place.state = State::Persistent;
+        self.remap(slot);
+    }
+
+    /// The handle of a slot.
+    pub(crate) fn handle(&self, slot: u32, session: NonZeroU32) -> RawHandle {
+        RawHandle { session, slot, generation: self.slots[slot as usize].generation }
+    }
+
+    fn occupy(&mut self, value: E, state: State) -> u32 {
+        match self.free.pop() {
+            Some(at) => {
+                let slot = &mut self.slots[at as usize];
+                slot.value = Some(value);
+                slot.state = state;
+                at
+            }
+            None => {
+                let at = u32::try_from(self.slots.len())
+                    .expect("a session tracks fewer than 2^32 entities of a type");
+                self.slots.push(Slot { value: Some(value), generation: 0, image: NO_IMAGE, layer: 0, state });
+                at
+            }
+        }
+    }
+
+    /// Ends a slot's life: every handle to it is stale from now on.
+    fn vacate(&mut self, at: u32) -> Option<E> {
+        self.unmap(at);
+        self.vacate_unmapped(at)
+    }
+
+    fn vacate_unmapped(&mut self, at: u32) -> Option<E> {
+        self.drop_image(at);
+        let slot = &mut self.slots[at as usize];
+        if slot.state == State::Vacant {
+            return None;
+        }
+        slot.state = State::Vacant;
+        slot.layer = 0;
+        slot.generation += 1;
+        self.free.push(at);
+        slot.value.take()
+    }
+
+    fn value(&self, slot: u32) -> &E {
+        self.slots[slot as usize].value.as_ref().expect("a slot that is not vacant has a value")
+    }
+
+    fn value_mut(&mut self, slot: u32) -> &mut E {
+        self.slots[slot as usize].value.as_mut().expect("a slot that is not vacant has a value")
+    }
+
+    /// The row as the transaction has it, if the slot was written since the last flush.
+    fn image(&self, slot: u32) -> Option<&E> {
+        match self.slots[slot as usize].image {
+            NO_IMAGE => None,
+            at => self.images[at as usize].value.as_ref(),
+        }
+    }
+
+    fn image_mut(&mut self, slot: u32) -> Option<&mut E> {
+        match self.slots[slot as usize].image {
+            NO_IMAGE => None,
+            at => self.images[at as usize].value.as_mut(),
+        }
+    }
+
+    fn drop_image(&mut self, slot: u32) -> Option<E> {
+        match std::mem::replace(&mut self.slots[slot as usize].image, NO_IMAGE) {
+            NO_IMAGE => None,
+            at => {
+                self.dirty -= 1;
+                self.images[at as usize].value.take()
+            }
+        }
+    }
+
+    fn set_image(&mut self, slot: u32, value: E) {
+        if let Some(image) = self.image_mut(slot) {
+            *image = value;
+            return;
+        }
+        self.slots[slot as usize].image = self.images.len() as u32;
+        self.dirty += 1;
+        self.images.push(Image { slot, value: Some(value) });
+    }
+
+    /// The key under which the identity map knows the slot: the row's, not one that was only written to memory.
+    fn row_key(&self, slot: u32) -> Option<E::Key> {
+        match self.image(slot) {
+            Some(image) => image.key(),
+            None => self.slots[slot as usize].value.as_ref()?.key(),
+        }
+    }
+
+    fn unmap(&mut self, slot: u32) {
+        if let Some(key) = self.row_key(slot)
+            && self.map.get(&key) == Some(&slot)
+        {
+            self.map.remove(&key);
+        }
+    }
+
+    fn remap(&mut self, slot: u32) {
+        if let Some(key) = self.row_key(slot) {
+            self.map.insert(key, slot);
+        }
+    }
+
+    /// Where a layer's undo list says nothing of the slot yet, adds an entry.
+    fn note(&mut self, slot: u32, layer: usize, undo: Undo<E>) {
+        let mark = layer as u16 + 1;
+        let outer = self.slots[slot as usize].layer;
+        if outer >= mark {
+            return;
+        }
+        self.slots[slot as usize].layer = mark;
+        if self.undo.len() <= layer {
+            self.undo.resize_with(layer + 1, Vec::new);
+        }
+        self.undo[layer].push(Entry { slot, outer, undo });
+    }
 }

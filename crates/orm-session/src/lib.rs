@@ -1,6 +1,28 @@
 //! The unit of work of anyorm: identity map, change tracking, flush planner, loaders.
+//!
+//! Users depend on the facade crate `anyorm`, which re-exports what they need from here.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`Session`] | what a program talks to: add, get, change, delete, flush, commit, roll back |
+//! | `arena`, `state`, `tracker` | where entities live, the identity map, images and undo lists |
+//! | `unit_of_work` | collect, order, plan, settle: pure, no database needed |
+//! | `load` | relations that are read along with a query |
+//! | [`Track`] | what a query's rows become in a session |
+//! | [`EngineExt`], [`Tx`] | sessions and transactions of an engine |
 
 mod arena;
+mod load;
+mod query;
+mod session;
+mod state;
+mod tracker;
+mod transaction;
+mod unit_of_work;
 
 #[doc(hidden)]
 pub use arena::new_arena;
+pub use query::Track;
+pub use session::Session;
+pub use transaction::{EngineExt, Tx};
+pub use unit_of_work::{Change, Changes};

@@ -1,6 +1,7 @@
 //! A row made by hand.
 
-use anyorm::{Cells, Entity, Row, RowSource, Value, ValueRef};
+use anyorm::{Entity, Value};
+use orm_core::{Cells, ColumnError, Row, RowSource, ValueRef};
 
 /// A row of owned values.
 pub(crate) struct FakeRow(pub(crate) Vec<Value>);
@@ -17,7 +18,7 @@ impl FakeRow {
     }
 
     /// The entity of the row.
-    pub(crate) fn decode<E: Entity>(&self) -> Result<E, anyorm::ColumnError> {
+    pub(crate) fn decode<E: Entity>(&self) -> Result<E, ColumnError> {
         E::decode(&Row::new(self))
     }
 }

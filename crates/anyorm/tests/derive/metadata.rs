@@ -1,8 +1,9 @@
 //! Tables, columns, relations, constants.
 
-use anyorm::entity::{EntityMeta, LinkTable, OnDelete, RelationKind};
-use anyorm::relation::{Many, ManyThrough, One, OneOrNone};
-use anyorm::{Column, ColumnType, Entity, Relation};
+use anyorm::{Column, Entity, Relation};
+use orm_core::ColumnType;
+use orm_core::entity::{EntityMeta, LinkTable, OnDelete, RelationKind};
+use orm_core::relation::{Many, ManyThrough, One, OneOrNone};
 
 use crate::entities::{Post, Tag, User, WorkOrder};
 

@@ -1,7 +1,8 @@
 //! From fields to cells, from rows to fields.
 
-use anyorm::relation::{Link, LinkMut, ManyState, OneState};
-use anyorm::{BelongsTo, Entity, Value, ValueRef};
+use anyorm::{BelongsTo, Entity, Value};
+use orm_core::ValueRef;
+use orm_core::relation::{Link, LinkMut, ManyState, OneState};
 
 use crate::entities::{Post, Tag, User, WorkOrder};
 use crate::fake_row::FakeRow;

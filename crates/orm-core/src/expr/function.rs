@@ -13,6 +13,20 @@ pub fn count_all() -> Expr<i64> {
 
 /// How many rows have a value in this column or expression, NULL aside. On a left join, it counts the rows that
 /// found a partner.
+///
+/// ```
+/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
+/// # use entities::*;
+/// # fn main() -> orm_core::Result<()> {
+/// use orm_core::{Entity, count};
+///
+/// let _posts_by_name = User::select()
+///     .left_join(User::POSTS)
+///     .group_by(User::NAME)
+///     .columns((User::NAME, count(Post::ID)));
+/// # Ok(())
+/// # }
+/// ```
 pub fn count(of: impl Selection<Output: SqlType>) -> Expr<i64> {
     aggregate("count", false, of, None)
 }

@@ -7,6 +7,17 @@ use crate::types::SqlType;
 
 /// One part of ORDER BY: `User::NAME.asc()`.
 #[derive(Clone, Debug)]
+///
+/// ```
+/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
+/// # use entities::*;
+/// # fn main() -> orm_core::Result<()> {
+/// use orm_core::Entity;
+///
+/// let _oldest_first = User::select().order_by((User::AGE.desc().nulls_last(), User::NAME));
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "an order does nothing until a statement uses it"]
 pub struct Order {
     pub(crate) node: Node,

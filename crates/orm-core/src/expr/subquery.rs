@@ -21,6 +21,18 @@ impl<E: Entity, S: Shape> Select<E, S> {
 
 impl<E: Entity, T: SqlType> Select<E, Values<T>> {
     /// The one value that the query selects, as a value of another query; NULL if it has no rows.
+    ///
+    /// ```
+    /// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
+    /// # use entities::*;
+    /// # fn main() -> orm_core::Result<()> {
+    /// use orm_core::{Entity, avg};
+    ///
+    /// let average = Post::select().columns(avg(Post::RATING)).subquery();
+    /// let _good_ones = Post::select().filter(Post::RATING.gt(average));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn subquery(self) -> Expr<Option<T::Base>> {
         Expr::of(Kind::Subquery(Box::new(self.into_body())))
     }
@@ -29,6 +41,22 @@ impl<E: Entity, T: SqlType> Select<E, Values<T>> {
 impl<A: Entity, B: Entity, K> Relation<A, B, K> {
     /// Whether the relation leads to a row that meets a condition: `User::POSTS.any(Post::TITLE.eq("Notes"))`.
     /// Unlike a join it does not repeat rows.
+    ///
+    /// ```
+    /// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
+    /// # use entities::*;
+    /// # fn main() -> orm_core::Result<()> {
+    /// use orm_core::{Entity, Query, SQLITE};
+    ///
+    /// let authors = User::select().columns(User::ID).filter(User::POSTS.any(Post::TITLE.eq("Notes")));
+    /// assert_eq!(
+    ///     &*authors.statement()?.compile(&SQLITE)?.shape.sql,
+    ///     "SELECT \"users\".\"id\" FROM \"users\" WHERE EXISTS (SELECT 1 FROM \"posts\" \
+    ///      WHERE \"posts\".\"author_id\" = \"users\".\"id\" AND \"posts\".\"title\" = ?)"
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn any(self, condition: impl Condition) -> Expr<bool> {
         let filter = Some(condition.condition().boxed());
         Expr::of(Kind::Related { relation: self.meta(), filter })

@@ -13,6 +13,18 @@ use crate::types::SqlType;
 /// An expression whose value is a `T`: `User::AGE.ge(18)` is an `Expr<bool>`.
 ///
 /// A condition on a column that is NULL is neither true nor false, as in SQL: `filter` leaves the row out.
+///
+/// ```
+/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
+/// # use entities::*;
+/// # fn main() -> orm_core::Result<()> {
+/// use orm_core::{Entity, Expr};
+///
+/// let adult: Expr<bool> = User::AGE.ge(18) & !User::NAME.starts_with("A");
+/// let _query = User::select().filter(adult | User::ID.is_in([1, 2]));
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "an expression does nothing until a statement uses it"]
 pub struct Expr<T> {
     node: Node,

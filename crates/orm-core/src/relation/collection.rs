@@ -1,6 +1,7 @@
 //! The field of a relation to many: members by handle, cheap to clone, usable before it is loaded.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -325,6 +326,25 @@ impl<E: Entity> ManyLink for Collection<E> {
             body.added.remove(at);
         } else if !body.removed.contains(&member) {
             body.removed.push(member);
+        }
+    }
+
+    fn edit(&mut self, add: &[RawHandle], remove: &[RawHandle]) {
+        if self.loaded().is_none() {
+            return;
+        }
+        let members = &mut self.body().members;
+        if !remove.is_empty() {
+            let removed: HashSet<RawHandle> = remove.iter().copied().collect();
+            members.retain(|member| !removed.contains(&member.raw()));
+        }
+        if let [one] = add {
+            if !members.contains(&Handle::from_raw(*one)) {
+                members.push(Handle::from_raw(*one));
+            }
+        } else if !add.is_empty() {
+            let mut present: HashSet<RawHandle> = members.iter().map(|member| member.raw()).collect();
+            members.extend(add.iter().filter(|&&raw| present.insert(raw)).map(|&raw| Handle::from_raw(raw)));
         }
     }
 

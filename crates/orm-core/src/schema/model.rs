@@ -1,6 +1,6 @@
 //! The database's side of a schema: tables with their columns, keys and indexes, made from entities and checked.
 
-use crate::entity::{ColumnMeta, EntityMeta, LinkTable, OnDelete, RelationKind, RelationMeta};
+use crate::entity::{ColumnMeta, EntityMeta, IndexMeta, LinkTable, OnDelete, RelationKind, RelationMeta};
 use crate::error::{Error, Result};
 use crate::stmt::hops;
 use crate::types::ColumnType;
@@ -59,6 +59,7 @@ pub(super) fn tables(entities: &[&'static EntityMeta]) -> Result<Vec<Table>> {
     let mut links: Vec<&'static RelationMeta> = Vec::new();
     for relation in entities.iter().flat_map(|entity| entity.relations) {
         let RelationKind::ManyToMany { through } = &relation.kind else { continue };
+        check_names(relation, through)?;
         if let Some(entity) = entities.iter().find(|entity| entity.table == through.table) {
             check_link_entity(relation, through, entity)?;
         } else if let Some(other) = links.iter().find(|other| link(other).table == through.table) {
@@ -85,6 +86,8 @@ fn table(entity: &'static EntityMeta, entities: &[&'static EntityMeta]) -> Resul
         for (&at, key) in own.iter().zip(target.key_columns()) {
             columns[at].ty = key_type(target, key);
         }
+        let nullable = own.iter().all(|&at| columns[at].nullable);
+        check_set_null(&relation.path(), *on_delete, nullable)?;
         foreign_keys.push(ForeignKey {
             columns: own.iter().map(|&at| entity.columns[at].name).collect(),
             target: target.table,
@@ -94,12 +97,15 @@ fn table(entity: &'static EntityMeta, entities: &[&'static EntityMeta]) -> Resul
     }
     for column in entity.columns {
         let Some(reference) = column.references else { continue };
-        let target = (reference.target)();
-        require(entities, target, &format!("{}::{}", entity.name, column.field))?;
+        let (target, at) = ((reference.target)(), (reference.column)());
+        let path = format!("{}::{}", entity.name, column.field);
+        require(entities, target, &path)?;
+        check_set_null(&path, reference.on_delete, column.nullable)?;
+        check_unique(&path, target, at)?;
         foreign_keys.push(ForeignKey {
             columns: vec![column.name],
             target: target.table,
-            target_columns: vec![target.columns[(reference.column)()].name],
+            target_columns: vec![target.columns[at].name],
             on_delete: reference.on_delete,
         });
     }
@@ -147,6 +153,28 @@ fn require(entities: &[&'static EntityMeta], target: &EntityMeta, path: &str) ->
     )))
 }
 
+fn check_set_null(path: &str, on_delete: Option<OnDelete>, nullable: bool) -> Result<()> {
+    if nullable || on_delete != Some(OnDelete::SetNull) {
+        return Ok(());
+    }
+    Err(Error::build(format!(
+        "{path} has `on_delete = set_null`, but its column is NOT NULL: make it an Option, or choose `cascade` or \
+         `restrict`"
+    )))
+}
+
+/// A reference has to mean one row.
+fn check_unique(path: &str, target: &EntityMeta, at: usize) -> Result<()> {
+    let alone = |index: &IndexMeta| index.unique && index.columns == [at];
+    if target.key == [at] || target.columns[at].unique || target.indexes.iter().any(alone) {
+        return Ok(());
+    }
+    Err(Error::build(format!(
+        "{path} refers to {}.{}, which is neither the key nor unique: add `#[column(unique)]` there",
+        target.name, target.columns[at].field
+    )))
+}
+
 fn link(relation: &RelationMeta) -> &LinkTable {
     match &relation.kind {
         RelationKind::ManyToMany { through } => through,
@@ -184,6 +212,17 @@ fn link_table(relation: &'static RelationMeta) -> Table {
         foreign_keys: foreign_keys.into(),
         // The key serves the way from the source; this one the way back, and deletes of targets.
         indexes: vec![Index { name: None, columns: through.target.to_vec(), unique: false }],
+    }
+}
+
+fn check_names(relation: &RelationMeta, through: &LinkTable) -> Result<()> {
+    match through.source.iter().find(|name| through.target.contains(name)) {
+        Some(name) => Err(Error::build(format!(
+            "{} has column {name} of table {} on both sides: name one for each side",
+            relation.path(),
+            through.table
+        ))),
+        None => Ok(()),
     }
 }
 

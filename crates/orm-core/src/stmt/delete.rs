@@ -11,6 +11,19 @@ use crate::expr::{Condition, Node};
 use crate::query::{Nothing, Query, Selection, Shape, Values, Whole};
 
 /// A delete of the rows of `E` that meet a condition. Made by [`Entity::delete`].
+///
+/// ```
+/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
+/// # use entities::*;
+/// # fn main() -> orm_core::Result<()> {
+/// use orm_core::{Entity, Query};
+///
+/// assert!(Tag::delete().filter(Tag::NAME.eq("rust")).statement().is_ok());
+/// let error = Tag::delete().statement().unwrap_err();
+/// assert!(error.to_string().contains("add `.filter(..)`, or say so with `.everything()`"));
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a delete does nothing until it is run"]
 pub struct Delete<E, S = Nothing> {
     body: DeleteBody,

@@ -16,6 +16,19 @@ use crate::types::SqlType;
 /// An insert into the table of `E`, of whole entities or of single columns. Made by [`Entity::insert`].
 ///
 /// It goes to the database as it is, past any session. To add entities to a session, use its `add`.
+///
+/// ```
+/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
+/// # use entities::*;
+/// # fn main() -> orm_core::Result<()> {
+/// use orm_core::{Entity, Query, SQLITE};
+///
+/// let tags = ["rust", "sql"].map(|name| Tag { name: name.into(), ..Tag::default() });
+/// let insert = Tag::insert().values(tags).returning(Tag::ID).statement()?.compile(&SQLITE)?;
+/// assert_eq!(&*insert.shape.sql, r#"INSERT INTO "tags" ("name") VALUES (?), (?) RETURNING "tags"."id""#);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "an insert does nothing until it is run"]
 pub struct Insert<E, S = Nothing> {
     body: InsertBody,
@@ -132,15 +145,8 @@ impl InsertBody {
             _ => {}
         }
         set::check(self.entity, &self.set)?;
+        self.set.iter().try_for_each(|(_, value)| Scope::new_row().check(value))?;
         let scope = Scope::single(self.entity);
-        for (_, value) in &self.set {
-            if set::names_column(value) {
-                return Err(Error::build(format!(
-                    "a new row of {name} has no columns to take a value from yet: set a value or a subquery"
-                )));
-            }
-            scope.check(value)?;
-        }
         self.returning.iter().try_for_each(|node| scope.check(node))
     }
 

@@ -18,6 +18,7 @@ pub(crate) struct Scope<'a> {
 enum Advice {
     Join,
     Subquery,
+    Value,
 }
 
 struct Table {
@@ -27,7 +28,12 @@ struct Table {
 }
 
 impl<'a> Scope<'a> {
-    /// The scope of an update, delete or insert: its own table.
+    /// The scope of the values of an insert: nothing.
+    pub(super) fn new_row() -> Self {
+        Self { tables: Vec::new(), outer: None, advice: Advice::Value }
+    }
+
+    /// The scope of an update or delete, and of what any write answers: its own table.
     pub(super) fn single(entity: &'static EntityMeta) -> Self {
         Self::from(entity, None, Advice::Subquery)
     }
@@ -158,13 +164,21 @@ impl<'a> Scope<'a> {
 
     #[cold]
     fn out_of_scope(&self, entity: &'static EntityMeta, position: usize) -> Error {
+        if let Advice::Value = self.advice {
+            return Error::build(format!(
+                "{} has no value in a row that is being inserted: set a value, or a subquery that reads it",
+                name(entity, position)
+            ));
+        }
         let tables: Vec<_> = self.tables.iter().map(|table| table.name).collect();
         let relation = self.relation_to(entity).map(RelationMeta::constant);
         let advice = match (self.advice, relation) {
             (Advice::Join, Some(relation)) => format!("add `.join({relation})`"),
             (Advice::Join, None) => format!("join {}'s table by a relation", entity.name),
-            (Advice::Subquery, Some(relation)) => format!("use `{relation}.any(..)`"),
-            (Advice::Subquery, None) => "use a subquery (`is_in_query`, `subquery()`)".to_owned(),
+            (Advice::Subquery | Advice::Value, Some(relation)) => format!("use `{relation}.any(..)`"),
+            (Advice::Subquery | Advice::Value, None) => {
+                "use a subquery (`is_in_query`, `subquery()`)".to_owned()
+            }
         };
         Error::build(format!(
             "{} is a column of table {}, but this statement reads {} only: {advice}",

@@ -14,12 +14,19 @@ use crate::relation::IntoPath;
 /// A query for entities of `E`, or for values of their columns. Made by [`Entity::select`].
 ///
 /// ```
-/// use orm_core::{Entity, Select, Shape};
+/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
+/// # use entities::*;
+/// # fn main() -> orm_core::Result<()> {
+/// use orm_core::{Entity, Query, SQLITE};
 ///
-/// /// The second page of any query.
-/// fn second_page<E: Entity, S: Shape>(query: Select<E, S>) -> Select<E, S> {
-///     query.limit(20).offset(20)
-/// }
+/// let adults = User::select().filter(User::AGE.ge(18)).order_by(User::NAME.asc()).limit(20);
+/// let names = adults.columns(User::NAME).statement()?.compile(&SQLITE)?;
+/// assert_eq!(
+///     &*names.shape.sql,
+///     r#"SELECT "users"."name" FROM "users" WHERE "users"."age" >= ? ORDER BY "users"."name" LIMIT 20"#
+/// );
+/// # Ok(())
+/// # }
 /// ```
 #[must_use = "a query does nothing until it is run"]
 pub struct Select<E, S> {

@@ -2,7 +2,7 @@
 
 use crate::entity::EntityMeta;
 use crate::error::{Error, Result};
-use crate::expr::{Kind, Node};
+use crate::expr::Node;
 
 /// Checks that no column is set twice, and none to NULL that cannot be.
 pub(super) fn check(entity: &EntityMeta, set: &[(usize, Node)]) -> Result<()> {
@@ -22,11 +22,4 @@ pub(super) fn check(entity: &EntityMeta, set: &[(usize, Node)]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether an expression takes its value from a column of the row itself.
-pub(super) fn names_column(node: &Node) -> bool {
-    let mut found = matches!(node.0, Kind::Column { .. });
-    node.parts(&mut |part| found = found || names_column(part));
-    found
 }

@@ -16,6 +16,21 @@ use crate::types::SqlType;
 ///
 /// It changes the database only. It does not raise the version of an entity that has one: set it, if others must
 /// notice.
+///
+/// ```
+/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
+/// # use entities::*;
+/// # fn main() -> orm_core::Result<()> {
+/// use orm_core::{Entity, Query, SQLITE};
+///
+/// let update = Post::update().set(Post::RATING, Post::RATING + 0.5).filter(Post::ID.eq(7));
+/// assert_eq!(
+///     &*update.statement()?.compile(&SQLITE)?.shape.sql,
+///     r#"UPDATE "posts" SET "rating" = "posts"."rating" + ? WHERE "posts"."id" = ?"#
+/// );
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "an update does nothing until it is run"]
 pub struct Update<E, S = Nothing> {
     body: UpdateBody,

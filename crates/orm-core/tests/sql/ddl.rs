@@ -336,6 +336,60 @@ fn two_sides_of_links_that_disagree() {
 }
 
 entity! {
+    Review "reviews" key i64 = [0];
+    columns {
+        0 ID id: i64;
+        1 USER user_id: i64 {
+            references: Some(Reference { target: User::meta, column: || 0, on_delete: Some(OnDelete::SetNull) })
+        };
+    }
+    relations []
+}
+
+entity! {
+    Badge "badges" key i64 = [0];
+    columns {
+        0 ID id: i64;
+        1 NAME name: String {
+            references: Some(Reference { target: User::meta, column: || 2, on_delete: None })
+        };
+    }
+    relations []
+}
+
+entity! {
+    Friend "friends" key i64 = [0];
+    columns {
+        0 ID id: i64;
+    }
+    relations [
+        RelationMeta {
+            name: "friends", source: Friend::meta, target: Friend::meta, position: 0,
+            kind: RelationKind::ManyToMany {
+                through: LinkTable { table: "friendships", source: &["friend_id"], target: &["friend_id"] },
+            },
+        },
+    ]
+}
+
+#[test]
+fn references_that_cannot_work() {
+    assert_refused(
+        &schema![User, Post, Tag, Review],
+        "Review::user_id has `on_delete = set_null`, but its column is NOT NULL: make it an Option, or choose \
+         `cascade` or `restrict`",
+    );
+    assert_refused(
+        &schema![User, Post, Tag, Badge],
+        "Badge::name refers to User.name, which is neither the key nor unique: add `#[column(unique)]` there",
+    );
+    assert_refused(
+        &schema![Friend],
+        "Friend::friends has column friend_id of table friendships on both sides: name one for each side",
+    );
+}
+
+entity! {
     PostTag "post_tags" key (i64, i64) = [0, 1];
     columns {
         0 POST_ID post_id: i64;

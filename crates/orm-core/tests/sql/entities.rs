@@ -1,4 +1,5 @@
-//! The entities of these tests, written out as the derive would, without relation fields in the structs.
+// The entities of these tests and of the documentation's examples, written out as the derive would, without relation
+// fields in the structs. (No inner documentation: the examples include this file.)
 
 use std::any::Any;
 
@@ -38,7 +39,7 @@ macro_rules! entity {
         }
 
         const _: () = {
-        use $crate::entities::support::*;
+        use super::entities::support::*;
 
         #[allow(dead_code, reason = "not every column is in a test")]
         impl $name {

@@ -144,8 +144,8 @@ fn select_along_links() {
 fn pairs() {
     both(
         |dialect| shapes::insert_link(dialect, &POST_TAGS),
-        r#"INSERT INTO "post_tags" ("post_id", "tag_id") VALUES (?, ?)"#,
-        r#"INSERT INTO "post_tags" ("post_id", "tag_id") VALUES ($1, $2)"#,
+        r#"INSERT INTO "post_tags" ("post_id", "tag_id") VALUES (?, ?) ON CONFLICT DO NOTHING"#,
+        r#"INSERT INTO "post_tags" ("post_id", "tag_id") VALUES ($1, $2) ON CONFLICT DO NOTHING"#,
     );
     both(
         |dialect| shapes::delete_link(dialect, &POST_TAGS),

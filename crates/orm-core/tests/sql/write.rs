@@ -1,7 +1,7 @@
 //! INSERT, UPDATE and DELETE.
 
 use orm_core::program::Returns;
-use orm_core::{Entity, Query, Reads, SQLITE, Value};
+use orm_core::{Entity, Query, Reads, SQLITE, Value, coalesce, max};
 
 use crate::entities::{Order, Post, Tag, Ticket, User};
 use crate::{assert_input, assert_refused, assert_sql, assert_statement, text};
@@ -54,6 +54,18 @@ fn single_columns() {
 }
 
 #[test]
+fn a_value_from_a_subquery() {
+    let next = Order::select().columns(max(Order::NUMBER)).subquery();
+    let query = Order::insert().set(Order::REGION, 1).set(Order::NUMBER, coalesce(next, 0) + 1);
+    assert_eq!(query.clone().statement().unwrap().reads(), Reads::Tables(vec!["orders"]));
+    assert_sql(
+        query,
+        r#"INSERT INTO "orders" ("region", "number") VALUES (?, coalesce((SELECT max("orders"."number") FROM "orders"), ?) + ?)"#,
+        r#"INSERT INTO "orders" ("region", "number") VALUES ($1, coalesce((SELECT max("orders"."number") FROM "orders"), $2) + $3)"#,
+    );
+}
+
+#[test]
 fn an_insert_writes_and_does_not_read() {
     let statement = Tag::insert().value(tag(0, "a")).statement().unwrap();
     assert_eq!((statement.writes(), statement.reads()), (Some("tags"), Reads::Tables(vec![])));
@@ -77,7 +89,12 @@ fn an_insert_that_means_nothing() {
     );
     assert_refused(
         Tag::insert().set(Tag::NAME, Tag::NAME.upper()),
-        "a new row of Tag has no columns to take a value from yet: set a value or a subquery",
+        "Tag.name has no value in a row that is being inserted: set a value, or a subquery that reads it",
+    );
+    let of_the_row = Post::select().filter(Post::AUTHOR_ID.eq(User::ID)).count();
+    assert_refused(
+        User::insert().set(User::ID, of_the_row),
+        "User.id is a column of table users, but this statement reads posts only: add `.join(Post::AUTHOR)`",
     );
     assert_refused(
         User::insert().set(User::NAME, None),

@@ -52,7 +52,7 @@ fn value_column(entity: &Entity, field: &Field, value: &Value) -> TokenStream {
     let ty = &field.ty;
     let Value { unique, index, .. } = value;
     let default = option(value.default.as_ref().map(|default| {
-        let sql = &default.text;
+        let sql = &default.sql;
         quote!(#sql)
     }));
     let references = option(value.references.as_ref().map(|path| {

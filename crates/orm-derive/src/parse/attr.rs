@@ -2,10 +2,11 @@
 
 use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
+use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Error, Ident, Lit, LitBool, LitStr, Meta, Result, Token, parenthesized, token};
 
-use crate::model::{Name, OnDelete};
+use crate::model::{DefaultValue, Literal, Name, OnDelete};
 
 /// What an attribute can hold.
 pub(super) struct Grammar {
@@ -77,9 +78,24 @@ pub(super) fn flag(meta: &ParseNestedMeta<'_>) -> Result<bool> {
     Ok(meta.value()?.parse::<LitBool>()?.value)
 }
 
+/// What follows `=`; without one, the message shows what to write.
+pub(super) fn value<'a>(meta: &ParseNestedMeta<'a>, example: &str) -> Result<ParseStream<'a>> {
+    let option = option_name(meta);
+    meta.value().map_err(|_| {
+        Error::new_spanned(&meta.path, format!("`{option}` needs a value: write `{option} = {example}`"))
+    })
+}
+
 /// `table = "users"`; never empty.
 pub(super) fn name(meta: &ParseNestedMeta<'_>) -> Result<Name> {
-    checked(&meta.value()?.parse::<LitStr>()?)
+    let literal = value(meta, "\"..\"")?.parse::<LitStr>().map_err(|error| {
+        Error::new(error.span(), format!("not a string: write `{} = \"..\"`", option_name(meta)))
+    })?;
+    checked(&literal)
+}
+
+fn option_name(meta: &ParseNestedMeta<'_>) -> String {
+    meta.path.get_ident().map(ToString::to_string).unwrap_or_default()
 }
 
 /// `from = "post_id"`, or `from("year", "number")`.
@@ -111,7 +127,7 @@ pub(super) fn checked(literal: &LitStr) -> Result<Name> {
 /// `on_delete = cascade`.
 pub(super) fn on_delete(meta: &ParseNestedMeta<'_>) -> Result<OnDelete> {
     let choices = "write `cascade`, `set_null` or `restrict`";
-    let input = meta.value()?;
+    let input = value(meta, "cascade")?;
     let at =
         input.cursor().token_stream().into_iter().next().map_or_else(Span::call_site, |token| token.span());
     let written =
@@ -125,32 +141,23 @@ pub(super) fn on_delete(meta: &ParseNestedMeta<'_>) -> Result<OnDelete> {
     Ok(OnDelete { variant, span: at })
 }
 
-/// `default = 0`, `default = "new"`, `default(sql = "CURRENT_TIMESTAMP")`: the SQL of it.
-pub(super) fn default(meta: &ParseNestedMeta<'_>) -> Result<Name> {
+/// `default = 0`, `default = "new"`, `default(sql = "CURRENT_TIMESTAMP")`.
+pub(super) fn default(meta: &ParseNestedMeta<'_>) -> Result<DefaultValue> {
     let span = meta.path.segments[0].ident.span();
     if meta.input.peek(token::Paren) {
-        let mut sql = None;
-        meta.parse_nested_meta(|inner| {
-            if !inner.path.is_ident("sql") {
-                return Err(
-                    inner.error("write `default(sql = \"CURRENT_TIMESTAMP\")`, or a literal: `default = 0`")
-                );
-            }
-            sql = Some(checked(&inner.value()?.parse()?)?.text);
-            Ok(())
-        })?;
-        let text = sql.ok_or_else(|| Error::new(span, "write `default(sql = \"CURRENT_TIMESTAMP\")`"))?;
-        return Ok(Name { text, span });
+        return Ok(DefaultValue { sql: default_sql(meta)?, span, literal: None });
     }
-    let input = meta.value()?;
+    let input = value(meta, "0")?;
     let minus = if input.peek(Token![-]) { input.parse::<Token![-]>().map(|_| "-")? } else { "" };
     let literal: Lit = input.parse()?;
-    let text = match &literal {
-        Lit::Int(number) => format!("{minus}{}", number.base10_digits()),
-        Lit::Float(number) => format!("{minus}{}", number.base10_digits()),
-        Lit::Bool(flag) if minus.is_empty() => if flag.value { "TRUE" } else { "FALSE" }.to_owned(),
+    let (sql, kind) = match &literal {
+        Lit::Int(number) => (format!("{minus}{}", number.base10_digits()), Literal::Integer),
+        Lit::Float(number) => (format!("{minus}{}", number.base10_digits()), Literal::Float),
+        Lit::Bool(flag) if minus.is_empty() => {
+            (if flag.value { "TRUE" } else { "FALSE" }.to_owned(), Literal::Bool)
+        }
         Lit::Str(text) if minus.is_empty() && !text.value().contains('\0') => {
-            format!("'{}'", text.value().replace('\'', "''"))
+            (format!("'{}'", text.value().replace('\'', "''")), Literal::Text)
         }
         _ => {
             return Err(Error::new_spanned(
@@ -159,5 +166,18 @@ pub(super) fn default(meta: &ParseNestedMeta<'_>) -> Result<Name> {
             ));
         }
     };
-    Ok(Name { text, span })
+    Ok(DefaultValue { sql, span, literal: Some((kind, literal.span())) })
+}
+
+fn default_sql(meta: &ParseNestedMeta<'_>) -> Result<String> {
+    let advice = "write `default(sql = \"CURRENT_TIMESTAMP\")`, or a literal: `default = 0`";
+    let mut sql = None;
+    meta.parse_nested_meta(|inner| {
+        if !inner.path.is_ident("sql") {
+            return Err(inner.error(advice));
+        }
+        sql = Some(checked(&inner.value()?.parse()?)?.text);
+        Ok(())
+    })?;
+    sql.ok_or_else(|| Error::new_spanned(&meta.path, advice))
 }

@@ -85,6 +85,12 @@ fn resolve(index: &NamedIndex, fields: &[Field]) -> Result<Index> {
             Role::HasMany(_) | Role::ManyToMany(_) => 0,
         });
         match (found, width) {
+            (Some(field), _) if columns.contains(&field.column) => {
+                return Err(Error::new(
+                    name.span,
+                    format!("`{}` is in this index twice: leave one out", name.text),
+                ));
+            }
             (Some(field), Some(width @ 1..)) => columns.extend(field.column..field.column + width),
             (Some(_), _) => {
                 return Err(Error::new(

@@ -39,7 +39,9 @@ pub(super) fn options(input: &DeriveInput, errors: &mut Errors) -> Options {
         errors.keep(grammar.read(attribute, |option, meta| {
             match option {
                 "table" => options.table = Some(attr::name(meta)?.text),
-                "crate" => options.facade = Some(meta.value()?.parse::<Path>()?.to_token_stream()),
+                "crate" => {
+                    options.facade = Some(attr::value(meta, "anyorm")?.parse::<Path>()?.to_token_stream())
+                }
                 _ => options.indexes.push(index(meta, option == "unique")?),
             }
             Ok(())
@@ -62,7 +64,7 @@ pub(crate) fn newtype_support(input: &DeriveInput) -> Result<TokenStream> {
     let mut facade = None;
     for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("sql_type")) {
         grammar.read(attribute, |_, meta| {
-            facade = Some(meta.value()?.parse::<Path>()?.to_token_stream());
+            facade = Some(attr::value(meta, "anyorm")?.parse::<Path>()?.to_token_stream());
             Ok(())
         })?;
     }

@@ -2,13 +2,13 @@
 
 use proc_macro2::Ident;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Meta, Result};
+use syn::{Attribute, Error, Meta, Result, Type};
 
 use super::Errors;
 use super::attr::{self, Grammar};
 use super::relation;
 use super::ty::{self, Known};
-use crate::model::{Field, KeyOption, Role, Value};
+use crate::model::{DefaultValue, Field, KeyOption, Literal, Role, Value};
 use crate::names::plain;
 
 const ATTRIBUTES: [&str; 6] = ["key", "column", "version", "belongs_to", "has_many", "many_to_many"];
@@ -100,7 +100,7 @@ fn column(attribute: &Attribute, entity: &Ident, value: &mut Value) -> Result<()
             "index" => value.index = attr::flag(meta)?,
             "default" => set(&mut value.default, attr::default(meta)?, "default", meta)?,
             "references" => {
-                let path: syn::Path = meta.value()?.parse()?;
+                let path: syn::Path = attr::value(meta, "User::ID")?.parse()?;
                 set(&mut value.references, ty::without_self(path, entity), "references", meta)?;
             }
             _ => set(&mut value.on_delete, attr::on_delete(meta)?, "on_delete", meta)?,
@@ -174,6 +174,9 @@ fn check(field: &syn::Field, ident: &Ident, value: &mut Value) -> Result<()> {
             _ => return at_type("a version is an integer that counts the changes: write `i64`".into()),
         }
     }
+    if let Some(default) = &value.default {
+        default_fits(&field.ty, default)?;
+    }
     match (&value.on_delete, &value.references) {
         (Some(on_delete), None) => Err(Error::new(
             on_delete.span,
@@ -181,4 +184,20 @@ fn check(field: &syn::Field, ident: &Ident, value: &mut Value) -> Result<()> {
         )),
         _ => Ok(()),
     }
+}
+
+/// A literal of another kind than the field; only where the type's name tells.
+fn default_fits(ty: &Type, default: &DefaultValue) -> Result<()> {
+    let Some((literal, span)) = default.literal else { return Ok(()) };
+    let name = ty::last_name(ty::argument(ty, "Option").unwrap_or(ty)).map(plain).unwrap_or_default();
+    let (fits, advice) = match name.as_str() {
+        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" => {
+            (literal == Literal::Integer, "an integer: `default = 0`")
+        }
+        "f32" | "f64" => (matches!(literal, Literal::Integer | Literal::Float), "a number: `default = 0.5`"),
+        "bool" => (literal == Literal::Bool, "`default = true` or `default = false`"),
+        "String" => (literal == Literal::Text, "a string: `default = \"new\"`"),
+        _ => return Ok(()),
+    };
+    if fits { Ok(()) } else { Err(Error::new(span, format!("not a default of `{name}`: write {advice}"))) }
 }

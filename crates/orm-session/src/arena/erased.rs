@@ -1,0 +1,406 @@
+//! An arena without its type: how the unit of work and the loaders treat all entities alike.
+
+use std::any::Any;
+use std::num::NonZeroU32;
+
+use orm_core::entity::{Entity, EntityMeta, Key};
+use orm_core::handle::RawHandle;
+use orm_core::relation::{Link, LinkMut};
+use orm_core::row::{ColumnError, Row};
+use orm_core::value::ValueRef;
+use orm_core::{Cells, Sink};
+
+use super::undo::{Recovered, Undo};
+use super::{Arena, Map, NO_IMAGE};
+use crate::state::State;
+
+/// What the session does with an arena without knowing its type. A slot given to it exists.
+pub(crate) trait AnyArena: Any + Send {
+    fn meta(&self) -> &'static EntityMeta;
+    fn as_any(&self) -> &dyn Any;
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+
+    // Slots.
+
+    fn len(&self) -> usize;
+    fn state(&self, slot: u32) -> State;
+    fn set_state(&mut self, slot: u32, state: State);
+    fn handle(&self, slot: u32, session: NonZeroU32) -> RawHandle;
+    /// The slot of a handle that is not stale.
+    fn slot(&self, handle: RawHandle) -> Option<u32>;
+    /// Takes in a new value: a `Box<E>`.
+    fn insert_any(&mut self, value: Box<dyn Any + Send>) -> Option<u32>;
+    /// Ends the slot's life.
+    fn end(&mut self, slot: u32);
+    /// Marks a slot that was never flushed as deleted.
+    fn discard(&mut self, slot: u32);
+
+    // Keys.
+
+    /// The key in the value, an `E::Key`.
+    fn key(&self, slot: u32) -> Option<Box<dyn Any>>;
+    /// The key as a person reads it.
+    fn key_text(&self, slot: u32) -> Option<String>;
+    /// Whether the value has this key.
+    fn has_key(&self, slot: u32, key: &dyn Any) -> bool;
+    fn find_any(&self, key: &dyn Any) -> Option<u32>;
+    /// The slot that the identity map has for the key of this slot's value.
+    fn find_same_key(&self, slot: u32) -> Option<u32>;
+    /// Two of these slots whose values have one key.
+    fn equal_keys(&self, slots: &[u32]) -> Option<(u32, u32)>;
+    /// Whether the value has a key.
+    fn is_keyed(&self, slot: u32) -> bool;
+    /// Sorts slots by the key of their rows.
+    fn sort_by_row_key(&self, slots: &mut [u32]);
+    /// Adds the key of the row, as the transaction has it.
+    fn encode_row_key(&self, slot: u32, cells: &mut Cells);
+    /// Adds the key in the value.
+    fn encode_key(&self, slot: u32, cells: &mut Cells);
+    /// The members' keys for serde: a `Vec<E::Key>`.
+    fn keys_of(&self, slots: &[u32]) -> Box<dyn Any>;
+
+    // Values and images.
+
+    /// Takes the image if there is none, as a write does.
+    fn touch(&mut self, slot: u32);
+    fn is_dirty(&self, slot: u32) -> bool;
+    /// The slots with an image, in the order of their first writes.
+    fn dirty_slots(&self) -> Vec<u32>;
+    fn has_dirty(&self) -> bool;
+    fn encode(&self, slot: u32, column: usize, cells: &mut Cells);
+    /// Adds the column of the row as the transaction has it.
+    fn encode_row(&self, slot: u32, column: usize, cells: &mut Cells);
+    /// The columns in which value and image differ. `scratch` is for reuse.
+    fn changed_columns(&self, slot: u32, scratch: &mut Cells, changed: &mut Vec<u16>);
+    /// Writes a column of the value, and of its image if it has one: the row has this.
+    fn assign_row(&mut self, slot: u32, column: usize, value: ValueRef<'_>);
+
+    // Relations.
+
+    fn link(&self, slot: u32, relation: usize) -> Link<'_>;
+    fn link_mut(&mut self, slot: u32, relation: usize) -> LinkMut<'_>;
+    fn image_link(&self, slot: u32, relation: usize) -> Option<Link<'_>>;
+    fn image_link_mut(&mut self, slot: u32, relation: usize) -> Option<LinkMut<'_>>;
+
+    // Flush and transaction; see `undo`.
+
+    fn send(&mut self, inserts: &[u32]);
+    fn unsend(&mut self, inserts: &[u32]);
+    fn settle_images(&mut self, layer: Option<usize>);
+    fn settle_inserts(&mut self, slots: &[u32], generated: &[i64], layer: Option<usize>);
+    fn settle_deletes(&mut self, slots: &[u32], layer: Option<usize>);
+    fn commit(&mut self);
+    fn release(&mut self, layer: usize);
+    fn rollback(&mut self, layer: usize);
+    fn recover(&mut self) -> Recovered;
+    /// Before the session itself changes a slot that is not dirty: how to take it back.
+    fn save_undo(&mut self, slot: u32, layer: usize);
+    fn deleted_slots(&self) -> &[u32];
+    /// After every slot was ended: nothing is left to take back.
+    fn forget_undo(&mut self);
+
+    // Loading.
+
+    /// A collector of rows of this type, and one of keys of this type that stand at a column of other rows.
+    fn rows_part(&self) -> Box<dyn Part>;
+    fn keys_part(&self, at: usize) -> Box<dyn Part>;
+    /// Takes in what `rows_part` collected.
+    fn adopt_part(&mut self, rows: Box<dyn Any>, uncommitted: Option<usize>) -> Vec<u32>;
+    /// The slots of the keys that `keys_part` collected.
+    fn find_part(&self, keys: Box<dyn Any>) -> Vec<Option<u32>>;
+}
+
+/// Collects something of each row of a step, on the worker.
+pub(crate) trait Part: Send {
+    fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError>;
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+struct Rows<E>(Vec<E>);
+
+impl<E: Entity> Part for Rows<E> {
+    fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError> {
+        self.0.push(E::decode(row).map_err(|error| error.of(E::meta().name))?);
+        Ok(())
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        Box::new(self.0)
+    }
+}
+
+struct Keys<K> {
+    at: usize,
+    keys: Vec<K>,
+}
+
+impl<K: Key> Part for Keys<K> {
+    fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError> {
+        self.keys.push(K::decode(row, self.at)?);
+        Ok(())
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        Box::new(self.keys)
+    }
+}
+
+impl<E: Entity> AnyArena for Arena<E> {
+    fn meta(&self) -> &'static EntityMeta {
+        E::meta()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn state(&self, slot: u32) -> State {
+        self.slots[slot as usize].state
+    }
+
+    fn set_state(&mut self, slot: u32, state: State) {
+        self.slots[slot as usize].state = state;
+    }
+
+    fn handle(&self, slot: u32, session: NonZeroU32) -> RawHandle {
+        Arena::handle(self, slot, session)
+    }
+
+    fn slot(&self, handle: RawHandle) -> Option<u32> {
+        self.read(handle).map(|_| handle.slot)
+    }
+
+    fn insert_any(&mut self, value: Box<dyn Any + Send>) -> Option<u32> {
+        value.downcast::<E>().ok().map(|value| self.insert(*value))
+    }
+
+    fn end(&mut self, slot: u32) {
+        self.vacate(slot);
+    }
+
+    fn discard(&mut self, slot: u32) {
+        self.slots[slot as usize].state = State::Deleted;
+        self.deleted.push(slot);
+    }
+
+    fn key(&self, slot: u32) -> Option<Box<dyn Any>> {
+        self.value(slot).key().map(|key| Box::new(key) as Box<dyn Any>)
+    }
+
+    fn key_text(&self, slot: u32) -> Option<String> {
+        let key = self.row_key(slot).or_else(|| self.value(slot).key())?;
+        Some(format!("{key:?}"))
+    }
+
+    fn has_key(&self, slot: u32, key: &dyn Any) -> bool {
+        self.value(slot).key().is_some_and(|own| key.downcast_ref() == Some(&own))
+    }
+
+    fn find_any(&self, key: &dyn Any) -> Option<u32> {
+        self.find(key.downcast_ref()?)
+    }
+
+    fn find_same_key(&self, slot: u32) -> Option<u32> {
+        self.find(&self.value(slot).key()?)
+    }
+
+    fn equal_keys(&self, slots: &[u32]) -> Option<(u32, u32)> {
+        let mut seen: Map<E::Key> = Map::default();
+        slots.iter().find_map(|&slot| {
+            let before = seen.insert(self.value(slot).key()?, slot)?;
+            Some((before, slot))
+        })
+    }
+
+    fn is_keyed(&self, slot: u32) -> bool {
+        self.value(slot).key().is_some()
+    }
+
+    fn sort_by_row_key(&self, slots: &mut [u32]) {
+        // Rows that were read in key order stay so: the common case is one pass.
+        if !slots.is_sorted_by_key(|&slot| self.row_key(slot)) {
+            slots.sort_by_cached_key(|&slot| self.row_key(slot));
+        }
+    }
+
+    fn encode_row_key(&self, slot: u32, cells: &mut Cells) {
+        if let Some(key) = self.row_key(slot) {
+            key.encode(cells);
+        }
+    }
+
+    fn encode_key(&self, slot: u32, cells: &mut Cells) {
+        if let Some(key) = self.value(slot).key() {
+            key.encode(cells);
+        }
+    }
+
+    fn keys_of(&self, slots: &[u32]) -> Box<dyn Any> {
+        let keys: Vec<E::Key> = slots.iter().filter_map(|&slot| self.value(slot).key()).collect();
+        Box::new(keys)
+    }
+
+    fn touch(&mut self, slot: u32) {
+        let handle =
+            RawHandle { session: NonZeroU32::MIN, slot, generation: self.slots[slot as usize].generation };
+        self.write(handle);
+    }
+
+    fn is_dirty(&self, slot: u32) -> bool {
+        self.slots[slot as usize].image != NO_IMAGE
+    }
+
+    fn dirty_slots(&self) -> Vec<u32> {
+        self.images.iter().filter(|image| image.value.is_some()).map(|image| image.slot).collect()
+    }
+
+    fn has_dirty(&self) -> bool {
+        self.dirty > 0
+    }
+
+    fn encode(&self, slot: u32, column: usize, cells: &mut Cells) {
+        self.value(slot).encode(column, cells);
+    }
+
+    fn encode_row(&self, slot: u32, column: usize, cells: &mut Cells) {
+        self.image(slot).unwrap_or_else(|| self.value(slot)).encode(column, cells);
+    }
+
+    fn changed_columns(&self, slot: u32, scratch: &mut Cells, changed: &mut Vec<u16>) {
+        changed.clear();
+        let Some(image) = self.image(slot) else { return };
+        let value = self.value(slot);
+        for column in 0..E::meta().columns.len() {
+            scratch.clear();
+            value.encode(column, scratch);
+            image.encode(column, scratch);
+            // A value that cannot be sent counts as changed, so that the program is refused and says why.
+            if !scratch.same(0, 1) || scratch.fault().is_some() {
+                changed.push(column as u16);
+            }
+        }
+    }
+
+    fn assign_row(&mut self, slot: u32, column: usize, value: ValueRef<'_>) {
+        if let Some(image) = self.image_mut(slot) {
+            let _ = image.assign(column, value);
+        }
+        let _ = self.value_mut(slot).assign(column, value);
+    }
+
+    fn link(&self, slot: u32, relation: usize) -> Link<'_> {
+        self.value(slot).link(relation)
+    }
+
+    fn link_mut(&mut self, slot: u32, relation: usize) -> LinkMut<'_> {
+        self.value_mut(slot).link_mut(relation)
+    }
+
+    fn image_link(&self, slot: u32, relation: usize) -> Option<Link<'_>> {
+        self.image(slot).map(|image| image.link(relation))
+    }
+
+    fn image_link_mut(&mut self, slot: u32, relation: usize) -> Option<LinkMut<'_>> {
+        self.image_mut(slot).map(|image| image.link_mut(relation))
+    }
+
+    fn send(&mut self, inserts: &[u32]) {
+        self.send_images();
+        for &slot in inserts {
+            self.slots[slot as usize].state = State::Inserting;
+        }
+    }
+
+    fn unsend(&mut self, inserts: &[u32]) {
+        self.return_images();
+        for &slot in inserts {
+            self.drop_image(slot);
+            self.slots[slot as usize].state = State::Pending;
+        }
+    }
+
+    fn settle_images(&mut self, layer: Option<usize>) {
+        Arena::settle_images(self, layer);
+    }
+
+    fn settle_inserts(&mut self, slots: &[u32], generated: &[i64], layer: Option<usize>) {
+        Arena::settle_inserts(self, slots, generated, layer);
+    }
+
+    fn settle_deletes(&mut self, slots: &[u32], layer: Option<usize>) {
+        Arena::settle_deletes(self, slots, layer);
+    }
+
+    fn commit(&mut self) {
+        self.commit_layers();
+    }
+
+    fn release(&mut self, layer: usize) {
+        self.release_layers(layer);
+    }
+
+    fn rollback(&mut self, layer: usize) {
+        self.rollback_layers(layer);
+    }
+
+    fn recover(&mut self) -> Recovered {
+        self.recover_layers()
+    }
+
+    fn save_undo(&mut self, slot: u32, layer: usize) {
+        if self.slots[slot as usize].layer as usize > layer || self.is_dirty(slot) {
+            return;
+        }
+        let row = self.value(slot).clone();
+        self.note(slot, layer, Undo::Value(row));
+    }
+
+    fn deleted_slots(&self) -> &[u32] {
+        &self.deleted
+    }
+
+    fn forget_undo(&mut self) {
+        self.undo.clear();
+        self.images.clear();
+        self.deleted.clear();
+    }
+
+    fn rows_part(&self) -> Box<dyn Part> {
+        Box::new(Rows::<E>(Vec::new()))
+    }
+
+    fn keys_part(&self, at: usize) -> Box<dyn Part> {
+        Box::new(Keys::<E::Key> { at, keys: Vec::new() })
+    }
+
+    fn adopt_part(&mut self, rows: Box<dyn Any>, uncommitted: Option<usize>) -> Vec<u32> {
+        let rows = rows.downcast::<Vec<E>>().map(|rows| *rows).unwrap_or_default();
+        self.reserve(rows.len());
+        rows.into_iter().map(|row| self.adopt(row, uncommitted)).collect()
+    }
+
+    fn find_part(&self, keys: Box<dyn Any>) -> Vec<Option<u32>> {
+        let keys = keys.downcast::<Vec<E::Key>>().map(|keys| *keys).unwrap_or_default();
+        keys.iter().map(|key| self.find(key)).collect()
+    }
+}
+
+/// The parts of a program that reads: for each step, who collects its rows.
+pub(crate) struct Parts(pub(crate) Vec<Vec<Box<dyn Part>>>);
+
+impl Sink for Parts {
+    fn row(&mut self, step: u16, row: &Row<'_>) -> Result<(), ColumnError> {
+        for part in &mut self.0[step as usize] {
+            part.row(row)?;
+        }
+        Ok(())
+    }
+}

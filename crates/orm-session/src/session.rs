@@ -1,0 +1,224 @@
+//! What a program talks to.
+
+mod connection;
+mod flush;
+mod index;
+mod query;
+mod transaction;
+
+use std::fmt;
+use std::sync::Arc;
+
+use orm_core::entity::Entity;
+use orm_core::relation::{Link, LinkMut, ManyState, OneState};
+use orm_core::{Error, Handle, Result};
+use orm_exec::Engine;
+
+use crate::state::State;
+use crate::tracker::{Place, Tracker};
+use crate::unit_of_work::{Changes, plan};
+use connection::Scope;
+use flush::InFlight;
+
+/// A unit of work: the entities a program reads and changes, and the transaction that stores the changes.
+///
+/// - `add`, `delete` and writing through `session[handle]` only change memory. [`flush`](Session::flush) works out the
+///   smallest right set of statements and sends them in one hop; [`commit`](Session::commit) flushes and commits, in
+///   one hop if nothing was flushed before.
+/// - It is an identity map: one row is one handle, and a read never overwrites a change.
+/// - It holds no connection between calls, unless a transaction is open: after `begin`, `flush`, or an autoflush,
+///   until `commit` or `rollback`.
+/// - Dropping it rolls an open transaction back.
+///
+/// A session is `Send` and belongs to one task at a time: its calls take `&mut self`.
+///
+/// # Dropped futures
+/// Each call may be dropped at any point. A read leaves nothing behind. A flush or commit that was sent runs on; the
+/// session's next call waits for its outcome and takes it over, so that memory and database agree.
+pub struct Session {
+    engine: Engine,
+    tracker: Tracker,
+    scope: Scope,
+    status: Status,
+    in_flight: Option<InFlight>,
+    autoflush: bool,
+    /// Whether a statement failed in a way that trying the transaction again may mend.
+    saw_retryable: bool,
+}
+
+/// Whether the session takes calls.
+enum Status {
+    Active,
+    /// A flush failed: the first error, quoted until `rollback` or `recover`.
+    Inactive(Arc<Error>),
+}
+
+impl Session {
+    /// A session on an engine. Does no I/O.
+    pub fn new(engine: Engine) -> Self {
+        Self {
+            engine,
+            tracker: Tracker::new(),
+            scope: Scope::None,
+            status: Status::Active,
+            in_flight: None,
+            autoflush: true,
+            saw_retryable: false,
+        }
+    }
+
+    /// The engine it works on.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Whether reads flush pending changes of the tables that they read. On by default.
+    pub fn set_autoflush(&mut self, autoflush: bool) {
+        self.autoflush = autoflush;
+    }
+
+    /// Adds a new entity, and the new values inside its relation fields. It becomes a row with the next flush, always
+    /// by an INSERT. Does no I/O.
+    pub fn add<E: Entity>(&mut self, value: E) -> Handle<E> {
+        let slot = self.tracker.add(value);
+        self.handle_of(slot)
+    }
+
+    /// Adds several new entities of one type, in order.
+    pub fn add_all<E: Entity>(&mut self, values: impl IntoIterator<Item = E>) -> Vec<Handle<E>> {
+        values.into_iter().map(|value| self.add(value)).collect()
+    }
+
+    /// Marks an entity as deleted: the next flush deletes its row. It stays readable until the commit; a rollback revives
+    /// the same handle. An entity that was never flushed just goes. Does no I/O.
+    ///
+    /// # Panics
+    /// If the handle is stale or of another session.
+    #[track_caller]
+    pub fn delete<E: Entity>(&mut self, handle: Handle<E>) {
+        let place = self.place(handle);
+        self.tracker.delete(place);
+    }
+
+    /// What the next flush will do, in order. New values are taken in and the two sides of relations are brought
+    /// together, as a flush does; nothing is sent.
+    ///
+    /// # Errors
+    /// What a flush would refuse before it sends anything.
+    pub fn changes(&mut self) -> Result<Changes> {
+        let plan = plan(&mut self.tracker, self.engine.dialect())?;
+        Ok(Changes::of(&plan, &self.tracker))
+    }
+
+    /// Whether a flush would write anything: a difference to the database exists. Assigning an equal value makes none.
+    pub fn is_dirty(&mut self) -> bool {
+        // What a plan refuses is a difference too.
+        self.tracker.is_touched() && self.changes().map_or(true, |changes| !changes.is_empty())
+    }
+
+    /// Takes an entity out of the session, as a plain value: links hold keys, pending changes are never written. The
+    /// handle is stale from then on.
+    ///
+    /// # Panics
+    /// If the handle is stale or of another session, the entity is deleted, or a flush is unresolved (its future was
+    /// dropped): any awaited call resolves it.
+    #[track_caller]
+    pub fn detach<E: Entity>(&mut self, handle: Handle<E>) -> E {
+        self.refuse_unresolved("detach");
+        let place = self.place(handle);
+        assert!(
+            self.tracker.state(place).is_live(),
+            "{} is deleted: it cannot be detached",
+            self.tracker.describe(place)
+        );
+        let mut value = self[handle].clone();
+        for relation in E::meta().relations {
+            if let LinkMut::One(link) = value.link_mut(relation.position)
+                && let OneState::Handle(target, _) = link.state()
+            {
+                let key = self.tracker.place(target, (relation.target)()).ok();
+                let key = key.and_then(|target| self.tracker.arena(target.arena).key(target.slot));
+                match key {
+                    Some(key) => link.set_key(&*key),
+                    None => link.set_empty(),
+                }
+            }
+        }
+        self.leave_collections(place);
+        self.tracker.forget(place);
+        value
+    }
+
+    /// Forgets everything: every handle is stale, pending changes are never written. An open transaction stays open.
+    ///
+    /// # Panics
+    /// If a flush is unresolved (its future was dropped): any awaited call resolves it.
+    #[track_caller]
+    pub fn clear(&mut self) {
+        self.refuse_unresolved("clear");
+        self.tracker.forget_all();
+    }
+
+    #[track_caller]
+    fn refuse_unresolved(&self, what: &str) {
+        assert!(
+            self.in_flight.is_none(),
+            "a flush of this session is unresolved because its future was dropped: await any call of the session \
+             before you {what}"
+        );
+    }
+
+    /// An entity that leaves the session leaves the loaded collections that it is in.
+    fn leave_collections(&mut self, place: Place) {
+        let handle = self.tracker.handle(place);
+        let meta = self.tracker.arena(place.arena).meta();
+        let mut holders = Vec::new();
+        for (index, arena) in self.tracker.arenas() {
+            for relation in arena.meta().relations.iter().filter(|relation| (relation.target)().is(meta)) {
+                for slot in (0..arena.len() as u32).filter(|&slot| arena.state(slot) != State::Vacant) {
+                    let Link::Many(link) = arena.link(slot, relation.position) else { continue };
+                    if link.contains(handle) && link.state() == ManyState::Loaded {
+                        holders.push((Place { arena: index, slot }, relation.position));
+                    }
+                }
+            }
+        }
+        for (holder, position) in holders {
+            let arena = self.tracker.arena_mut(holder.arena);
+            if let LinkMut::Many(link) = arena.link_mut(holder.slot, position) {
+                link.edit(&[], &[handle]);
+            }
+            if let Some(LinkMut::Many(link)) = arena.image_link_mut(holder.slot, position) {
+                link.edit(&[], &[handle]);
+            }
+        }
+    }
+
+    pub(crate) fn tracker(&mut self) -> &mut Tracker {
+        &mut self.tracker
+    }
+
+    pub(crate) fn id(&self) -> std::num::NonZeroU32 {
+        self.tracker.session()
+    }
+
+    pub(crate) fn saw_retryable(&self) -> bool {
+        self.saw_retryable
+    }
+
+    pub(crate) fn handle_of<E: Entity>(&self, slot: u32) -> Handle<E> {
+        let arena = E::meta().index.get() as u32;
+        Handle::from_raw(self.tracker.handle(Place { arena, slot }))
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.tracker.session())
+            .field("pending", &self.tracker.pending().len())
+            .field("in_transaction", &!matches!(self.scope, Scope::None))
+            .field("active", &matches!(self.status, Status::Active))
+            .finish_non_exhaustive()
+    }
+}

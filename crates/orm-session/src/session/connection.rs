@@ -1,0 +1,122 @@
+//! The session's connection: none between calls, one that stays while a transaction is open.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+
+use orm_core::program::{Failure, OnFailure, Program};
+use orm_core::{Outcome, Result, Sink};
+use orm_exec::{Access, Job, Lease};
+
+use super::Session;
+use super::flush::InFlight;
+
+/// Where the session stands between `begin` and `commit`.
+pub(super) enum Scope {
+    /// No transaction.
+    None,
+    /// `begin` was called; BEGIN rides with the first statement.
+    Begun,
+    /// A transaction is open on a connection that stays with the session.
+    Open(Open),
+}
+
+/// An open transaction.
+pub(super) struct Open {
+    /// `None` while a job has it, or after a panic took it.
+    pub(super) lease: Option<Lease>,
+    /// Whether something was written: rows that are read from then on may be uncommitted.
+    pub(super) wrote: bool,
+}
+
+impl Session {
+    /// The undo layer that notes what the transaction reads, if that may be uncommitted.
+    pub(super) fn uncommitted(&self) -> Option<usize> {
+        match &self.scope {
+            Scope::Open(open) if open.wrote => Some(0),
+            _ => None,
+        }
+    }
+
+    /// Runs a program that leaves entities alone: in the open transaction if there is one, otherwise on a connection of
+    /// its own. A program that writes opens a transaction.
+    pub(super) async fn run<S: Sink + Unpin + 'static>(
+        &mut self,
+        mut program: Program,
+        sink: S,
+        location: &'static Location<'static>,
+    ) -> Result<(Outcome, S), Failure> {
+        let writes = !program.reads_only();
+        if matches!(self.scope, Scope::None) && !writes {
+            let lease = self.engine.lease(Access::Read, location).await.map_err(Failure::outside)?;
+            return lease.run(program, sink).await.result;
+        }
+        let lease = self.pinned(&mut program, location).await?;
+        program.on_failure = OnFailure::Keep;
+        let mut job = Borrowed { parking: &mut self.in_flight, job: Some(lease.run(program, sink)) };
+        let output = job.finish().await;
+        drop(job);
+        let failed = output.result.is_err();
+        self.take_back(output.lease, writes && !failed);
+        if let Err(failure) = &output.result {
+            self.saw_retryable |= failure.error.is_retryable();
+        }
+        output.result
+    }
+
+    /// The connection of the transaction. Where it has yet to be opened, BEGIN is put before the program.
+    pub(super) async fn pinned(
+        &mut self,
+        program: &mut Program,
+        location: &'static Location<'static>,
+    ) -> Result<Lease, Failure> {
+        if let Scope::Open(open) = &mut self.scope
+            && let Some(lease) = open.lease.take()
+        {
+            return Ok(lease);
+        }
+        let lease = self.engine.lease(Access::Write, location).await.map_err(Failure::outside)?;
+        program.begin = Some(self.engine.dialect().begin_write.into());
+        Ok(lease)
+    }
+
+    /// Takes a connection back from a job.
+    pub(super) fn take_back(&mut self, lease: Lease, wrote: bool) {
+        if !lease.in_transaction() {
+            // BEGIN failed, or the database ended the transaction by itself.
+            if let Scope::Open(_) = self.scope {
+                self.scope = Scope::None;
+            }
+            return;
+        }
+        lease.pin();
+        let wrote = wrote || matches!(&self.scope, Scope::Open(open) if open.wrote);
+        self.scope = Scope::Open(Open { lease: Some(lease), wrote });
+    }
+}
+
+/// A job in the session's transaction. If the future that awaits it is dropped, the job stays with the session, which
+/// takes the connection back in its next call: the transaction does not end by a dropped read.
+struct Borrowed<'s, S: Sink + Unpin + 'static> {
+    parking: &'s mut Option<InFlight>,
+    job: Option<Job<S>>,
+}
+
+impl<S: Sink + Unpin + 'static> Borrowed<'_, S> {
+    async fn finish(&mut self) -> orm_exec::JobOutput<S> {
+        let job = self.job.as_mut().expect("a job is awaited once");
+        let output = job.await;
+        self.job = None;
+        output
+    }
+}
+
+impl<S: Sink + Unpin + 'static> Drop for Borrowed<'_, S> {
+    fn drop(&mut self) {
+        // After a panic of the job there is nothing left to await.
+        if let Some(job) = self.job.take().filter(|_| !std::thread::panicking()) {
+            let lease: Pin<Box<dyn Future<Output = Lease> + Send>> = Box::pin(async move { job.await.lease });
+            *self.parking = Some(InFlight::Read(lease));
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Sending a plan, and taking over its outcome, in this call or in a later one.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use orm_core::entity::RelationMeta;
+use orm_core::program::{Discard, OnFailure};
+use orm_core::{Error, Outcome, Reads, Result};
+use orm_exec::{Job, JobOutput, Lease, Operation};
+
+use super::connection::{Open, Scope};
+use super::{Session, Status};
+use crate::load;
+use crate::tracker::Place;
+use crate::unit_of_work::{FlushPlan, explain, plan, replaced_unread};
+
+/// A job whose outcome the session must take over before it does anything else.
+pub(super) enum InFlight {
+    Flush(Ticket),
+    /// A read in the transaction whose future was dropped: only the connection is of interest.
+    Read(Pin<Box<dyn Future<Output = Lease> + Send>>),
+}
+
+/// A flush that was sent.
+pub(super) struct Ticket {
+    job: Job<Discard>,
+    plan: FlushPlan,
+    commit: bool,
+}
+
+impl Session {
+    /// Sends all pending changes, in one hop, and leaves the transaction open. Does nothing if there are none.
+    ///
+    /// Dropped before it was sent: nothing happened. Dropped later: the flush runs on, and the session's next call takes
+    /// its outcome over.
+    ///
+    /// # Errors
+    /// Pending work that contradicts itself is refused before anything is sent, and the session goes on. What the
+    /// database refuses rolls the transaction back: the error names entity, key, column and constraint, and every call
+    /// answers [`Error::Inactive`] until [`rollback`](Self::rollback) or [`recover`](Self::recover).
+    #[track_caller]
+    pub fn flush(&mut self) -> Operation<'_, ()> {
+        let location = Location::caller();
+        Operation::new(async move {
+            self.ready().await?;
+            self.send_plan(false, location).await
+        })
+    }
+
+    /// Waits for a job whose future was dropped, and refuses the call if the session is inactive.
+    pub(super) async fn ready(&mut self) -> Result<()> {
+        self.resolve().await;
+        match &self.status {
+            Status::Active => Ok(()),
+            Status::Inactive(first) => Err(Error::Inactive { first: Arc::clone(first) }),
+        }
+    }
+
+    /// Takes over the outcome of a job whose future was dropped. A failure shows in the status.
+    pub(super) async fn resolve(&mut self) {
+        match &mut self.in_flight {
+            Some(InFlight::Read(lease)) => {
+                let lease = lease.await;
+                self.in_flight = None;
+                self.take_back(lease, false);
+            }
+            Some(InFlight::Flush(_)) => {
+                let _ = self.finish_flush().await;
+            }
+            None => {}
+        }
+        self.notice_lost_connection();
+    }
+
+    /// A panic in a job, in the caller's own code, takes the transaction's connection with it.
+    fn notice_lost_connection(&mut self) {
+        if matches!(&self.scope, Scope::Open(open) if open.lease.is_none())
+            && matches!(self.status, Status::Active)
+        {
+            let first = Error::other("a panic in a query of this transaction rolled it back");
+            self.status = Status::Inactive(Arc::new(first));
+        }
+    }
+
+    /// Plans, sends and settles all that is pending; commits if asked to.
+    pub(super) async fn send_plan(
+        &mut self,
+        commit: bool,
+        location: &'static Location<'static>,
+    ) -> Result<()> {
+        self.read_replaced(location).await?;
+        let mut plan = plan(&mut self.tracker, self.engine.dialect())?;
+        let open = matches!(self.scope, Scope::Open(_));
+        if plan.is_empty() && !(commit && open) {
+            // Nothing to send, but perhaps writes that made no difference: they are settled too.
+            plan.send(&mut self.tracker);
+            plan.settle(&mut self.tracker, &Outcome::default(), if commit || !open { None } else { Some(0) });
+            if commit {
+                self.scope = Scope::None;
+            }
+            return Ok(());
+        }
+        let mut program = std::mem::take(&mut plan.program);
+        let lease = self.pinned(&mut program, location).await?;
+        program.commit = commit;
+        program.on_failure = OnFailure::Rollback;
+        // From here to the first poll of the job nothing awaits: what is marked as sent is sent.
+        plan.send(&mut self.tracker);
+        let job = lease.run(program, Discard);
+        self.in_flight = Some(InFlight::Flush(Ticket { job, plan, commit }));
+        self.finish_flush().await
+    }
+
+    /// Awaits the flush under way and settles it.
+    async fn finish_flush(&mut self) -> Result<()> {
+        let Some(InFlight::Flush(ticket)) = &mut self.in_flight else { return Ok(()) };
+        let JobOutput { lease, result } = (&mut ticket.job).await;
+        let Some(InFlight::Flush(Ticket { mut plan, commit, .. })) = self.in_flight.take() else {
+            return Ok(());
+        };
+        match result {
+            Ok((outcome, _)) => {
+                plan.settle(&mut self.tracker, &outcome, if commit { None } else { Some(0) });
+                if commit {
+                    self.scope = Scope::None;
+                } else {
+                    lease.pin();
+                    self.scope = Scope::Open(Open { lease: Some(lease), wrote: true });
+                }
+                Ok(())
+            }
+            Err(failure) => {
+                self.saw_retryable |= failure.error.is_retryable();
+                let error = explain(&plan, &self.tracker, failure);
+                plan.unsend(&mut self.tracker);
+                self.scope = Scope::None;
+                drop(lease);
+                self.status = Status::Inactive(Arc::new(error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Flushes, where a read is about to see tables with pending changes.
+    pub(super) async fn autoflush(
+        &mut self,
+        reads: &Reads,
+        location: &'static Location<'static>,
+    ) -> Result<()> {
+        if !self.autoflush || !self.tracker.is_touched() {
+            return Ok(());
+        }
+        let Some(table) = self.tracker.pending_table(reads) else { return Ok(()) };
+        self.send_plan(false, location).await.map_err(|error| Error::autoflush(table, error))
+    }
+
+    /// Reads the members of collections to which a whole list was assigned unread: the plan must know what was removed.
+    async fn read_replaced(&mut self, location: &'static Location<'static>) -> Result<()> {
+        let mut wanted: Vec<(&'static RelationMeta, Vec<u32>)> = Vec::new();
+        for Place { arena, slot } in self.tracker.dirty() {
+            for relation in replaced_unread(self.tracker.arena(arena), slot) {
+                match wanted.iter_mut().find(|(known, _)| std::ptr::eq(*known, relation)) {
+                    Some((_, slots)) => slots.push(slot),
+                    None => wanted.push((relation, vec![slot])),
+                }
+            }
+        }
+        for (relation, slots) in wanted {
+            self.load_relation(relation, slots, load::Into::Images, location).await?;
+        }
+        Ok(())
+    }
+}

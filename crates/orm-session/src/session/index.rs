@@ -1,0 +1,88 @@
+//! `session[handle]`: reading and writing entities. The write is what tracks changes.
+
+use std::ops::{Index, IndexMut};
+
+use orm_core::Handle;
+use orm_core::entity::Entity;
+
+use super::Session;
+use crate::tracker::Place;
+
+impl Session {
+    /// The entity behind a handle, or `None` if the handle is stale or of another session. `session[handle]` panics
+    /// instead.
+    pub fn peek<E: Entity>(&self, handle: Handle<E>) -> Option<&E> {
+        if handle.raw().session != self.id() {
+            return None;
+        }
+        self.tracker.of::<E>()?.read(handle.raw())
+    }
+
+    /// The place of a handle.
+    #[track_caller]
+    pub(super) fn place<E: Entity>(&self, handle: Handle<E>) -> Place {
+        match self.peek(handle) {
+            Some(_) => Place { arena: E::meta().index.get() as u32, slot: handle.raw().slot },
+            None => self.refuse(handle),
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn refuse<E: Entity>(&self, handle: Handle<E>) -> ! {
+        let entity = E::meta().name;
+        if handle.raw().session != self.id() {
+            panic!(
+                "this handle of {entity} belongs to another session: a handle is good only in the session that made it"
+            )
+        }
+        panic!(
+            "this handle of {entity} is stale: its entity has left the session (its delete was committed, its add rolled \
+             back, or it was detached or cleared); `peek` answers None instead of panicking"
+        )
+    }
+
+    #[cold]
+    #[track_caller]
+    fn refuse_write<E: Entity>(&self, handle: Handle<E>) -> ! {
+        let place = self.place(handle);
+        panic!(
+            "{} is deleted: it can be read until the commit, but not written",
+            self.tracker.describe(place)
+        )
+    }
+}
+
+/// Reads an entity.
+///
+/// # Panics
+/// If the handle is stale or of another session: see [`Session::peek`].
+impl<E: Entity> Index<Handle<E>> for Session {
+    type Output = E;
+
+    #[inline]
+    #[track_caller]
+    fn index(&self, handle: Handle<E>) -> &E {
+        match self.peek(handle) {
+            Some(value) => value,
+            None => self.refuse(handle),
+        }
+    }
+}
+
+/// Gives write access to an entity, and so marks it as perhaps changed: the first write after a flush keeps a copy of
+/// the row, and the next flush writes the columns that differ from it.
+///
+/// # Panics
+/// If the handle is stale or of another session, or the entity is deleted.
+impl<E: Entity> IndexMut<Handle<E>> for Session {
+    #[inline]
+    #[track_caller]
+    fn index_mut(&mut self, handle: Handle<E>) -> &mut E {
+        if self.tracker.is_writable(handle) {
+            let arena = self.tracker.of_mut::<E>().expect("checked just now");
+            return arena.write(handle.raw()).expect("checked just now");
+        }
+        self.refuse_write(handle)
+    }
+}

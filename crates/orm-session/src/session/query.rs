@@ -1,0 +1,358 @@
+//! Reading through a session: autoflush, the query's own hop, rows into handles.
+
+use std::panic::Location;
+
+use futures_lite::future::yield_now;
+use orm_core::entity::{Entity, KeyArg, RelationMeta};
+use orm_core::error::{NotFoundError, RowCountError};
+use orm_core::program::{Discard, Program};
+use orm_core::query::{FromRow, Query, Shape, Values, Whole};
+use orm_core::relation::IntoPath;
+use orm_core::row::{ColumnError, Row};
+use orm_core::{Cells, Error, Handle, Reads, Result, Sink, Statement, shapes};
+use orm_exec::Operation;
+
+use super::Session;
+use crate::arena::Part;
+use crate::load::{self, LoadPlan};
+use crate::query::Track;
+use crate::state::State;
+use crate::tracker::Place;
+
+/// Rows that are adopted between two polls of the executor.
+const ADOPT_AT_ONCE: usize = 1_024;
+
+impl Session {
+    /// The entity of a key: from the identity map without any I/O, or else from the database. `None` if there is no
+    /// such row, or this session deleted it.
+    ///
+    /// Dropped: nothing happened, but for an autoflush that was sent (see [`flush`](Self::flush)).
+    ///
+    /// # Errors
+    /// Of the database, or of an autoflush.
+    #[track_caller]
+    pub fn get<E: Entity>(&mut self, key: impl KeyArg<E::Key>) -> Operation<'_, Option<Handle<E>>> {
+        let (location, key) = (Location::caller(), key.into_key());
+        Operation::new(async move { self.find(key, location).await })
+    }
+
+    /// The entity of a key, as [`get`](Self::get).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] naming entity and key if there is none.
+    #[track_caller]
+    pub fn get_one<E: Entity>(&mut self, key: impl KeyArg<E::Key>) -> Operation<'_, Handle<E>> {
+        let (location, key) = (Location::caller(), key.into_key());
+        Operation::new(async move {
+            let found = self.find::<E>(key.clone(), location).await?;
+            found.ok_or_else(|| not_found::<E>(&key))
+        })
+    }
+
+    async fn find<E: Entity>(
+        &mut self,
+        key: E::Key,
+        location: &'static Location<'static>,
+    ) -> Result<Option<Handle<E>>> {
+        self.ready().await?;
+        if let Some(known) = self.known::<E>(&key) {
+            return Ok(known);
+        }
+        self.autoflush(&Reads::Tables(vec![E::meta().table]), location).await?;
+        if let Some(known) = self.known::<E>(&key) {
+            return Ok(known);
+        }
+        let rows = self.select_by_key::<E>(&key, location).await?;
+        Ok(self.adopt_all::<Whole<E>>(rows).await.into_iter().next())
+    }
+
+    /// What the identity map says of a key: `Some(None)` for an entity that this session deletes.
+    fn known<E: Entity>(&self, key: &E::Key) -> Option<Option<Handle<E>>> {
+        let slot = self.tracker.of::<E>()?.find(key)?;
+        let state = self.tracker.state(Place { arena: E::meta().index.get() as u32, slot });
+        Some(if state == State::Deleting { None } else { Some(self.handle_of(slot)) })
+    }
+
+    async fn select_by_key<E: Entity>(
+        &mut self,
+        key: &E::Key,
+        location: &'static Location<'static>,
+    ) -> Result<Vec<E>> {
+        let shape = shapes::select_by_key(E::meta(), self.engine.dialect());
+        let mut input = Cells::default();
+        orm_core::Key::encode(key, &mut input);
+        let (_, sink) = self
+            .run(Program::single(shape.into(), input), Rows::<Whole<E>>::new(Vec::new()), location)
+            .await?;
+        Ok(sink.rows)
+    }
+
+    /// Reads the row of an entity again. Pending changes of this entity are gone, its collections are not loaded.
+    ///
+    /// Dropped: nothing happened.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the row is gone: nothing is changed then. Of the database.
+    ///
+    /// # Panics
+    /// If the handle is stale or of another session.
+    #[track_caller]
+    pub fn refresh<E: Entity>(&mut self, handle: Handle<E>) -> Operation<'_, ()> {
+        let location = Location::caller();
+        let place = self.place(handle);
+        Operation::new(async move {
+            self.ready().await?;
+            let Some(key) = self.tracker.of::<E>().and_then(|arena| arena.key_of_row(place.slot)) else {
+                let message = "it is not stored yet: flush before you refresh it";
+                return Err(self.tracker.fault(place, message));
+            };
+            let rows = self.select_by_key::<E>(&key, location).await?;
+            let Some(row) = rows.into_iter().next() else { return Err(not_found::<E>(&key)) };
+            let uncommitted = self.uncommitted();
+            self.tracker.refresh(place, row, uncommitted);
+            Ok(())
+        })
+    }
+
+    /// All rows of a query. Entities become handles: one that the session has keeps its value and its handle. Other
+    /// shapes are plain values.
+    ///
+    /// Dropped: the query is stopped; nothing happened, but for an autoflush that was sent.
+    ///
+    /// # Errors
+    /// If the query cannot be built, of the database, of an autoflush, or if a value does not fit its type.
+    #[track_caller]
+    pub fn all<Q>(&mut self, query: Q) -> Operation<'_, Vec<<Q::Shape as Track>::Tracked>>
+    where
+        Q: Query<Shape: Track>,
+    {
+        let (location, statement) = (Location::caller(), query.statement());
+        Operation::new(async move { self.read::<Q::Shape>(statement?, location).await.map(|(rows, _)| rows) })
+    }
+
+    /// The first row of a query, or `None`. As [`all`](Self::all).
+    ///
+    /// # Errors
+    /// As [`all`](Self::all).
+    #[track_caller]
+    pub fn first<Q>(&mut self, query: Q) -> Operation<'_, Option<<Q::Shape as Track>::Tracked>>
+    where
+        Q: Query<Shape: Track>,
+    {
+        let (location, statement) = (Location::caller(), query.statement());
+        Operation::new(async move {
+            let (rows, _) = self.read::<Q::Shape>(statement?.with_limit(1), location).await?;
+            Ok(rows.into_iter().next())
+        })
+    }
+
+    /// The only row of a query. As [`all`](Self::all).
+    ///
+    /// # Errors
+    /// [`Error::RowCount`] if there is none, or more than one. As [`all`](Self::all).
+    #[track_caller]
+    pub fn one<Q>(&mut self, query: Q) -> Operation<'_, <Q::Shape as Track>::Tracked>
+    where
+        Q: Query<Shape: Track>,
+    {
+        let (location, statement) = (Location::caller(), query.statement());
+        Operation::new(async move {
+            let (rows, sql) = self.read::<Q::Shape>(statement?.with_limit(2), location).await?;
+            only(rows, sql)
+        })
+    }
+
+    /// The only value of a query that answers one row.
+    ///
+    /// # Errors
+    /// As [`one`](Self::one).
+    #[track_caller]
+    pub fn scalar<Q, T>(&mut self, query: Q) -> Operation<'_, T>
+    where
+        Q: Query<Shape = Values<T>>,
+        T: FromRow,
+    {
+        self.one(query)
+    }
+
+    /// How many rows a query has.
+    ///
+    /// # Errors
+    /// As [`all`](Self::all).
+    #[track_caller]
+    pub fn count<Q: Query>(&mut self, query: Q) -> Operation<'_, u64> {
+        let (location, statement) = (Location::caller(), query.statement());
+        Operation::new(async move {
+            let (rows, sql) = self.read::<Values<i64>>(statement?.into_count(), location).await?;
+            only(rows, sql).map(|count| count as u64)
+        })
+    }
+
+    /// Whether a query has any row.
+    ///
+    /// # Errors
+    /// As [`all`](Self::all).
+    #[track_caller]
+    pub fn exists<Q: Query>(&mut self, query: Q) -> Operation<'_, bool> {
+        let (location, statement) = (Location::caller(), query.statement());
+        Operation::new(async move {
+            let (rows, sql) = self.read::<Values<bool>>(statement?.into_exists(), location).await?;
+            only(rows, sql)
+        })
+    }
+
+    /// Executes an insert, update, delete or raw SQL in the session's transaction, opening one if need be, and answers
+    /// the number of affected rows. What is pending is flushed before. Entities that the session tracks keep their
+    /// values: [`refresh`](Self::refresh) those that the statement changed.
+    ///
+    /// Dropped: the statement runs on in the transaction, which stays open.
+    ///
+    /// # Errors
+    /// If the statement cannot be built, of the database, of the flush before it. A failed statement leaves the
+    /// transaction open.
+    #[track_caller]
+    pub fn execute<Q: Query>(&mut self, query: Q) -> Operation<'_, u64> {
+        let (location, statement) = (Location::caller(), query.statement());
+        Operation::new(async move {
+            let statement = statement?;
+            self.ready().await?;
+            self.autoflush(&Reads::Any, location).await?;
+            let compiled = statement.compile(self.engine.dialect())?;
+            let program = Program::single(compiled.shape, compiled.input);
+            let (outcome, _) = self.run(program, Discard, location).await?;
+            Ok(outcome.affected.first().copied().unwrap_or_default())
+        })
+    }
+
+    /// Loads a relation, or a path of them, of entities that the session has. Collections that are loaded already, and
+    /// links whose target the session has, are left as they are.
+    ///
+    /// Dropped: the query is stopped; nothing happened.
+    ///
+    /// # Errors
+    /// Of the database or of an autoflush.
+    ///
+    /// # Panics
+    /// If a handle is stale or of another session.
+    #[track_caller]
+    pub fn load<E: Entity>(
+        &mut self,
+        handles: &[Handle<E>],
+        relation: impl IntoPath<E>,
+    ) -> Operation<'_, ()> {
+        let location = Location::caller();
+        let mut slots: Vec<u32> = handles.iter().map(|&handle| self.place(handle).slot).collect();
+        let path = relation.into_path().relations().to_vec();
+        Operation::new(async move {
+            self.ready().await?;
+            self.autoflush(&Reads::Tables(load::tables_of(&path)), location).await?;
+            for relation in path {
+                slots = self.load_relation(relation, slots, load::Into::Values, location).await?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs a query with the relations that it loads, and tracks its rows.
+    async fn read<S: Track>(
+        &mut self,
+        statement: Statement,
+        location: &'static Location<'static>,
+    ) -> Result<(Vec<S::Tracked>, std::sync::Arc<str>)> {
+        self.ready().await?;
+        self.autoflush(&statement.reads(), location).await?;
+        let compiled = statement.compile(self.engine.dialect())?;
+        let sql = std::sync::Arc::clone(&compiled.shape.sql);
+        let mut program = Program::single(compiled.shape, compiled.input);
+        let plan = LoadPlan::new(statement.loads(), &mut program, self.engine.dialect())?;
+        let parts = plan.parts(&mut self.tracker);
+        let (_, sink) = self.run(program, Rows::<S>::new(parts), location).await?;
+        let tracked = self.adopt_all::<S>(sink.rows).await;
+        if !plan.is_empty() {
+            let roots = S::slots(&tracked);
+            let uncommitted = self.uncommitted();
+            plan.adopt(&mut self.tracker, sink.parts, roots, uncommitted);
+        }
+        Ok((tracked, sql))
+    }
+
+    /// Tracks rows, leaving the thread to others now and then.
+    async fn adopt_all<S: Track>(&mut self, rows: Vec<S::Plain>) -> Vec<S::Tracked> {
+        let mut tracked = Vec::with_capacity(rows.len());
+        S::prepare(rows.len(), self);
+        for (at, row) in rows.into_iter().enumerate() {
+            if at > 0 && at % ADOPT_AT_ONCE == 0 {
+                yield_now().await;
+            }
+            tracked.push(S::track(row, self));
+        }
+        tracked
+    }
+
+    /// Takes in a row that was read.
+    pub(crate) fn adopt<E: Entity>(&mut self, row: E) -> Handle<E> {
+        let uncommitted = self.uncommitted();
+        let slot = self.tracker.make::<E>().adopt(row, uncommitted);
+        self.handle_of(slot)
+    }
+
+    /// Loads one relation of some slots of its source. Answers the slots it leads to.
+    pub(super) async fn load_relation(
+        &mut self,
+        relation: &'static RelationMeta,
+        slots: Vec<u32>,
+        into: load::Into,
+        location: &'static Location<'static>,
+    ) -> Result<Vec<u32>> {
+        let request = load::Request::new(&mut self.tracker, relation, slots, into);
+        if let Some(program) = request.program(&self.tracker, self.engine.dialect())? {
+            let parts = request.parts(&mut self.tracker, program.steps.len());
+            let (_, parts) = self.run(program, parts, location).await?;
+            let uncommitted = self.uncommitted();
+            request.adopt(&mut self.tracker, parts, uncommitted);
+        }
+        let uncommitted = self.uncommitted();
+        Ok(request.targets(&mut self.tracker, uncommitted))
+    }
+}
+
+/// Collects the rows of a query in their own type, and those of the relations it loads.
+struct Rows<S: Shape> {
+    rows: Vec<S::Plain>,
+    parts: Vec<Vec<Box<dyn Part>>>,
+}
+
+impl<S: Shape> Rows<S> {
+    /// `parts` are the collectors of the steps after the first.
+    fn new(parts: Vec<Vec<Box<dyn Part>>>) -> Self {
+        Self { rows: Vec::new(), parts }
+    }
+}
+
+impl<S: Shape> Unpin for Rows<S> {}
+
+impl<S: Shape> Sink for Rows<S> {
+    fn row(&mut self, step: u16, row: &Row<'_>) -> Result<(), ColumnError> {
+        if step == 0 {
+            self.rows.push(S::decode(row)?);
+            return Ok(());
+        }
+        for part in &mut self.parts[usize::from(step) - 1] {
+            part.row(row)?;
+        }
+        Ok(())
+    }
+}
+
+fn not_found<E: Entity>(key: &E::Key) -> Error {
+    Error::NotFound(std::sync::Arc::new(NotFoundError { entity: E::meta().name, key: format!("{key:?}") }))
+}
+
+fn only<T>(rows: Vec<T>, sql: std::sync::Arc<str>) -> Result<T> {
+    let found = rows.len() as u64;
+    let mut rows = rows.into_iter();
+    match (rows.next(), found) {
+        (Some(row), 1) => Ok(row),
+        _ => Err(Error::RowCount(std::sync::Arc::new(RowCountError { found, sql: sql.to_string() }))),
+    }
+}

@@ -1,0 +1,389 @@
+//! Everything a session tracks, without a connection: what planning a flush needs and nothing else.
+
+use std::any::Any;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use orm_core::entity::{Entity, EntityMeta, RelationKind, RelationMeta};
+use orm_core::handle::RawHandle;
+use orm_core::relation::{Link, LinkMut, ManyState, OneState};
+use orm_core::{Error, Handle, Reads, Result};
+
+use crate::arena::{AnyArena, Arena};
+use crate::state::State;
+
+/// An entity of the session: its arena and its slot there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) arena: u32,
+    pub(crate) slot: u32,
+}
+
+/// The arenas of a session, and what is pending in them.
+pub(crate) struct Tracker {
+    session: NonZeroU32,
+    /// By [`EntityIndex`](orm_core::entity::EntityIndex).
+    arenas: Vec<Option<Box<dyn AnyArena>>>,
+    /// Added and not flushed, in the order of `add`.
+    pending: Vec<Place>,
+    /// Marked by `delete` and not flushed.
+    deleting: Vec<Place>,
+}
+
+impl Tracker {
+    /// An empty one, with a session id that was never used before.
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let session = NonZeroU32::new(id).expect("a process makes fewer than 2^32 sessions");
+        Self { session, arenas: Vec::new(), pending: Vec::new(), deleting: Vec::new() }
+    }
+
+    pub(crate) fn session(&self) -> NonZeroU32 {
+        self.session
+    }
+
+    /// The arena of a type, if the session has met one.
+    #[inline]
+    pub(crate) fn of<E: Entity>(&self) -> Option<&Arena<E>> {
+        self.arenas.get(E::meta().index.get())?.as_ref()?.as_any().downcast_ref()
+    }
+
+    /// The arena of a type, if the session has met one, to change it.
+    #[inline]
+    pub(crate) fn of_mut<E: Entity>(&mut self) -> Option<&mut Arena<E>> {
+        self.arenas.get_mut(E::meta().index.get())?.as_mut()?.as_any_mut().downcast_mut()
+    }
+
+    /// The arena of a type, made if need be.
+    pub(crate) fn make<E: Entity>(&mut self) -> &mut Arena<E> {
+        self.ensure(E::meta());
+        self.of_mut::<E>().expect("the metadata makes an arena of its own entity")
+    }
+
+    /// The index of an entity's arena, made if need be.
+    pub(crate) fn ensure(&mut self, meta: &'static EntityMeta) -> u32 {
+        let index = meta.index.get();
+        if self.arenas.len() <= index {
+            self.arenas.resize_with(index + 1, || None);
+        }
+        if self.arenas[index].is_none() {
+            let arena = (meta.arena)().downcast::<Box<dyn AnyArena>>();
+            self.arenas[index] = Some(*arena.expect("the derive names the session's own maker of arenas"));
+        }
+        index as u32
+    }
+
+    /// The arena at an index that a [`Place`] or `ensure` gave.
+    pub(crate) fn arena(&self, index: u32) -> &dyn AnyArena {
+        self.arenas[index as usize].as_deref().expect("a place names an arena that exists")
+    }
+
+    pub(crate) fn arena_mut(&mut self, index: u32) -> &mut dyn AnyArena {
+        self.arenas[index as usize].as_deref_mut().expect("a place names an arena that exists")
+    }
+
+    pub(crate) fn arenas(&self) -> impl Iterator<Item = (u32, &dyn AnyArena)> {
+        self.arenas.iter().enumerate().filter_map(|(at, arena)| Some((at as u32, arena.as_deref()?)))
+    }
+
+    pub(crate) fn arenas_mut(&mut self) -> impl Iterator<Item = &mut Box<dyn AnyArena>> {
+        self.arenas.iter_mut().flatten()
+    }
+
+    pub(crate) fn handle(&self, place: Place) -> RawHandle {
+        self.arena(place.arena).handle(place.slot, self.session)
+    }
+
+    pub(crate) fn state(&self, place: Place) -> State {
+        self.arena(place.arena).state(place.slot)
+    }
+
+    /// The place of a handle found in a relation field.
+    pub(crate) fn place(&self, handle: RawHandle, meta: &'static EntityMeta) -> Result<Place, &'static str> {
+        if handle.session != self.session {
+            return Err("a handle of another session");
+        }
+        let index = meta.index.get();
+        let arena = self.arenas.get(index).and_then(Option::as_deref);
+        match arena.and_then(|arena| arena.slot(handle)) {
+            Some(slot) => Ok(Place { arena: index as u32, slot }),
+            None => Err("a handle whose entity has left the session"),
+        }
+    }
+
+    /// The entity and its key, for a message: `User 3`, `new Post`.
+    pub(crate) fn describe(&self, place: Place) -> String {
+        let arena = self.arena(place.arena);
+        match arena.key_text(place.slot) {
+            Some(key) => format!("{} {key}", arena.meta().name),
+            None => format!("new {}", arena.meta().name),
+        }
+    }
+
+    /// A flush error about an entity.
+    pub(crate) fn fault(&self, place: Place, message: impl Into<String>) -> Error {
+        let arena = self.arena(place.arena);
+        Error::flush(arena.meta().name, arena.key_text(place.slot), message)
+    }
+
+    // What is pending.
+
+    pub(crate) fn pending(&self) -> &[Place] {
+        &self.pending
+    }
+
+    pub(crate) fn deleting(&self) -> &[Place] {
+        &self.deleting
+    }
+
+    pub(crate) fn take_pending(&mut self) -> (Vec<Place>, Vec<Place>) {
+        (std::mem::take(&mut self.pending), std::mem::take(&mut self.deleting))
+    }
+
+    /// Puts work that was taken back in front of what came since.
+    pub(crate) fn return_pending(&mut self, mut pending: Vec<Place>, mut deleting: Vec<Place>) {
+        pending.append(&mut self.pending);
+        deleting.append(&mut self.deleting);
+        (self.pending, self.deleting) = (pending, deleting);
+    }
+
+    /// Whether anything was added, changed or deleted since the last flush, as far as a glance tells.
+    pub(crate) fn is_touched(&self) -> bool {
+        !self.pending.is_empty()
+            || !self.deleting.is_empty()
+            || self.arenas().any(|(_, arena)| arena.has_dirty())
+    }
+
+    /// All entities with an image, arena by arena.
+    pub(crate) fn dirty(&self) -> Vec<Place> {
+        self.arenas()
+            .flat_map(|(arena, tracked)| {
+                tracked.dirty_slots().into_iter().map(move |slot| Place { arena, slot })
+            })
+            .collect()
+    }
+
+    /// Adds a new value and the new values inside its relation fields.
+    pub(crate) fn add<E: Entity>(&mut self, value: E) -> u32 {
+        let arena = self.ensure(E::meta());
+        let slot = self.make::<E>().insert(value);
+        let place = Place { arena, slot };
+        self.pending.push(place);
+        self.take_in(vec![place]);
+        slot
+    }
+
+    /// Takes the new values out of the relation fields of some entities, and of those that come in so, and adds
+    /// them. The collections of an entity that is not in the database become loaded.
+    pub(crate) fn take_in(&mut self, mut work: Vec<Place>) {
+        let mut next = 0;
+        while let Some(&place) = work.get(next) {
+            next += 1;
+            let meta = self.arena(place.arena).meta();
+            let is_new = self.state(place) == State::Pending;
+            for relation in meta.relations {
+                let values = match self.arena_mut(place.arena).link_mut(place.slot, relation.position) {
+                    LinkMut::One(link) => Vec::from_iter(link.take_new()),
+                    LinkMut::Many(link) => {
+                        if is_new && link.state() == ManyState::NotSet {
+                            link.set_loaded(&[]);
+                        }
+                        link.take_new()
+                    }
+                };
+                for value in values {
+                    let Some(member) = self.add_any((relation.target)(), value) else { continue };
+                    work.push(member);
+                    let handle = self.handle(member);
+                    match self.arena_mut(place.arena).link_mut(place.slot, relation.position) {
+                        LinkMut::One(link) => link.set_handle(handle, None),
+                        LinkMut::Many(link) => link.insert(handle),
+                    }
+                }
+            }
+        }
+    }
+
+    fn add_any(&mut self, meta: &'static EntityMeta, value: Box<dyn Any + Send>) -> Option<Place> {
+        let arena = self.ensure(meta);
+        let slot = self.arena_mut(arena).insert_any(value)?;
+        let place = Place { arena, slot };
+        self.pending.push(place);
+        Some(place)
+    }
+
+    /// Marks an entity as deleted. One that was never flushed just goes.
+    pub(crate) fn delete(&mut self, place: Place) {
+        match self.state(place) {
+            State::Pending => {
+                self.pending.retain(|&other| other != place);
+                self.arena_mut(place.arena).discard(place.slot);
+            }
+            State::Persistent => {
+                self.arena_mut(place.arena).set_state(place.slot, State::Deleting);
+                self.deleting.push(place);
+            }
+            State::Inserting => {
+                // Its INSERT is under way: the next flush deletes what that one stores.
+                self.deleting.push(place);
+            }
+            State::Deleting | State::Deleted | State::Vacant => {}
+        }
+    }
+
+    /// Deletes that came while a flush was under way, once it is settled: an entity that is stored now is marked, one
+    /// that is not goes.
+    pub(crate) fn sort_out_deletes(&mut self) {
+        for place in std::mem::take(&mut self.deleting) {
+            match self.state(place) {
+                State::Deleting => self.deleting.push(place),
+                _ => self.delete(place),
+            }
+        }
+    }
+
+    // Ends.
+
+    /// Whether a handle is good and its entity may be written.
+    #[inline]
+    pub(crate) fn is_writable<E: Entity>(&self, handle: Handle<E>) -> bool {
+        handle.raw().session == self.session
+            && self.of::<E>().is_some_and(|arena| arena.is_writable(handle.raw()))
+    }
+
+    /// Memory is what it was when the transaction began.
+    pub(crate) fn rollback(&mut self) {
+        let (pending, deleting) = self.take_pending();
+        for place in deleting {
+            if self.state(place) == State::Deleting {
+                self.arena_mut(place.arena).set_state(place.slot, State::Persistent);
+            }
+        }
+        for place in pending {
+            self.arena_mut(place.arena).end(place.slot);
+        }
+        self.arenas_mut().for_each(|arena| arena.rollback(0));
+        self.end_discarded();
+    }
+
+    /// All that was flushed in the transaction is pending again.
+    pub(crate) fn recover(&mut self) {
+        let (mut pending, mut deleting) = (Vec::new(), Vec::new());
+        for (index, arena) in self.arenas.iter_mut().enumerate() {
+            let Some(arena) = arena else { continue };
+            let recovered = arena.recover();
+            let place = |slot| Place { arena: index as u32, slot };
+            pending.extend(recovered.pending.into_iter().map(place));
+            deleting.extend(recovered.deleting.into_iter().map(place));
+        }
+        self.return_pending(pending, deleting);
+    }
+
+    /// Entities that were added and deleted again, and were never stored, end with the transaction.
+    fn end_discarded(&mut self) {
+        for arena in self.arenas.iter_mut().flatten() {
+            for slot in arena.deleted_slots().to_vec() {
+                arena.end(slot);
+            }
+        }
+    }
+
+    /// Ends one entity's life in the session.
+    pub(crate) fn forget(&mut self, place: Place) {
+        self.pending.retain(|&other| other != place);
+        self.arena_mut(place.arena).end(place.slot);
+    }
+
+    /// Ends the life of every entity.
+    pub(crate) fn forget_all(&mut self) {
+        self.pending.clear();
+        self.deleting.clear();
+        for arena in self.arenas.iter_mut().flatten() {
+            for slot in 0..arena.len() as u32 {
+                arena.end(slot);
+            }
+            arena.forget_undo();
+        }
+    }
+
+    /// Gives a slot a freshly read row.
+    pub(crate) fn refresh<E: Entity>(&mut self, place: Place, row: E, uncommitted: Option<usize>) {
+        self.deleting.retain(|&other| other != place);
+        if let Some(arena) = self.of_mut::<E>() {
+            arena.overwrite(place.slot, row, uncommitted);
+        }
+    }
+
+    /// A table with pending changes that a statement reads, links of its entities included.
+    pub(crate) fn pending_table(&self, reads: &Reads) -> Option<&'static str> {
+        let is_read = |table: &str| match reads {
+            Reads::Any => true,
+            Reads::Tables(tables) => tables.contains(&table),
+        };
+        let waiting =
+            |index: u32| self.pending.iter().chain(&self.deleting).any(|place| place.arena == index);
+        let touched = self.arenas().filter(|(index, arena)| arena.has_dirty() || waiting(*index));
+        let mut tables = touched.flat_map(|(_, arena)| written_tables(arena.meta()));
+        tables.find(|table| is_read(table))
+    }
+
+    // Relations.
+
+    /// Where a to-one field leads, as far as the session tracks the target.
+    pub(crate) fn target_of(&self, link: &Link<'_>, relation: &'static RelationMeta) -> Option<Place> {
+        let Link::One(link) = link else { return None };
+        let meta = (relation.target)();
+        match link.state() {
+            OneState::Handle(handle, _) => self.place(handle, meta).ok(),
+            OneState::Key(key) => {
+                let arena = meta.index.get();
+                let slot = self.arenas.get(arena)?.as_ref()?.find_any(key)?;
+                Some(Place { arena: arena as u32, slot })
+            }
+            OneState::Empty | OneState::New => None,
+        }
+    }
+
+    /// Whether a to-one field leads to this entity, by handle or by key.
+    pub(crate) fn leads_to(&self, link: &Link<'_>, target: Place) -> bool {
+        let Link::One(link) = link else { return false };
+        match link.state() {
+            OneState::Handle(handle, _) => handle == self.handle(target),
+            OneState::Key(key) => self.arena(target.arena).has_key(target.slot, key),
+            OneState::Empty | OneState::New => false,
+        }
+    }
+}
+
+/// The tables that a flush of an entity may write: its own, those of its links, and those of the children in its
+/// collections.
+fn written_tables(meta: &'static EntityMeta) -> impl Iterator<Item = &'static str> {
+    let related = meta.relations.iter().filter_map(|relation| match &relation.kind {
+        RelationKind::BelongsTo { .. } => None,
+        RelationKind::HasMany { .. } => Some((relation.target)().table),
+        RelationKind::ManyToMany { through } => Some(through.table),
+    });
+    std::iter::once(meta.table).chain(related)
+}
+
+/// The collections on the other side of a `belongs_to`, as positions in the target's relations.
+pub(crate) fn collections_of(relation: &'static RelationMeta) -> impl Iterator<Item = usize> {
+    (relation.target)().relations.iter().filter_map(move |other| match other.kind {
+        RelationKind::HasMany { inverse } if std::ptr::eq(inverse(), relation) => Some(other.position),
+        _ => None,
+    })
+}
+
+/// The other side of a many-to-many relation, if the target declares one.
+pub(crate) fn other_side(relation: &'static RelationMeta) -> Option<&'static RelationMeta> {
+    let RelationKind::ManyToMany { through } = &relation.kind else { return None };
+    (relation.target)().relations.iter().find(|other| match &other.kind {
+        RelationKind::ManyToMany { through: theirs } => {
+            theirs.table == through.table
+                && theirs.source == through.target
+                && theirs.target == through.source
+        }
+        _ => false,
+    })
+}

@@ -1,0 +1,26 @@
+//! The unit of work: from what changed in memory to the smallest right set of statements, and back.
+//!
+//! ```text
+//! collect     new values in relation fields are taken in; collections and links of what was
+//!             touched are compared with their images                          -> changes
+//! order       tables by foreign key; rows inside circles of tables            -> ranks
+//! plan        statements with their parameter rows                            -> FlushPlan
+//! (execute)   one program, one hop: the session's flush, the only I/O
+//! settle      keys, versions, links and collections; or everything back as it was
+//! ```
+//!
+//! All but the execution is pure: it works on what the session tracks and needs no database.
+
+mod collect;
+mod delete;
+mod explain;
+mod links;
+mod order;
+mod plan;
+mod settle;
+
+pub(crate) use explain::explain;
+pub(crate) use links::replaced_unread;
+pub use plan::{Change, Changes};
+pub(crate) use plan::{FlushPlan, plan};
+pub(crate) use settle::show_keys;

@@ -1,0 +1,224 @@
+//! What changed: takes new values in, brings the two sides of relations together, compares values with images.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use orm_core::entity::{RelationKind, RelationMeta};
+use orm_core::relation::{Link, LinkMut, OneState};
+use orm_core::{Cells, Result};
+
+use super::delete::{DeleteEffects, effects_of_deletes};
+use super::links::{Pairs, sync_collections};
+use crate::state::State;
+use crate::tracker::{Place, Tracker, collections_of};
+
+/// All that a flush has to write, before it is put in order.
+#[derive(Default)]
+pub(super) struct Collected {
+    /// In the order of `add`.
+    pub(super) inserts: Vec<Place>,
+    pub(super) updates: Vec<Update>,
+    /// The columns that the updates point into.
+    pub(super) columns: Vec<u16>,
+    pub(super) deletes: Vec<Place>,
+    /// Added with the key of an entity that is deleted: one row that changes, not one that goes and one that comes.
+    pub(super) switches: Vec<Switch>,
+    pub(super) pairs: Pairs,
+    /// Links to entities whose key the database has yet to assign.
+    pub(super) unresolved: HashMap<Place, Vec<Unresolved>>,
+    pub(super) moves: Vec<Move>,
+    pub(super) effects: DeleteEffects,
+}
+
+/// A row with changed columns.
+pub(super) struct Update {
+    pub(super) place: Place,
+    pub(super) columns: Range<usize>,
+}
+
+/// A new value for the row of a deleted entity.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Switch {
+    pub(super) new: Place,
+    pub(super) old: Place,
+}
+
+/// A link whose key comes from an INSERT of the same flush.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unresolved {
+    pub(super) relation: &'static RelationMeta,
+    pub(super) target: Place,
+}
+
+/// A child whose parent changed, for the parents' collections.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Move {
+    pub(super) child: Place,
+    pub(super) relation: &'static RelationMeta,
+    pub(super) from: Option<Place>,
+    pub(super) to: Option<Place>,
+}
+
+/// Collects what a flush has to write.
+///
+/// # Errors
+/// A flush error for work that contradicts itself. The session stays as it is; nothing was sent.
+pub(super) fn collect(tracker: &mut Tracker) -> Result<Collected> {
+    let with_relations = |tracker: &Tracker| -> Vec<Place> {
+        let touched = tracker.pending().iter().copied().chain(tracker.dirty());
+        touched.filter(|place| !tracker.arena(place.arena).meta().relations.is_empty()).collect()
+    };
+    let touched = with_relations(tracker);
+    tracker.take_in(touched);
+    let touched = with_relations(tracker);
+    let pairs = sync_collections(tracker, &touched)?;
+
+    // Bringing the sides together touched more.
+    let touched = with_relations(tracker);
+    let mut collected = Collected { pairs, ..Collected::default() };
+    for place in touched {
+        if tracker.state(place).is_live() {
+            resolve_links(tracker, place, &mut collected)?;
+        }
+    }
+    collected.inserts = tracker.pending().to_vec();
+    collected.deletes = tracker.deleting().to_vec();
+    match_keys(tracker, &mut collected)?;
+    compare_images(tracker, &mut collected)?;
+    collected.effects = effects_of_deletes(tracker, &collected.deletes);
+    Ok(collected)
+}
+
+/// Gives every link of an entity the key of its target, as far as it is known.
+fn resolve_links(tracker: &mut Tracker, place: Place, collected: &mut Collected) -> Result<()> {
+    let meta = tracker.arena(place.arena).meta();
+    for relation in meta.relations {
+        let RelationKind::BelongsTo { nullable, .. } = relation.kind else { continue };
+        let arena = tracker.arena(place.arena);
+        let link = arena.link(place.slot, relation.position);
+        let Link::One(one) = &link else { continue };
+        match one.state() {
+            OneState::Handle(handle, _) => {
+                let target = tracker
+                    .place(handle, (relation.target)())
+                    .map_err(|wrong| tracker.fault(place, format!("`{}` is {wrong}", relation.name)))?;
+                if !tracker.state(target).is_live() {
+                    let target = tracker.describe(target);
+                    let message = format!(
+                        "`{}` refers to {target}, which is being deleted: delete this one too, or give it another",
+                        relation.name
+                    );
+                    return Err(tracker.fault(place, message));
+                }
+                let key = tracker.arena(target.arena).key(target.slot);
+                if key.is_none() {
+                    collected.unresolved.entry(place).or_default().push(Unresolved { relation, target });
+                }
+                if let LinkMut::One(one) =
+                    tracker.arena_mut(place.arena).link_mut(place.slot, relation.position)
+                {
+                    one.set_handle(handle, key.as_deref());
+                }
+            }
+            OneState::Empty if !nullable => {
+                let (field, target) = (relation.name, (relation.target)().name);
+                let message = format!(
+                    "`{field}` is empty, and its column may not be NULL: assign a {target}, make the field a \
+                     `BelongsTo<Option<{target}>>`, or delete the entity"
+                );
+                return Err(tracker.fault(place, message));
+            }
+            OneState::Empty | OneState::Key(_) | OneState::New => {}
+        }
+        note_move(tracker, place, relation, &mut collected.moves);
+    }
+    Ok(())
+}
+
+fn note_move(tracker: &Tracker, child: Place, relation: &'static RelationMeta, moves: &mut Vec<Move>) {
+    if collections_of(relation).next().is_none() {
+        return;
+    }
+    let arena = tracker.arena(child.arena);
+    let to = tracker.target_of(&arena.link(child.slot, relation.position), relation);
+    let image = arena.image_link(child.slot, relation.position);
+    let from = image.and_then(|link| tracker.target_of(&link, relation));
+    if from != to {
+        moves.push(Move { child, relation, from, to });
+    }
+}
+
+/// Finds rows that switch their entity, and refuses two live entities of one key.
+fn match_keys(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
+    let Collected { inserts, deletes, switches, .. } = collected;
+    let mut keyed: Vec<u32> = Vec::new();
+    for &new in inserts.iter() {
+        let arena = tracker.arena(new.arena);
+        if !arena.is_keyed(new.slot) {
+            if !arena.meta().auto_key {
+                return Err(tracker.fault(new, "the key is not set: give it a value before it is added"));
+            }
+            continue;
+        }
+        keyed.push(new.arena);
+        let Some(slot) = arena.find_same_key(new.slot) else { continue };
+        let old = Place { arena: new.arena, slot };
+        match tracker.state(old) {
+            State::Deleting => switches.push(Switch { new, old }),
+            _ => {
+                let message =
+                    "another entity of this session has this key: change that one, or `delete` it first";
+                return Err(tracker.fault(new, message));
+            }
+        }
+    }
+    keyed.sort_unstable();
+    keyed.dedup();
+    for arena in keyed {
+        let slots: Vec<u32> =
+            inserts.iter().filter(|place| place.arena == arena).map(|place| place.slot).collect();
+        if let Some((_, slot)) = tracker.arena(arena).equal_keys(&slots) {
+            let message = "two new entities of this session have this key: give one of them another";
+            return Err(tracker.fault(Place { arena, slot }, message));
+        }
+    }
+    if !switches.is_empty() {
+        inserts.retain(|place| !switches.iter().any(|switch| switch.new == *place));
+        deletes.retain(|place| !switches.iter().any(|switch| switch.old == *place));
+    }
+    Ok(())
+}
+
+/// Finds the columns in which values differ from their rows.
+fn compare_images(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
+    let (mut scratch, mut changed) = (Cells::default(), Vec::new());
+    for place in tracker.dirty() {
+        if tracker.state(place) != State::Persistent {
+            continue;
+        }
+        let arena = tracker.arena(place.arena);
+        arena.changed_columns(place.slot, &mut scratch, &mut changed);
+        let version = arena.meta().version;
+        if version.is_some_and(|version| changed.contains(&(version as u16))) {
+            let message = "the version was written: it is counted by the flush, leave it alone";
+            return Err(tracker.fault(place, message));
+        }
+        if !arena.is_keyed(place.slot) {
+            return Err(tracker.fault(place, "the key of a stored row was unset: give it a value"));
+        }
+        // A link to an entity without a key reads as NULL: it is a change all the same.
+        for unresolved in collected.unresolved.get(&place).into_iter().flatten() {
+            if let RelationKind::BelongsTo { columns, .. } = unresolved.relation.kind {
+                changed.extend(columns.iter().map(|&column| column as u16));
+            }
+        }
+        changed.sort_unstable();
+        changed.dedup();
+        if !changed.is_empty() {
+            let start = collected.columns.len();
+            collected.columns.extend_from_slice(&changed);
+            collected.updates.push(Update { place, columns: start..collected.columns.len() });
+        }
+    }
+    Ok(())
+}

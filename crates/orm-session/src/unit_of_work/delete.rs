@@ -1,0 +1,155 @@
+//! What a delete does to other rows: to those in the database by a statement or by the database's own action, and
+//! the same to those that the session tracks.
+
+use std::collections::HashSet;
+
+use orm_core::entity::{EntityMeta, OnDelete, RelationKind, RelationMeta};
+use orm_core::relation::Link;
+
+use crate::state::State;
+use crate::tracker::{Place, Tracker};
+
+/// What goes along with the deletes of a flush.
+#[derive(Default)]
+pub(super) struct DeleteEffects {
+    /// References to be set to NULL before the delete, by criteria: the relation, and the deleted parents.
+    pub(super) nulled: Vec<(&'static RelationMeta, Vec<Place>)>,
+    /// Tables of links whose rows go before the delete: the relation, and the deleted sources.
+    pub(super) unlinked: Vec<(&'static RelationMeta, Vec<Place>)>,
+    /// Tracked rows whose reference becomes NULL.
+    pub(super) emptied: Vec<(Place, usize)>,
+    /// Tracked rows that the database deletes along.
+    pub(super) cascaded: Vec<Place>,
+}
+
+/// Works out what the deletes do. Looks through the tracked rows of the entities that refer to a deleted one.
+pub(super) fn effects_of_deletes(tracker: &Tracker, deletes: &[Place]) -> DeleteEffects {
+    let mut effects = DeleteEffects::default();
+    if deletes.is_empty() {
+        return effects;
+    }
+    let gone: HashSet<Place> = deletes.iter().copied().collect();
+    let mut arenas: Vec<u32> = deletes.iter().map(|place| place.arena).collect();
+    arenas.sort_unstable();
+    arenas.dedup();
+    for arena in arenas {
+        let meta = tracker.arena(arena).meta();
+        let own: Vec<Place> = deletes.iter().copied().filter(|place| place.arena == arena).collect();
+        for relation in meta.relations {
+            if matches!(relation.kind, RelationKind::ManyToMany { .. }) {
+                effects.unlinked.push((relation, own.clone()));
+            }
+        }
+        for relation in references_to(tracker, meta) {
+            let RelationKind::BelongsTo { nullable: true, on_delete: None, .. } = relation.kind else {
+                continue;
+            };
+            let parents: Vec<Place> = own
+                .iter()
+                .copied()
+                .filter(|&parent| !all_children_go(tracker, parent, relation, &gone))
+                .collect();
+            if !parents.is_empty() {
+                effects.nulled.push((relation, parents));
+            }
+        }
+    }
+    mirror(tracker, gone, &mut effects);
+    effects
+}
+
+/// Every `belongs_to` that leads to an entity, as far as the entity or the session knows of it.
+fn references_to(tracker: &Tracker, meta: &'static EntityMeta) -> Vec<&'static RelationMeta> {
+    let declared = meta.relations.iter().filter_map(|relation| match relation.kind {
+        RelationKind::HasMany { inverse } => Some(inverse()),
+        _ => None,
+    });
+    let tracked = tracker.arenas().flat_map(|(_, arena)| arena.meta().relations.iter()).filter(|relation| {
+        matches!(relation.kind, RelationKind::BelongsTo { .. }) && (relation.target)().is(meta)
+    });
+    let mut found: Vec<&'static RelationMeta> = Vec::new();
+    for relation in declared.chain(tracked) {
+        if !found.iter().any(|known| std::ptr::eq(*known, relation)) {
+            found.push(relation);
+        }
+    }
+    found
+}
+
+/// Whether all children of a parent are known and deleted too, so that nothing is left to be set to NULL.
+fn all_children_go(
+    tracker: &Tracker,
+    parent: Place,
+    inverse: &'static RelationMeta,
+    gone: &HashSet<Place>,
+) -> bool {
+    let arena = tracker.arena(parent.arena);
+    crate::tracker::collections_of(inverse).any(|position| {
+        let image = arena.image_link(parent.slot, position);
+        let Link::Many(members) = image.unwrap_or_else(|| arena.link(parent.slot, position)) else {
+            return false;
+        };
+        members.state() == orm_core::relation::ManyState::Loaded
+            && members.members().into_iter().all(|member| {
+                tracker.place(member, (inverse.source)()).map_or(true, |child| gone.contains(&child))
+            })
+    })
+}
+
+/// Does to the tracked rows what the database does to the stored ones, through as many levels as there are.
+fn mirror(tracker: &Tracker, mut gone: HashSet<Place>, effects: &mut DeleteEffects) {
+    let mut emptied: HashSet<(Place, usize)> = HashSet::new();
+    loop {
+        let mut fresh = Vec::new();
+        for (index, arena) in tracker.arenas() {
+            for relation in arena.meta().relations {
+                let Some(effect) = Effect::of(relation) else { continue };
+                let target = (relation.target)().index.get() as u32;
+                if !gone.iter().any(|place| place.arena == target) {
+                    continue;
+                }
+                for slot in 0..arena.len() as u32 {
+                    let child = Place { arena: index, slot };
+                    if arena.state(slot) != State::Persistent || gone.contains(&child) {
+                        continue;
+                    }
+                    let image = arena.image_link(slot, relation.position);
+                    let link = image.unwrap_or_else(|| arena.link(slot, relation.position));
+                    if !tracker.target_of(&link, relation).is_some_and(|parent| gone.contains(&parent)) {
+                        continue;
+                    }
+                    match effect {
+                        Effect::Cascade => fresh.push(child),
+                        Effect::Empty if emptied.insert((child, relation.position)) => {
+                            effects.emptied.push((child, relation.position));
+                        }
+                        Effect::Empty => {}
+                    }
+                }
+            }
+        }
+        fresh.retain(|&child| gone.insert(child));
+        if fresh.is_empty() {
+            return;
+        }
+        effects.cascaded.append(&mut fresh);
+    }
+}
+
+/// What a delete of the target does to the row that refers to it.
+#[derive(Clone, Copy)]
+enum Effect {
+    Cascade,
+    Empty,
+}
+
+impl Effect {
+    fn of(relation: &RelationMeta) -> Option<Self> {
+        match relation.kind {
+            RelationKind::BelongsTo { on_delete: Some(OnDelete::Cascade), .. } => Some(Self::Cascade),
+            RelationKind::BelongsTo { on_delete: Some(OnDelete::SetNull), .. } => Some(Self::Empty),
+            RelationKind::BelongsTo { on_delete: None, nullable: true, .. } => Some(Self::Empty),
+            _ => None,
+        }
+    }
+}

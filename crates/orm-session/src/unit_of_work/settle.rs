@@ -1,0 +1,310 @@
+//! After the program ran: memory takes over what the database now has, or everything is as it was.
+
+use std::collections::{BTreeMap, HashSet};
+
+use orm_core::entity::{RelationKind, RelationMeta};
+use orm_core::handle::RawHandle;
+use orm_core::relation::{Link, LinkMut, ManyState, OneState};
+use orm_core::{Outcome, ValueRef};
+
+use super::links::mirrored;
+use super::plan::{FlushPlan, Origin, version_of};
+use crate::state::State;
+use crate::tracker::{Place, Tracker, collections_of};
+
+impl FlushPlan {
+    /// The program is about to be sent: what is pending is under way, and later writes are later work.
+    pub(crate) fn send(&mut self, tracker: &mut Tracker) {
+        self.taken = tracker.take_pending();
+        let pending = std::mem::take(&mut self.taken.0);
+        for_each_arena(tracker, &pending, |arena, slots| arena.send(slots));
+        self.taken.0 = pending;
+    }
+
+    /// The program failed and nothing of it is left in the database: all of it is pending again.
+    pub(crate) fn unsend(&mut self, tracker: &mut Tracker) {
+        let (pending, deleting) = std::mem::take(&mut self.taken);
+        for_each_arena(tracker, &pending, |arena, slots| arena.unsend(slots));
+        tracker.return_pending(pending, deleting);
+        tracker.sort_out_deletes();
+    }
+
+    /// The program succeeded. `layer` is the innermost layer of a transaction that stays open, `None` if the program
+    /// committed.
+    pub(crate) fn settle(&self, tracker: &mut Tracker, outcome: &Outcome, layer: Option<usize>) {
+        self.settle_versions(tracker);
+        self.settle_rows(tracker, outcome, layer);
+        self.settle_links(tracker);
+        let mut edits = Edits::default();
+        self.follow_moves(tracker, &mut edits);
+        self.follow_pairs(tracker, &mut edits);
+        self.follow_deletes(tracker, layer, &mut edits);
+        edits.apply(tracker, layer);
+        for &place in &self.touched {
+            normalise_collections(tracker, place);
+        }
+        tracker.sort_out_deletes();
+        if layer.is_none() {
+            tracker.arenas_mut().for_each(|arena| arena.commit());
+        }
+    }
+
+    fn settle_versions(&self, tracker: &mut Tracker) {
+        for origin in &self.origins {
+            if let Origin::Update { rows, .. } = origin {
+                for &row in rows {
+                    count_version(tracker, row, row);
+                }
+            }
+        }
+        for switch in &self.switches {
+            count_version(tracker, switch.old, switch.new);
+        }
+    }
+
+    fn settle_rows(&self, tracker: &mut Tracker, outcome: &Outcome, layer: Option<usize>) {
+        for switch in &self.switches {
+            let arena = tracker.arena_mut(switch.old.arena);
+            arena.settle_deletes(&[switch.old.slot], layer);
+            arena.settle_inserts(&[switch.new.slot], &[], layer);
+        }
+        for (rows, generated, step) in self.inserted() {
+            let keys = if generated { outcome.generated[step].as_slice() } else { &[] };
+            let slots: Vec<u32> = rows.iter().map(|row| row.slot).collect();
+            tracker.arena_mut(rows[0].arena).settle_inserts(&slots, keys, layer);
+        }
+        tracker.arenas_mut().for_each(|arena| arena.settle_images(layer));
+    }
+
+    /// Links to entities that were inserted now know their keys.
+    fn settle_links(&self, tracker: &mut Tracker) {
+        for (source, link) in &self.links {
+            let handle = tracker.handle(link.target);
+            let key = tracker.arena(link.target.arena).key(link.target.slot);
+            let arena = tracker.arena_mut(source.arena);
+            let position = link.relation.position;
+            if let LinkMut::One(one) = arena.link_mut(source.slot, position) {
+                learn_key(one, handle, key.as_deref());
+            }
+            if let Some(LinkMut::One(one)) = arena.image_link_mut(source.slot, position) {
+                learn_key(one, handle, key.as_deref());
+            }
+        }
+    }
+
+    /// Children that changed parents leave the one's loaded collection and enter the other's.
+    fn follow_moves(&self, tracker: &Tracker, edits: &mut Edits) {
+        for change in &self.moves {
+            let child = tracker.handle(change.child);
+            for collection in collections_of(change.relation) {
+                if let Some(from) = change.from {
+                    edits.remove(from, collection, child);
+                }
+                if let Some(to) = change.to {
+                    edits.add(to, collection, child);
+                }
+            }
+        }
+    }
+
+    fn follow_pairs(&self, tracker: &Tracker, edits: &mut Edits) {
+        for (place, collection, member) in self.pairs.added.iter().filter_map(mirrored) {
+            edits.add(place, collection, tracker.handle(member));
+        }
+        for (place, collection, member) in self.pairs.removed.iter().filter_map(mirrored) {
+            edits.remove(place, collection, tracker.handle(member));
+        }
+    }
+
+    /// Deleted entities leave the loaded collections they were in; references to them become empty.
+    fn follow_deletes(&self, tracker: &mut Tracker, layer: Option<usize>, edits: &mut Edits) {
+        let explicit = self.origins.iter().filter_map(|origin| match origin {
+            Origin::Delete { rows } => Some(rows.as_slice()),
+            _ => None,
+        });
+        let gone: Vec<Place> = explicit
+            .flatten()
+            .chain(&self.effects.cascaded)
+            .copied()
+            .chain(self.switches.iter().map(|s| s.old))
+            .collect();
+        if gone.is_empty() {
+            return;
+        }
+        for &place in &gone {
+            let arena = tracker.arena(place.arena);
+            for relation in arena.meta().relations {
+                let link = arena.link(place.slot, relation.position);
+                if let Some(parent) = tracker.target_of(&link, relation) {
+                    let child = tracker.handle(place);
+                    collections_of(relation).for_each(|collection| edits.remove(parent, collection, child));
+                }
+            }
+        }
+        leave_pairs(tracker, &gone, edits);
+        for &(place, position) in &self.effects.emptied {
+            let arena = tracker.arena_mut(place.arena);
+            if let Some(layer) = layer {
+                arena.save_undo(place.slot, layer);
+            }
+            // An own write of the link since is kept: the row's image only learns of the NULL.
+            let wrote = arena.is_dirty(place.slot);
+            if let Some(LinkMut::One(link)) = arena.image_link_mut(place.slot, position) {
+                link.set_empty();
+            }
+            if let LinkMut::One(link) = arena.link_mut(place.slot, position)
+                && !wrote
+            {
+                link.set_empty();
+            }
+        }
+        for_each_arena(tracker, &gone, |arena, slots| arena.settle_deletes(slots, layer));
+    }
+}
+
+/// Deleted entities leave the many-to-many collections that are loaded.
+fn leave_pairs(tracker: &Tracker, gone: &[Place], edits: &mut Edits) {
+    for (index, arena) in tracker.arenas() {
+        for relation in arena.meta().relations {
+            let target = (relation.target)().index.get() as u32;
+            let is_pairs = matches!(relation.kind, RelationKind::ManyToMany { .. });
+            if !is_pairs || !gone.iter().any(|place| place.arena == target) {
+                continue;
+            }
+            let handles: HashSet<RawHandle> = gone
+                .iter()
+                .filter(|place| place.arena == target)
+                .map(|&place| tracker.handle(place))
+                .collect();
+            for slot in 0..arena.len() as u32 {
+                if arena.state(slot) == State::Vacant {
+                    continue;
+                }
+                let Link::Many(members) = arena.link(slot, relation.position) else { continue };
+                for member in members.members().into_iter().filter(|member| handles.contains(member)) {
+                    edits.remove(Place { arena: index, slot }, relation.position, member);
+                }
+            }
+        }
+    }
+}
+
+fn count_version(tracker: &mut Tracker, from: Place, to: Place) {
+    let Some(version) = version_of(tracker, from) else { return };
+    let arena = tracker.arena_mut(to.arena);
+    if let Some(column) = arena.meta().version {
+        arena.assign_row(to.slot, column, ValueRef::Int(version + 1));
+    }
+}
+
+fn learn_key(link: &mut dyn orm_core::relation::OneLink, handle: RawHandle, key: Option<&dyn std::any::Any>) {
+    if matches!(link.state(), OneState::Handle(own, _) if own == handle) {
+        link.set_handle(handle, key);
+    }
+}
+
+/// Queues that were written are empty, lists that were assigned are what is loaded, and serde sees the new keys.
+fn normalise_collections(tracker: &mut Tracker, place: Place) {
+    // Written while the flush was under way: the fresh image holds the same queue, so only what is new counts.
+    if tracker.arena(place.arena).is_dirty(place.slot) || !tracker.state(place).is_live() {
+        return;
+    }
+    for relation in tracker.arena(place.arena).meta().relations {
+        let Link::Many(link) = tracker.arena(place.arena).link(place.slot, relation.position) else {
+            continue;
+        };
+        let (state, members) = (link.state(), link.members());
+        let queued = !link.added().is_empty() || !link.removed().is_empty();
+        let LinkMut::Many(link) = tracker.arena_mut(place.arena).link_mut(place.slot, relation.position)
+        else {
+            continue;
+        };
+        match state {
+            ManyState::Replaced => link.set_loaded(&members),
+            ManyState::NotLoaded if queued => link.set_not_loaded(),
+            _ => {}
+        }
+        show_keys(tracker, place, relation);
+    }
+}
+
+/// Gives a loaded collection the keys of its members, for serde.
+pub(crate) fn show_keys(tracker: &mut Tracker, place: Place, relation: &'static RelationMeta) {
+    let Link::Many(link) = tracker.arena(place.arena).link(place.slot, relation.position) else { return };
+    if !matches!(link.state(), ManyState::Loaded | ManyState::Replaced) {
+        return;
+    }
+    let target = tracker.ensure((relation.target)());
+    let Link::Many(link) = tracker.arena(place.arena).link(place.slot, relation.position) else { return };
+    let arena = tracker.arena(target);
+    let slots: Vec<u32> = link.members().into_iter().filter_map(|member| arena.slot(member)).collect();
+    let keys = arena.keys_of(&slots);
+    if let LinkMut::Many(link) = tracker.arena_mut(place.arena).link_mut(place.slot, relation.position) {
+        link.set_keys(keys);
+    }
+}
+
+/// Changes to loaded collections that follow from the rows, not from the program.
+#[derive(Default)]
+pub(crate) struct Edits(BTreeMap<(Place, usize), Edit>);
+
+#[derive(Default)]
+struct Edit {
+    add: Vec<RawHandle>,
+    remove: Vec<RawHandle>,
+}
+
+impl Edits {
+    pub(crate) fn add(&mut self, place: Place, relation: usize, member: RawHandle) {
+        self.0.entry((place, relation)).or_default().add.push(member);
+    }
+
+    pub(crate) fn remove(&mut self, place: Place, relation: usize, member: RawHandle) {
+        self.0.entry((place, relation)).or_default().remove.push(member);
+    }
+
+    /// Makes the changes, so that they can be taken back with the layer.
+    pub(crate) fn apply(self, tracker: &mut Tracker, layer: Option<usize>) {
+        for ((place, position), mut edit) in self.0 {
+            if !tracker.state(place).is_readable() {
+                continue;
+            }
+            let arena = tracker.arena_mut(place.arena);
+            let Link::Many(link) = arena.link(place.slot, position) else { continue };
+            if !matches!(link.state(), ManyState::Loaded | ManyState::Replaced) {
+                continue;
+            }
+            let members: HashSet<RawHandle> = link.members().into_iter().collect();
+            edit.add.retain(|member| !members.contains(member));
+            edit.remove.retain(|member| members.contains(member));
+            if edit.add.is_empty() && edit.remove.is_empty() {
+                continue;
+            }
+            if let Some(layer) = layer {
+                arena.save_undo(place.slot, layer);
+            }
+            if let LinkMut::Many(link) = arena.link_mut(place.slot, position) {
+                link.edit(&edit.add, &edit.remove);
+            }
+            if let Some(LinkMut::Many(link)) = arena.image_link_mut(place.slot, position) {
+                link.edit(&edit.add, &edit.remove);
+            }
+            let relation = &arena.meta().relations[position];
+            show_keys(tracker, place, relation);
+        }
+    }
+}
+
+/// Calls a function for each arena that has some of the places, with its slots in order.
+fn for_each_arena(
+    tracker: &mut Tracker,
+    places: &[Place],
+    mut each: impl FnMut(&mut dyn crate::arena::AnyArena, &[u32]),
+) {
+    let indexes: Vec<u32> = tracker.arenas().map(|(index, _)| index).collect();
+    for index in indexes {
+        let slots: Vec<u32> =
+            places.iter().filter(|place| place.arena == index).map(|place| place.slot).collect();
+        each(tracker.arena_mut(index), &slots);
+    }
+}
