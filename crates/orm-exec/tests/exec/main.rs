@@ -11,6 +11,7 @@ mod list;
 mod panic;
 mod pool;
 mod program;
+mod send;
 mod support;
 mod transaction;
 mod typed;
