@@ -1,10 +1,15 @@
 //! Every behaviour once, on every backend, under every executor.
 
+mod baselines;
+mod deleted;
 mod flush;
+mod rollback;
+mod support;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let behaviours: Vec<orm_testkit::Behaviour> = [flush::BEHAVIOURS].concat();
+    let behaviours: Vec<orm_testkit::Behaviour> =
+        [flush::BEHAVIOURS, baselines::BEHAVIOURS, deleted::BEHAVIOURS, rollback::BEHAVIOURS].concat();
     orm_testkit::main(&behaviours)
 }
