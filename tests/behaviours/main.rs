@@ -1,14 +1,28 @@
 //! Every behaviour once, on every backend, under every executor.
 
+mod baselines;
+mod deleted;
 mod flush;
 mod nested;
+mod rollback;
 mod serde_form;
+mod support;
 mod unique_values;
 
 use std::process::ExitCode;
 
+use orm_testkit::Behaviour;
+
+const ALL: &[&[Behaviour]] = &[
+    baselines::BEHAVIOURS,
+    deleted::BEHAVIOURS,
+    flush::BEHAVIOURS,
+    nested::BEHAVIOURS,
+    rollback::BEHAVIOURS,
+    serde_form::BEHAVIOURS,
+    unique_values::BEHAVIOURS,
+];
+
 fn main() -> ExitCode {
-    let behaviours: Vec<orm_testkit::Behaviour> =
-        [flush::BEHAVIOURS, nested::BEHAVIOURS, serde_form::BEHAVIOURS, unique_values::BEHAVIOURS].concat();
-    orm_testkit::main(&behaviours)
+    orm_testkit::main(&ALL.concat())
 }
