@@ -9,7 +9,7 @@ mod values;
 
 use orm_testkit::Behaviour;
 
-pub const BEHAVIOURS: &[&[Behaviour]] = &[
+pub(crate) const BEHAVIOURS: &[&[Behaviour]] = &[
     constraints::BEHAVIOURS,
     handles::BEHAVIOURS,
     held::BEHAVIOURS,

@@ -11,7 +11,7 @@ use anyorm::{Error, Statistics};
 const SOON: Duration = Duration::from_secs(30);
 
 /// The engine still works, both ways, and afterwards has all its connections back.
-pub async fn nothing_lost(engine: &Engine) -> anyorm::Result<()> {
+pub(crate) async fn nothing_lost(engine: &Engine) -> anyorm::Result<()> {
     engine.execute(sql("CREATE TABLE IF NOT EXISTS alive (n INTEGER)")).await?;
     engine.execute(sql("INSERT INTO alive VALUES (1)")).await?;
     assert!(engine.exists(sql("SELECT n FROM alive").returning::<i64>()).await?);
@@ -21,7 +21,7 @@ pub async fn nothing_lost(engine: &Engine) -> anyorm::Result<()> {
 }
 
 /// Waits until no connection is out and nobody waits for one. Panics if that does not come.
-pub fn full_again(engine: &Engine) {
+pub(crate) fn full_again(engine: &Engine) {
     let start = Instant::now();
     while !is_full(engine.statistics()) {
         assert!(start.elapsed() < SOON, "connections are lost: {:?}", engine.statistics());
@@ -35,7 +35,7 @@ fn is_full(statistics: Statistics) -> bool {
 
 /// The text of an error has all these parts.
 #[track_caller]
-pub fn says(error: &Error, parts: &[&str]) {
+pub(crate) fn says(error: &Error, parts: &[&str]) {
     let text = error.to_string();
     for part in parts {
         assert!(text.contains(part), "`{part}` is not in: {text}");
@@ -44,7 +44,7 @@ pub fn says(error: &Error, parts: &[&str]) {
 
 /// What a closure panics with.
 #[track_caller]
-pub fn panic_of<T>(body: impl FnOnce() -> T) -> String {
+pub(crate) fn panic_of<T>(body: impl FnOnce() -> T) -> String {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(_) => panic!("it did not panic"),
         Err(panic) => text_of(&*panic),
@@ -52,7 +52,7 @@ pub fn panic_of<T>(body: impl FnOnce() -> T) -> String {
 }
 
 /// The message of a panic.
-pub fn text_of(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn text_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).expect("panics carry text")
 }

@@ -3,10 +3,16 @@
 mod bad_input;
 mod check;
 mod flush;
+mod nested;
+mod serde_form;
 
 use std::process::ExitCode;
 
+use orm_testkit::Behaviour;
+
 fn main() -> ExitCode {
-    let behaviours: Vec<orm_testkit::Behaviour> = [flush::BEHAVIOURS, &bad_input::BEHAVIOURS.concat()].concat();
+    let behaviours: Vec<Behaviour> =
+        [flush::BEHAVIOURS, nested::BEHAVIOURS, serde_form::BEHAVIOURS, &bad_input::BEHAVIOURS.concat()]
+            .concat();
     orm_testkit::main(&behaviours)
 }

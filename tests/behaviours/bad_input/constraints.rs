@@ -8,7 +8,7 @@ use orm_testkit::{Behaviour, Database, behaviours};
 
 use crate::check::{nothing_lost, says};
 
-pub const BEHAVIOURS: &[Behaviour] = &behaviours![
+pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     not_null_names_the_column_of_a_new_entity,
     not_null_names_the_column_of_a_changed_entity,
     unique_names_the_column_and_the_entity,
@@ -67,7 +67,10 @@ async fn not_null_names_the_column_of_a_changed_entity(db: Database) -> Result<(
     session.commit().await?;
     session[ada].age = None;
     let error = violated(session.commit().await);
-    assert_eq!((error.kind, error.entity, error.key.as_deref()), (ConstraintKind::NotNull, Some("User"), Some("1")));
+    assert_eq!(
+        (error.kind, error.entity, error.key.as_deref()),
+        (ConstraintKind::NotNull, Some("User"), Some("1"))
+    );
     assert!(error.to_string().starts_with("User 1: users.age must not be NULL"), "{error}");
     session.rollback().await?;
     assert_eq!(session[ada].age, Some(36));
@@ -81,7 +84,10 @@ async fn unique_names_the_column_and_the_entity(db: Database) -> Result<()> {
     session.commit().await?;
     session[bob].email = session[ada].email.clone();
     let error = violated(session.commit().await);
-    assert_eq!((error.kind, error.entity, error.key.as_deref()), (ConstraintKind::Unique, Some("User"), Some("2")));
+    assert_eq!(
+        (error.kind, error.entity, error.key.as_deref()),
+        (ConstraintKind::Unique, Some("User"), Some("2"))
+    );
     assert!(error.to_string().starts_with("User 2: another row has this value in users.email"), "{error}");
     session.rollback().await?;
     assert_eq!(session[bob].email, "bob@example.org");
@@ -94,7 +100,10 @@ async fn a_primary_key_that_is_taken_is_named(db: Database) -> Result<()> {
     let mut session = db.engine.session();
     let account = session.add(Account { id: 7, balance: 1 });
     let error = violated(session.commit().await);
-    assert_eq!((error.kind, error.entity, error.key.as_deref()), (ConstraintKind::Unique, Some("Account"), Some("7")));
+    assert_eq!(
+        (error.kind, error.entity, error.key.as_deref()),
+        (ConstraintKind::Unique, Some("Account"), Some("7"))
+    );
     assert_eq!(error.columns, ["id"]);
     session.recover().await?;
     session[account].id = 8;
@@ -133,7 +142,10 @@ async fn a_row_that_is_referred_to_is_not_deleted(db: Database) -> Result<()> {
     let ada = session.get_one::<User>(1).await?;
     session.delete(ada);
     let error = violated(session.commit().await);
-    assert_eq!((error.kind, error.entity, error.key.as_deref()), (ConstraintKind::ForeignKey, Some("User"), Some("1")));
+    assert_eq!(
+        (error.kind, error.entity, error.key.as_deref()),
+        (ConstraintKind::ForeignKey, Some("User"), Some("1"))
+    );
     assert!(error.to_string().contains("is still referred to"), "{error}");
     session.rollback().await?;
     assert_eq!(session[ada].name, "Ada");
@@ -180,7 +192,8 @@ async fn an_engine_names_table_and_columns(db: Database) -> Result<()> {
     let changed = User::update().set(User::AGE, None).filter(User::ID.eq(1));
     let null = violated(engine.execute(changed).await.map(drop));
     assert_eq!((null.kind, null.columns), (ConstraintKind::NotNull, vec!["age".to_owned()]));
-    let lost = violated(engine.execute(Post::insert().value(post("Notes", BelongsTo::to_key(9)))).await.map(drop));
+    let lost =
+        violated(engine.execute(Post::insert().value(post("Notes", BelongsTo::to_key(9)))).await.map(drop));
     assert_eq!((lost.kind, lost.columns.len()), (ConstraintKind::ForeignKey, 0), "SQLite does not say which");
     assert!(lost.to_string().contains("INSERT INTO \"posts\""), "{lost}");
     nothing_lost(engine).await

@@ -7,7 +7,7 @@ use orm_testkit::{Behaviour, Database, behaviours};
 
 use crate::check::{nothing_lost, panic_of, says};
 
-pub const BEHAVIOURS: &[Behaviour] = &behaviours![
+pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_handle_of_another_session_panics_and_says_so,
     a_stale_handle_panics_and_says_why,
     a_deleted_entity_is_read_but_not_written,
@@ -104,11 +104,17 @@ async fn a_handle_of_another_session_in_a_relation_field_is_a_flush_error(db: Da
 
     let notes = here.add(post("Notes", ada));
     db.log.clear();
-    is_flush_error(&here.commit().await, "Post", "Post.author", "a handle of another session");
+    is_flush_error(
+        &here.commit().await,
+        "new Post: `author` is a handle of another session: use one that this session gave",
+    );
     let bob = here.add(user("Bob"));
     here[notes].author = bob.into();
     here[notes].tags.push(engines);
-    is_flush_error(&here.commit().await, "Post", "Post.tags", "a handle of another session");
+    is_flush_error(
+        &here.commit().await,
+        "new Post: the collection `tags` contains a handle of another session",
+    );
     assert_eq!(db.log.hops(), 0, "nothing was sent");
     here[notes].tags.remove(engines);
     here.commit().await?;
@@ -124,8 +130,8 @@ async fn a_stale_handle_in_a_relation_field_is_a_flush_error(db: Database) -> Re
     session.delete(gone);
     session.commit().await?;
     let notes = session.add(post("Notes", gone));
-    let stale = "a handle whose entity has left the session";
-    is_flush_error(&session.commit().await, "Post", "Post.author", stale);
+    let stale = "new Post: `author` is a handle whose entity has left the session: give it another";
+    is_flush_error(&session.commit().await, stale);
     let ada = session.add(user("Ada"));
     session[notes].author = ada.into();
     session.commit().await?;
@@ -133,9 +139,8 @@ async fn a_stale_handle_in_a_relation_field_is_a_flush_error(db: Database) -> Re
 }
 
 #[track_caller]
-fn is_flush_error(result: &Result<()>, entity: &str, field: &str, problem: &str) {
+fn is_flush_error(result: &Result<()>, problem: &str) {
     let error = result.as_ref().expect_err("it is refused");
-    let Error::Flush(flush) = error else { panic!("{error:?}") };
-    assert_eq!(flush.entity, entity);
-    says(error, &[field, problem]);
+    assert!(matches!(error, Error::Flush(_)), "{error:?}");
+    says(error, &[problem]);
 }

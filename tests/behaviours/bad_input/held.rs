@@ -7,7 +7,7 @@ use orm_testkit::{Backend, Behaviour, Database, behaviours};
 
 use crate::check::{nothing_lost, says};
 
-pub const BEHAVIOURS: &[Behaviour] = &behaviours![
+pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     an_engine_call_inside_the_sessions_transaction_is_refused_at_once,
     an_engine_call_inside_an_engines_transaction_is_refused_at_once,
     an_engine_call_next_to_a_connection_is_refused_at_once,

@@ -7,7 +7,7 @@ use orm_testkit::{Behaviour, Database, behaviours};
 
 use crate::check::{nothing_lost, says};
 
-pub const BEHAVIOURS: &[Behaviour] = &behaviours![
+pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_missing_table_says_how_to_make_it,
     a_missing_column_says_what_differs,
     a_syntax_error_shows_the_place_and_the_text,
@@ -99,7 +99,7 @@ async fn a_column_of_another_table_is_refused_before_anything_is_sent(db: Databa
     db.engine.create_all(&blog()).await?;
     db.log.clear();
     let stray = || User::select().filter(Post::TITLE.eq("Notes"));
-    let parts = ["Post.title", "`posts` is not in FROM", ".join("];
+    let parts = ["Post.title is a column of table posts", "reads users only", "add `.join(User::POSTS)`"];
     says(&db.engine.all(stray()).await.expect_err("not in FROM"), &parts);
     let mut session = db.engine.session();
     session.add(user("Ada"));

@@ -7,7 +7,7 @@ use orm_testkit::{Behaviour, Database, behaviours};
 
 use crate::check::{nothing_lost, says};
 
-pub const BEHAVIOURS: &[Behaviour] = &behaviours![
+pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     text_in_an_integer_column_names_entity_column_and_sql,
     an_integer_that_is_too_large_is_shown,
     null_in_a_column_that_has_none_is_named,
