@@ -1,6 +1,8 @@
 //! Every behaviour once, on every backend, under every executor.
 
+mod bad_input;
 mod baselines;
+mod check;
 mod deleted;
 mod flush;
 mod nested;
