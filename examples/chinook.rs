@@ -6,6 +6,8 @@
 //!
 //! The file is at <https://github.com/lerocha/chinook-database>. The example works on a copy of it.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example tells what it does")]
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

@@ -4,6 +4,8 @@
 //! cargo run --example executors
 //! ```
 
+#![allow(clippy::print_stdout, reason = "an example tells what it does")]
+
 use std::future::Future;
 
 use anyorm::prelude::*;
