@@ -3,6 +3,8 @@
 //! ```text
 //! cargo run --release -p orm-bench               the table
 //! cargo run --release -p orm-bench -- insert     the lines whose names contain `insert`
+//! cargo run --release -p orm-bench -- --rounds=99    more rounds than 25
+//! cargo run --release -p orm-bench -- --profile insert    anyorm's side alone, under `block_on`, for a profiler
 //! cargo run -p orm-bench -- --quick              tiny sizes: shows that it works, measures nothing
 //! ```
 //!
@@ -29,20 +31,30 @@ use case::{Case, Fault, Size, Times};
 fn main() -> Result<(), Fault> {
     let (options, filters): (Vec<String>, Vec<String>) =
         std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
-    let size = if options.iter().any(|option| option == "--quick") { Size::QUICK } else { Size::FULL };
+    let has = |name: &str| options.iter().any(|option| option == name);
+    let mut size = if has("--quick") { Size::QUICK } else { Size::FULL };
+    if let Some(rounds) = options.iter().find_map(|option| option.strip_prefix("--rounds=")) {
+        size.rounds = rounds.parse()?;
+    }
     let wanted =
         |case: &Case| filters.is_empty() || filters.iter().any(|part| case.name.contains(part.as_str()));
     let folder = Folder::new()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
-    table::head(size);
+    if !has("--profile") {
+        table::head(size);
+    }
     for case in
         reads::cases().into_iter().chain(rows::cases()).chain(parents::cases()).chain(requests::cases())
     {
-        if wanted(&case) {
+        if wanted(&case) && has("--profile") {
+            profile(&case, size, &folder.0)?;
+        } else if wanted(&case) {
             table::line(&case, size, &measure(&case, size, &folder.0, &runtime)?);
         }
     }
-    table::foot();
+    if !has("--profile") {
+        table::foot();
+    }
     Ok(())
 }
 
@@ -70,6 +82,17 @@ fn measure(
     }
     future::block_on(Engine::close(&engine))?;
     Ok(times)
+}
+
+/// Runs one case by anyorm alone.
+fn profile(case: &Case, size: Size, folder: &Path) -> Result<(), Fault> {
+    future::block_on(async {
+        let engine = model::open(&folder.join("profile.db")).await?;
+        for _ in 0..size.rounds {
+            (case.ours)(engine.clone(), size).await?;
+        }
+        Ok(engine.close().await?)
+    })
 }
 
 /// A folder for the databases, gone at the end.

@@ -10,9 +10,17 @@ use rusqlite::{Connection, params};
 use crate::case::{Case, Fault, Lap, Ours, Size, Watch, check};
 use crate::model::{INSERT_USER, SELECT_USERS, User, decode_user, fill, fill_by_hand, user};
 
-pub(crate) fn cases() -> [Case; 3] {
+pub(crate) fn cases() -> [Case; 4] {
     let (rows, once) = (|size: Size| size.rows, |_| 1);
     [
+        Case {
+            name: "10,000 rows into plain values: engine.all",
+            per: rows,
+            hops_of: once,
+            goal: None,
+            by_hand: read_plain_by_hand,
+            ours: |engine, size| Box::pin(read_plain(engine, size)) as Ours,
+        },
         Case {
             name: "10,000 rows into tracked entities",
             per: rows,
@@ -38,6 +46,25 @@ pub(crate) fn cases() -> [Case; 3] {
             ours: |engine, size| Box::pin(change(engine, size)) as Ours,
         },
     ]
+}
+
+fn read_plain_by_hand(raw: &mut Connection, size: Size) -> Result<Duration, Fault> {
+    fill_by_hand(raw, size.rows)?;
+    let start = Instant::now();
+    let mut statement = raw.prepare_cached(SELECT_USERS)?;
+    let users = statement.query_map([], decode_user)?.collect::<rusqlite::Result<Vec<User>>>()?;
+    let time = start.elapsed();
+    check("rows read", black_box(users).len(), size.rows)?;
+    Ok(time)
+}
+
+async fn read_plain(engine: Engine, size: Size) -> Result<Lap, Fault> {
+    fill(&engine, size.rows).await?;
+    let watch = Watch::start(&engine);
+    let users: Vec<User> = engine.all(User::select()).await?;
+    let lap = watch.stop();
+    check("rows read", users.len(), size.rows)?;
+    Ok(lap)
 }
 
 /// Structs, and a map by key: what an identity map is.

@@ -7,8 +7,16 @@ fn every_line_is_printed() {
     let output = Command::new(env!("CARGO_BIN_EXE_ratios")).arg("--quick").output().expect("it starts");
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
-    for name in ["session.get", "engine.first", "tracked", "insert 10,000", "change one", "parents", "mixed"]
-    {
+    for name in [
+        "session.get",
+        "engine.first",
+        "engine.all",
+        "tracked",
+        "insert 10,000",
+        "change one",
+        "parents",
+        "mixed",
+    ] {
         let lines = printed.lines().filter(|line| line.contains(name) && line.contains(" x ")).count();
         assert_eq!(lines, 1, "{name} in\n{printed}");
     }
