@@ -4,7 +4,7 @@ use anyorm::prelude::*;
 use anyorm_tests::{Account, Node, Post, User, blog, post, tag, user};
 use orm_testkit::{Behaviour, Database, behaviours};
 
-pub const BEHAVIOURS: &[Behaviour] = &behaviours![
+pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_commit_is_one_hop_with_its_begin_and_commit,
     generated_keys_feed_the_rows_that_refer_to_them,
     an_update_writes_only_what_changed,

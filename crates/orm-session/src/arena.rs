@@ -290,6 +290,7 @@ impl<E: Entity> Arena<E> {
         if self.undo.len() <= layer {
             self.undo.resize_with(layer + 1, Vec::new);
         }
-        self.undo[layer].push(Entry { slot, outer, undo });
+        let generation = self.slots[slot as usize].generation;
+        self.undo[layer].push(Entry { slot, generation, outer, undo });
     }
 }

@@ -93,6 +93,9 @@ impl SqliteConnection {
             self.control(begin).map_err(Failure::outside)?;
             *begun = true;
         }
+        for sql in &program.before {
+            self.control(sql).map_err(Failure::outside)?;
+        }
         let mut answers = Answers::new(program);
         let mut outcome = Outcome {
             affected: Vec::with_capacity(program.steps.len()),

@@ -33,7 +33,7 @@ impl Session {
     /// The undo layer that notes what the transaction reads, if that may be uncommitted.
     pub(super) fn uncommitted(&self) -> Option<usize> {
         match &self.scope {
-            Scope::Open(open) if open.wrote => Some(0),
+            Scope::Open(open) if open.wrote => Some(self.nesting.depth()),
             _ => None,
         }
     }
@@ -53,6 +53,7 @@ impl Session {
         }
         let lease = self.pinned(&mut program, location).await?;
         program.on_failure = OnFailure::Keep;
+        program.before = self.nesting.statements();
         let mut job = Borrowed { parking: &mut self.in_flight, job: Some(lease.run(program, sink)) };
         let output = job.finish().await;
         drop(job);
@@ -80,7 +81,8 @@ impl Session {
         Ok(lease)
     }
 
-    /// Takes a connection back from a job.
+    /// Takes a connection back from a job. What was waiting to be sent was sent with it, unless the transaction never
+    /// began.
     pub(super) fn take_back(&mut self, lease: Lease, wrote: bool) {
         if !lease.in_transaction() {
             // BEGIN failed, or the database ended the transaction by itself.
@@ -89,6 +91,7 @@ impl Session {
             }
             return;
         }
+        self.nesting.sent();
         lease.pin();
         let wrote = wrote || matches!(&self.scope, Scope::Open(open) if open.wrote);
         self.scope = Scope::Open(Open { lease: Some(lease), wrote });

@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use orm_core::entity::RelationMeta;
-use orm_core::program::{Discard, OnFailure};
+use orm_core::program::Discard;
 use orm_core::{Error, Outcome, Reads, Result};
 use orm_exec::{Job, JobOutput, Lease, Operation};
 
-use super::connection::{Open, Scope};
+use super::connection::Scope;
 use super::{Session, Status};
 use crate::load;
 use crate::tracker::Place;
@@ -18,7 +18,7 @@ use crate::unit_of_work::{FlushPlan, explain, plan, replaced_unread};
 
 /// A job whose outcome the session must take over before it does anything else.
 pub(super) enum InFlight {
-    Flush(Ticket),
+    Flush(Box<Ticket>),
     /// A read in the transaction whose future was dropped: only the connection is of interest.
     Read(Pin<Box<dyn Future<Output = Lease> + Send>>),
 }
@@ -72,6 +72,7 @@ impl Session {
             None => {}
         }
         self.notice_lost_connection();
+        self.finish_dropped_savepoints();
     }
 
     /// A panic in a job, in the caller's own code, takes the transaction's connection with it.
@@ -96,20 +97,22 @@ impl Session {
         if plan.is_empty() && !(commit && open) {
             // Nothing to send, but perhaps writes that made no difference: they are settled too.
             plan.send(&mut self.tracker);
-            plan.settle(&mut self.tracker, &Outcome::default(), if commit || !open { None } else { Some(0) });
+            let layer = if commit || !self.in_transaction() { None } else { Some(self.nesting.depth()) };
+            plan.settle(&mut self.tracker, &Outcome::default(), layer);
             if commit {
-                self.scope = Scope::None;
+                self.end_scope();
             }
             return Ok(());
         }
         let mut program = std::mem::take(&mut plan.program);
         let lease = self.pinned(&mut program, location).await?;
         program.commit = commit;
-        program.on_failure = OnFailure::Rollback;
+        program.on_failure = self.nesting.on_failure();
+        program.before = self.nesting.statements();
         // From here to the first poll of the job nothing awaits: what is marked as sent is sent.
         plan.send(&mut self.tracker);
         let job = lease.run(program, Discard);
-        self.in_flight = Some(InFlight::Flush(Ticket { job, plan, commit }));
+        self.in_flight = Some(InFlight::Flush(Box::new(Ticket { job, plan, commit })));
         self.finish_flush().await
     }
 
@@ -117,26 +120,26 @@ impl Session {
     async fn finish_flush(&mut self) -> Result<()> {
         let Some(InFlight::Flush(ticket)) = &mut self.in_flight else { return Ok(()) };
         let JobOutput { lease, result } = (&mut ticket.job).await;
-        let Some(InFlight::Flush(Ticket { mut plan, commit, .. })) = self.in_flight.take() else {
-            return Ok(());
-        };
+        let Some(InFlight::Flush(ticket)) = self.in_flight.take() else { return Ok(()) };
+        let Ticket { mut plan, commit, .. } = *ticket;
         match result {
             Ok((outcome, _)) => {
-                plan.settle(&mut self.tracker, &outcome, if commit { None } else { Some(0) });
+                let layer = if commit { None } else { Some(self.nesting.depth()) };
+                plan.settle(&mut self.tracker, &outcome, layer);
                 if commit {
-                    self.scope = Scope::None;
+                    self.end_scope();
                 } else {
-                    lease.pin();
-                    self.scope = Scope::Open(Open { lease: Some(lease), wrote: true });
+                    self.take_back(lease, true);
                 }
                 Ok(())
             }
             Err(failure) => {
                 self.saw_retryable |= failure.error.is_retryable();
                 let error = explain(&plan, &self.tracker, failure);
-                plan.unsend(&mut self.tracker);
-                self.scope = Scope::None;
-                drop(lease);
+                plan.unsend(&mut self.tracker, self.nesting.depth());
+                // Still open after a failure inside a savepoint, which was rolled back; else there is none any more.
+                self.scope = if self.nesting.depth() > 0 { Scope::Begun } else { Scope::None };
+                self.take_back(lease, true);
                 self.status = Status::Inactive(Arc::new(error.clone()));
                 Err(error)
             }
