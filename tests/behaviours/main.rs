@@ -25,6 +25,9 @@ const ALL: &[&[Behaviour]] = &[
     unique_values::BEHAVIOURS,
 ];
 
+/// Subjects of several files.
+const GROUPS: &[&[&[Behaviour]]] = &[bad_input::BEHAVIOURS];
+
 fn main() -> ExitCode {
-    orm_testkit::main(&ALL.concat())
+    orm_testkit::main(&[ALL.concat(), GROUPS.concat().concat()].concat())
 }
