@@ -5,6 +5,7 @@ mod baselines;
 mod check;
 mod deleted;
 mod flush;
+mod linking;
 mod nested;
 mod rollback;
 mod serde_form;
@@ -19,6 +20,7 @@ const ALL: &[&[Behaviour]] = &[
     baselines::BEHAVIOURS,
     deleted::BEHAVIOURS,
     flush::BEHAVIOURS,
+    linking::BEHAVIOURS,
     nested::BEHAVIOURS,
     rollback::BEHAVIOURS,
     serde_form::BEHAVIOURS,
