@@ -170,7 +170,8 @@ async fn f14_updates_go_in_the_order_of_keys(db: Database) -> anyorm::Result<()>
     db.engine.create_all(&blog()).await?;
     // The trigger writes down the order in which the rows are updated.
     db.engine.execute(sql("CREATE TABLE seen (n INTEGER PRIMARY KEY, id INTEGER)")).await?;
-    let trigger = "CREATE TRIGGER see AFTER UPDATE ON accounts BEGIN INSERT INTO seen (id) VALUES (new.id); END";
+    let trigger =
+        "CREATE TRIGGER see AFTER UPDATE ON accounts BEGIN INSERT INTO seen (id) VALUES (new.id); END";
     db.engine.execute(sql(trigger)).await?;
     let mut session = db.engine.session();
     let all = session.add_all([4, 1, 3, 2].map(|id| Account { id, balance: 0 }));

@@ -245,7 +245,8 @@ async fn a_pair_removed_on_one_side_and_kept_on_the_other_goes(db: Database) -> 
 async fn m4_mutual_references_by_pairs_to_itself(db: Database) -> anyorm::Result<()> {
     db.engine.create_all(&schema![Person]).await?;
     let mut session = db.engine.session();
-    let [one, two] = ["one", "two"].map(|name| session.add(Person { name: name.into(), ..Person::default() }));
+    let [one, two] =
+        ["one", "two"].map(|name| session.add(Person { name: name.into(), ..Person::default() }));
     session[two].parents = vec![one].into();
     session[one].parents.push(two);
     session.commit().await?;
@@ -258,7 +259,7 @@ async fn m4_mutual_references_by_pairs_to_itself(db: Database) -> anyorm::Result
 
 /// Rule 13.
 async fn a_link_to_a_key_needs_no_handle(db: Database) -> anyorm::Result<()> {
-    let Two { mut session, bob, .. } = two_authors(&db).await?;
+    let Two { session, bob, .. } = two_authors(&db).await?;
     let id = session[bob].id;
     let mut other = db.engine.session();
     let letter = other.add(post("Letter", BelongsTo::to_key(id)));

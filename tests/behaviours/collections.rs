@@ -109,9 +109,7 @@ async fn a_child_pushed_to_a_loaded_collection_gets_its_parent(db: Database) -> 
 }
 
 /// Rule 11: queued.
-async fn a_child_pushed_to_a_collection_that_is_not_loaded_needs_no_read(
-    db: Database,
-) -> anyorm::Result<()> {
+async fn a_child_pushed_to_a_collection_that_is_not_loaded_needs_no_read(db: Database) -> anyorm::Result<()> {
     tree(&db).await?;
     let mut session = db.engine.session();
     let root = session.get_one::<Node>(1).await?;

@@ -147,7 +147,8 @@ async fn deletes_go_in_the_order_of_keys(db: Database) -> anyorm::Result<()> {
     db.engine.create_all(&blog()).await?;
     // The trigger writes down the order in which the rows are deleted.
     elsewhere(&db, "CREATE TABLE seen (n INTEGER PRIMARY KEY, id INTEGER)").await?;
-    let trigger = "CREATE TRIGGER see AFTER DELETE ON accounts BEGIN INSERT INTO seen (id) VALUES (old.id); END";
+    let trigger =
+        "CREATE TRIGGER see AFTER DELETE ON accounts BEGIN INSERT INTO seen (id) VALUES (old.id); END";
     elsewhere(&db, trigger).await?;
     let mut session = db.engine.session();
     let all = session.add_all([1, 2, 3].map(|id| Account { id, balance: 0 }));
@@ -311,7 +312,8 @@ async fn a_deleted_entity_is_not_in_query_results(db: Database) -> anyorm::Resul
     assert_eq!(found, all);
     found.clear();
     assert_eq!(session[node].name, "n");
-    let nothing = (session.get::<User>(1).await?, session.get::<Post>(1).await?, session.get::<Tag>(1).await?);
+    let nothing =
+        (session.get::<User>(1).await?, session.get::<Post>(1).await?, session.get::<Tag>(1).await?);
     assert_eq!(nothing, (None, None, None));
     Ok(())
 }

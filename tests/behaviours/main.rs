@@ -4,14 +4,27 @@ mod baselines;
 mod both_sides;
 mod collections;
 mod deleted;
+mod failures;
 mod flush;
+mod keys;
+mod on_delete;
 mod rollback;
 mod support;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let behaviours: Vec<orm_testkit::Behaviour> =
-        [flush::BEHAVIOURS, baselines::BEHAVIOURS, both_sides::BEHAVIOURS, collections::BEHAVIOURS, deleted::BEHAVIOURS, rollback::BEHAVIOURS].concat();
+    let behaviours: Vec<orm_testkit::Behaviour> = [
+        baselines::BEHAVIOURS,
+        both_sides::BEHAVIOURS,
+        collections::BEHAVIOURS,
+        deleted::BEHAVIOURS,
+        failures::BEHAVIOURS,
+        flush::BEHAVIOURS,
+        keys::BEHAVIOURS,
+        on_delete::BEHAVIOURS,
+        rollback::BEHAVIOURS,
+    ]
+    .concat();
     orm_testkit::main(&behaviours)
 }

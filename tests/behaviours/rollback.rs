@@ -268,8 +268,7 @@ async fn members_loaded_after_the_first_write_are_forgotten(db: Database) -> any
     session.rollback().await?;
     assert_eq!(session[root].children.loaded(), None, "as before the transaction");
     session.load(&[root], Node::CHILDREN).await?;
-    let names: Vec<&str> =
-        session[root].children.iter().map(|&child| session[child].name.as_str()).collect();
+    let names: Vec<&str> = session[root].children.iter().map(|&child| session[child].name.as_str()).collect();
     assert_eq!(names, ["a"]);
     Ok(())
 }
