@@ -4,10 +4,12 @@ mod baselines;
 mod both_sides;
 mod collections;
 mod deleted;
+mod dropped;
 mod failures;
 mod flush;
 mod keys;
 mod on_delete;
+mod refresh;
 mod rollback;
 mod support;
 
@@ -19,10 +21,12 @@ fn main() -> ExitCode {
         both_sides::BEHAVIOURS,
         collections::BEHAVIOURS,
         deleted::BEHAVIOURS,
+        dropped::BEHAVIOURS,
         failures::BEHAVIOURS,
         flush::BEHAVIOURS,
         keys::BEHAVIOURS,
         on_delete::BEHAVIOURS,
+        refresh::BEHAVIOURS,
         rollback::BEHAVIOURS,
     ]
     .concat();
