@@ -2,11 +2,18 @@
 
 mod bad_input;
 mod baselines;
+mod both_sides;
 mod check;
+mod collections;
 mod deleted;
+mod dropped;
+mod failures;
 mod flush;
+mod keys;
 mod linking;
 mod nested;
+mod on_delete;
+mod refresh;
 mod rollback;
 mod serde_form;
 mod support;
@@ -18,10 +25,17 @@ use orm_testkit::Behaviour;
 
 const ALL: &[&[Behaviour]] = &[
     baselines::BEHAVIOURS,
+    both_sides::BEHAVIOURS,
+    collections::BEHAVIOURS,
     deleted::BEHAVIOURS,
+    dropped::BEHAVIOURS,
+    failures::BEHAVIOURS,
     flush::BEHAVIOURS,
+    keys::BEHAVIOURS,
     linking::BEHAVIOURS,
     nested::BEHAVIOURS,
+    on_delete::BEHAVIOURS,
+    refresh::BEHAVIOURS,
     rollback::BEHAVIOURS,
     serde_form::BEHAVIOURS,
     unique_values::BEHAVIOURS,
