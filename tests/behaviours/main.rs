@@ -2,8 +2,10 @@
 
 mod bad_input;
 mod check;
+mod drops;
 mod flush;
 mod nested;
+mod random;
 mod serde_form;
 
 use std::process::ExitCode;
@@ -11,8 +13,13 @@ use std::process::ExitCode;
 use orm_testkit::Behaviour;
 
 fn main() -> ExitCode {
-    let behaviours: Vec<Behaviour> =
-        [flush::BEHAVIOURS, nested::BEHAVIOURS, serde_form::BEHAVIOURS, &bad_input::BEHAVIOURS.concat()]
-            .concat();
+    let behaviours: Vec<Behaviour> = [
+        flush::BEHAVIOURS,
+        nested::BEHAVIOURS,
+        serde_form::BEHAVIOURS,
+        &bad_input::BEHAVIOURS.concat(),
+        &drops::BEHAVIOURS.concat(),
+    ]
+    .concat();
     orm_testkit::main(&behaviours)
 }
