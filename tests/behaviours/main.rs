@@ -1,25 +1,35 @@
 //! Every behaviour once, on every backend, under every executor.
 
 mod bad_input;
+mod baselines;
 mod check;
+mod deleted;
 mod drops;
 mod flush;
 mod nested;
 mod random;
+mod rollback;
 mod serde_form;
+mod support;
+mod unique_values;
 
 use std::process::ExitCode;
 
 use orm_testkit::Behaviour;
 
+const ALL: &[&[Behaviour]] = &[
+    baselines::BEHAVIOURS,
+    deleted::BEHAVIOURS,
+    flush::BEHAVIOURS,
+    nested::BEHAVIOURS,
+    rollback::BEHAVIOURS,
+    serde_form::BEHAVIOURS,
+    unique_values::BEHAVIOURS,
+];
+
+/// Subjects of several files.
+const GROUPS: &[&[&[Behaviour]]] = &[bad_input::BEHAVIOURS, drops::BEHAVIOURS];
+
 fn main() -> ExitCode {
-    let behaviours: Vec<Behaviour> = [
-        flush::BEHAVIOURS,
-        nested::BEHAVIOURS,
-        serde_form::BEHAVIOURS,
-        &bad_input::BEHAVIOURS.concat(),
-        &drops::BEHAVIOURS.concat(),
-    ]
-    .concat();
-    orm_testkit::main(&behaviours)
+    orm_testkit::main(&[ALL.concat(), GROUPS.concat().concat()].concat())
 }
