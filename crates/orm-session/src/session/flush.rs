@@ -19,8 +19,15 @@ use crate::unit_of_work::{FlushPlan, explain, plan, replaced_unread};
 /// A job whose outcome the session must take over before it does anything else.
 pub(super) enum InFlight {
     Flush(Box<Ticket>),
-    /// A read in the transaction whose future was dropped: only the connection is of interest.
-    Read(Pin<Box<dyn Future<Output = Lease> + Send>>),
+    /// A statement in the transaction whose future was dropped: only what it leaves behind is of interest.
+    Statement(Pin<Box<dyn Future<Output = Left> + Send>>),
+}
+
+/// What a statement leaves behind.
+pub(super) struct Left {
+    /// The connection, unless a panic took it.
+    pub(super) lease: Option<Lease>,
+    pub(super) wrote: bool,
 }
 
 /// A flush that was sent.
@@ -61,10 +68,12 @@ impl Session {
     /// Takes over the outcome of a job whose future was dropped. A failure shows in the status.
     pub(super) async fn resolve(&mut self) {
         match &mut self.in_flight {
-            Some(InFlight::Read(lease)) => {
-                let lease = lease.await;
+            Some(InFlight::Statement(left)) => {
+                let Left { lease, wrote } = left.await;
                 self.in_flight = None;
-                self.take_back(lease, false);
+                if let Some(lease) = lease {
+                    self.take_back(lease, wrote);
+                }
             }
             Some(InFlight::Flush(_)) => {
                 let _ = self.finish_flush().await;
