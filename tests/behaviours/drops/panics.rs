@@ -14,7 +14,7 @@ use orm_testkit::{Behaviour, Database, behaviours};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::stop::stops;
-use crate::check::{full_again, nothing_lost, text_of};
+use crate::check::{full_again, nothing_lost, says, text_of};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_panic_while_a_row_is_read_arrives_in_the_task_that_awaits,
@@ -22,7 +22,10 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_panic_in_a_dropped_read_leaves_the_session_usable,
     a_panic_while_a_value_is_written_loses_nothing,
     a_panic_in_the_closure_of_a_transaction_rolls_it_back,
+    a_panic_inside_a_savepoint_ends_the_transaction_around_it,
     a_panic_of_an_observer_loses_nothing,
+    a_panic_of_an_observer_inside_a_savepoint_ends_the_transaction_around_it,
+    a_panic_in_a_dropped_flush_shows_in_the_next_call,
 ];
 
 /// A value that panics as it is read, or written.
@@ -145,6 +148,26 @@ async fn a_panic_in_a_dropped_read_leaves_the_session_usable(db: Database) -> Re
     nothing_lost(&db.engine).await
 }
 
+async fn a_panic_inside_a_savepoint_ends_the_transaction_around_it(db: Database) -> Result<()> {
+    devices(&db).await?;
+    let mut session = db.engine.session();
+    let first = session.add(Account { id: 1, balance: 1 });
+    session.flush().await?;
+    let mut part = session.begin_nested().await?;
+    part.add(Account { id: 2, balance: 2 });
+    part.flush().await?;
+    assert_eq!(panic_of(part.all(Device::select())).await, READ);
+    part.rollback().await?;
+    let error = session.commit().await.expect_err("the transaction is gone");
+    assert!(matches!(error, Error::Inactive { .. }), "{error:?}");
+    assert_eq!(db.engine.count(Account::select()).await?, 0);
+    session.recover().await?;
+    session.commit().await?;
+    assert_eq!(session[first].balance, 1);
+    assert_eq!(db.engine.count(Account::select()).await?, 1);
+    nothing_lost(&db.engine).await
+}
+
 async fn a_panic_while_a_value_is_written_loses_nothing(db: Database) -> Result<()> {
     devices(&db).await?;
     let written = "a fuse blew while it was written";
@@ -214,10 +237,16 @@ impl Observer for Grumpy {
     }
 }
 
-async fn a_panic_of_an_observer_loses_nothing(_: Database) -> Result<()> {
+/// Opens a database with an observer, and a table.
+async fn observed() -> Result<(Engine, Arc<Grumpy>)> {
     let grumpy = Arc::new(Grumpy::default());
     let engine = Engine::builder("sqlite::memory:").observer(Arc::<Grumpy>::clone(&grumpy)).open().await?;
     engine.create_all(&schema![Account]).await?;
+    Ok((engine, grumpy))
+}
+
+async fn a_panic_of_an_observer_loses_nothing(_: Database) -> Result<()> {
+    let (engine, grumpy) = observed().await?;
     for switch in [&grumpy.at_statements, &grumpy.at_hops] {
         let mut session = engine.session();
         let account = session.add(Account { id: 1, balance: 1 });
@@ -226,11 +255,66 @@ async fn a_panic_of_an_observer_loses_nothing(_: Database) -> Result<()> {
         panic_of(session.commit()).await;
         switch.store(false, Ordering::SeqCst);
         full_again(&engine);
-        session.rollback().await?;
-        assert!(session.peek(account).is_none());
-        session.add(Account { id: 1, balance: 2 });
+        let error = session.commit().await.expect_err("a panic is a failure");
+        says(&error, &["a panic in this flush rolled it back", "`recover()`"]);
+        session.recover().await?;
         session.commit().await?;
+        assert_eq!(session[account].balance, 1);
         assert_eq!(engine.execute(Account::delete().everything()).await?, 1);
+    }
+    nothing_lost(&engine).await
+}
+
+/// What was flushed before the savepoint is gone as well, so the session must not go on as if it were there.
+async fn a_panic_of_an_observer_inside_a_savepoint_ends_the_transaction_around_it(_: Database) -> Result<()> {
+    let (engine, grumpy) = observed().await?;
+    for recover in [false, true] {
+        let mut session = engine.session();
+        let first = session.add(Account { id: 1, balance: 1 });
+        session.flush().await?;
+        let mut part = session.begin_nested().await?;
+        let second = part.add(Account { id: 2, balance: 2 });
+        part.flush().await?;
+        part[second].balance = 3;
+        grumpy.at_statements.store(true, Ordering::SeqCst);
+        panic_of(part.flush()).await;
+        grumpy.at_statements.store(false, Ordering::SeqCst);
+        part.rollback().await?;
+        let error = session.commit().await.expect_err("the transaction is gone");
+        assert!(matches!(error, Error::Inactive { .. }), "{error:?}");
+        full_again(&engine);
+        assert_eq!(engine.count(Account::select()).await?, 0);
+        if recover {
+            session.recover().await?;
+            session.commit().await?;
+            assert_eq!((session[first].balance, session.peek(second).is_none()), (1, true));
+            assert_eq!(engine.count(Account::select()).await?, 1);
+        } else {
+            session.rollback().await?;
+            assert!(session.peek(first).is_none() && session.peek(second).is_none());
+        }
+    }
+    nothing_lost(&engine).await
+}
+
+async fn a_panic_in_a_dropped_flush_shows_in_the_next_call(_: Database) -> Result<()> {
+    let (engine, grumpy) = observed().await?;
+    for stop in stops() {
+        let mut session = engine.session();
+        session.add(Account { id: 1, balance: 1 });
+        grumpy.at_statements.store(true, Ordering::SeqCst);
+        let ended = stop.at(AssertUnwindSafe(session.flush()).catch_unwind()).is_some();
+        let after = AssertUnwindSafe(session.flush()).catch_unwind().await;
+        assert_eq!(after.is_err(), stop.is_before_the_first_poll(), "{stop:?}: {after:?}");
+        grumpy.at_statements.store(false, Ordering::SeqCst);
+        let error = session.count(Account::select()).await.expect_err("inactive");
+        says(&error, &["a panic in this flush rolled it back"]);
+        session.recover().await?;
+        session.commit().await?;
+        assert_eq!(engine.execute(Account::delete().everything()).await?, 1, "{stop:?}");
+        if ended {
+            break;
+        }
     }
     nothing_lost(&engine).await
 }
