@@ -6,6 +6,7 @@ mod check;
 mod deleted;
 mod drops;
 mod flush;
+mod linking;
 mod nested;
 mod random;
 mod rollback;
@@ -21,6 +22,7 @@ const ALL: &[&[Behaviour]] = &[
     baselines::BEHAVIOURS,
     deleted::BEHAVIOURS,
     flush::BEHAVIOURS,
+    linking::BEHAVIOURS,
     nested::BEHAVIOURS,
     rollback::BEHAVIOURS,
     serde_form::BEHAVIOURS,
