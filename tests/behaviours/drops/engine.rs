@@ -138,6 +138,15 @@ async fn guards_that_nobody_got_hold_nothing(db: Database) -> Result<()> {
     nothing_lost(&db.engine).await
 }
 
+/// An error of a program's own.
+struct Wrapped(Error);
+
+impl From<Error> for Wrapped {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
 /// A transfer of one coin, in two ways of asking for the same.
 async fn transfer(tx: &mut Tx) -> Result<()> {
     let from = tx.get_one::<Account>(1).await?;
@@ -174,8 +183,8 @@ async fn a_transaction_happens_or_not(db: Database) -> Result<()> {
     }
     for stop in stops() {
         let before = balances(&db).await?;
-        let body = |mut tx: Tx| async move { Result::<(), Error>::Ok(transfer(&mut tx).await?) };
-        let ended = stop.at(db.engine.try_transaction(body)).transpose()?.is_some();
+        let body = |mut tx: Tx| async move { transfer(&mut tx).await.map_err(Wrapped) };
+        let ended = stop.at(db.engine.try_transaction(body)).transpose().map_err(|error| error.0)?.is_some();
         full_again(&db.engine);
         one_coin_moved_or_none(before, balances(&db).await?, ended);
         if ended {
