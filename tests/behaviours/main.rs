@@ -7,12 +7,14 @@ mod check;
 mod collections;
 mod deleted;
 mod dropped;
+mod drops;
 mod failures;
 mod flush;
 mod keys;
 mod linking;
 mod nested;
 mod on_delete;
+mod random;
 mod refresh;
 mod rollback;
 mod serde_form;
@@ -42,7 +44,7 @@ const ALL: &[&[Behaviour]] = &[
 ];
 
 /// Subjects of several files.
-const GROUPS: &[&[&[Behaviour]]] = &[bad_input::BEHAVIOURS];
+const GROUPS: &[&[&[Behaviour]]] = &[bad_input::BEHAVIOURS, drops::BEHAVIOURS];
 
 fn main() -> ExitCode {
     orm_testkit::main(&[ALL.concat(), GROUPS.concat().concat()].concat())
