@@ -140,7 +140,11 @@ fn break_circle(
         }
     }
     let names: Vec<String> = sorted.iter().map(|&row| tracker.describe(rows[row])).collect();
-    Err(Error::Circular(names.join(" -> ").into()))
+    let names = names.join(" -> ");
+    let message = format!(
+        "{names} refer to each other in a circle, and none of the references may be NULL; make one of them nullable"
+    );
+    Err(Error::Circular(message.into()))
 }
 
 /// The references among some rows: who refers, to whom, by which columns.

@@ -180,7 +180,11 @@ fn circle(tracker: &Tracker, collected: &Collected, operations: &Operations, stu
     };
     let rows = stuck.iter().filter_map(|&at| row_of(operations.list[at]));
     let names: Vec<String> = rows.map(|row| tracker.describe(row)).collect();
-    Error::Circular(format!("{}, by their unique values", names.join(" -> ")).into())
+    let message = format!(
+        "{} each wait for a unique value that another one gives up; flush one of them with a value that is free first",
+        names.join(", ")
+    );
+    Error::Circular(message.into())
 }
 
 #[cfg(test)]
