@@ -105,3 +105,8 @@ pub fn post(title: &str, author: impl Into<BelongsTo<User>>) -> Post {
 pub fn tag(name: &str) -> Tag {
     Tag { name: name.into(), ..Tag::default() }
 }
+
+/// The README's code, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

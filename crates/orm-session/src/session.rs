@@ -3,6 +3,7 @@
 mod connection;
 mod flush;
 mod index;
+mod link;
 mod nested;
 mod query;
 mod transaction;

@@ -102,13 +102,13 @@ impl Tracker {
     /// The place of a handle found in a relation field.
     pub(crate) fn place(&self, handle: RawHandle, meta: &'static EntityMeta) -> Result<Place, &'static str> {
         if handle.session != self.session {
-            return Err("a handle of another session");
+            return Err("a handle of another session: use one that this session gave");
         }
         let index = meta.index.get();
         let arena = self.arenas.get(index).and_then(Option::as_deref);
         match arena.and_then(|arena| arena.slot(handle)) {
             Some(slot) => Ok(Place { arena: index as u32, slot }),
-            None => Err("a handle whose entity has left the session"),
+            None => Err("a handle whose entity has left the session: give it another, or a key"),
         }
     }
 

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use orm_core::program::{Failure, OnFailure, ProgramResult};
 use orm_core::{Error, Outcome, Program, Result, Sink};
-use rusqlite::OpenFlags;
+use rusqlite::{ErrorCode, OpenFlags};
 
 use super::answers::Answers;
 use super::cancel::{Cancel, SqliteInterrupt, busy_handler};
@@ -66,9 +68,9 @@ impl SqliteConnection {
         let cancel = Arc::new(Cancel::default());
         raw.busy_handler(Some(busy_handler(Arc::clone(&cancel), options.busy_timeout)))?;
         // Reads the file's header: a file that is not a database is found here, not by the first query.
-        raw.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
+        until_free(options.busy_timeout, || raw.query_row("PRAGMA schema_version", [], |_| Ok(())))?;
         if matches!(options.place, Place::File(_)) && options.mode != OpenMode::ReadOnly {
-            raw.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+            until_free(options.busy_timeout, || raw.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())))?;
         }
         raw.execute_batch(&format!(
             "PRAGMA foreign_keys = ON; PRAGMA synchronous = {};",
@@ -140,6 +142,23 @@ impl SqliteConnection {
     pub(super) fn tell(&self, sql: &str, rows: u32, parameters: Parameters<'_>) {
         if let Some(observer) = &self.observer {
             observer.statement(&StatementEvent::new(sql, rows, parameters));
+        }
+    }
+}
+
+/// Tries again while the file is locked. Where several connections open a new file at once, SQLite says so without asking
+/// the busy handler: waiting with a lock of its own could be waiting for each other.
+fn until_free(timeout: Duration, attempt: impl Fn() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+    let start = Instant::now();
+    loop {
+        match attempt() {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && start.elapsed() < timeout =>
+            {
+                thread::sleep(Duration::from_millis(2));
+            }
+            result => return result,
         }
     }
 }

@@ -182,7 +182,11 @@ impl Running<'_> {
     fn check_statement(&self, statement: &Statement<'_>, values: usize, sql: &str) -> Result<(), Failure> {
         let places = statement.parameter_count();
         if places != values {
-            let message = format!("it has {places} placeholders, and {values} values are bound\n  in: {sql}");
+            let message = format!(
+                "it has {}, and {} bound: bind one value for each\n  in: {sql}",
+                counted(places, "placeholder", "placeholders"),
+                counted(values, "value is", "values are"),
+            );
             return Err(Failure::at(self.at, 0, Error::build(message)));
         }
         if self.step.shape.returns == Returns::Rows && statement.column_count() == 0 {
@@ -291,4 +295,8 @@ impl Running<'_> {
         let error = Error::RowCount(Arc::new(RowCountError { found: matched, sql }));
         Failure { kind: FailureKind::RowCount { matched }, step: Some(self.at as u16), row, error }
     }
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }

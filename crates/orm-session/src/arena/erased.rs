@@ -50,8 +50,8 @@ pub(crate) trait AnyArena: Any + Send {
     fn equal_keys(&self, slots: &[u32]) -> Option<(u32, u32)>;
     /// Whether the value has a key.
     fn is_keyed(&self, slot: u32) -> bool;
-    /// Sorts slots by the key of their rows.
-    fn sort_by_row_key(&self, slots: &mut [u32]);
+    /// Sorts slots, each with something of its own, by the key of their rows.
+    fn sort_by_row_key(&self, slots: &mut [(u32, usize)]);
     /// Adds the key of the row, as the transaction has it.
     fn encode_row_key(&self, slot: u32, cells: &mut Cells);
     /// Adds the key in the value.
@@ -224,10 +224,10 @@ impl<E: Entity> AnyArena for Arena<E> {
         self.value(slot).key().is_some()
     }
 
-    fn sort_by_row_key(&self, slots: &mut [u32]) {
+    fn sort_by_row_key(&self, slots: &mut [(u32, usize)]) {
         // Rows that were read in key order stay so: the common case is one pass.
-        if !slots.is_sorted_by_key(|&slot| self.row_key(slot)) {
-            slots.sort_by_cached_key(|&slot| self.row_key(slot));
+        if !slots.is_sorted_by_key(|&(slot, _)| self.row_key(slot)) {
+            slots.sort_by_cached_key(|&(slot, _)| self.row_key(slot));
         }
     }
 
