@@ -3,7 +3,6 @@
 mod bad_input;
 mod baselines;
 mod both_sides;
-mod check;
 mod collections;
 mod deleted;
 mod dropped;
@@ -14,7 +13,6 @@ mod keys;
 mod linking;
 mod nested;
 mod on_delete;
-mod random;
 mod refresh;
 mod rollback;
 mod serde_form;
