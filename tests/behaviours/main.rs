@@ -12,6 +12,7 @@ mod failures;
 mod flush;
 mod keys;
 mod linking;
+mod merging;
 mod nested;
 mod on_delete;
 mod random;
@@ -35,6 +36,7 @@ const ALL: &[&[Behaviour]] = &[
     flush::BEHAVIOURS,
     keys::BEHAVIOURS,
     linking::BEHAVIOURS,
+    merging::BEHAVIOURS,
     nested::BEHAVIOURS,
     on_delete::BEHAVIOURS,
     refresh::BEHAVIOURS,

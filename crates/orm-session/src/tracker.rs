@@ -213,6 +213,11 @@ impl Tracker {
         Some(place)
     }
 
+    /// Makes a value that waited in a slot of its own a new entity.
+    pub(crate) fn admit(&mut self, place: Place) {
+        self.pending.push(place);
+    }
+
     /// Marks an entity as deleted. One that was never flushed just goes, with the end of `layer` at the latest.
     pub(crate) fn delete(&mut self, place: Place, layer: usize) {
         match self.state(place) {

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use orm_core::entity::{Entity, EntityMeta, Key};
 use orm_core::handle::RawHandle;
-use orm_core::relation::{Link, LinkMut};
+use orm_core::relation::{Link, LinkMut, ManyState};
 use orm_core::row::{ColumnError, Row};
 use orm_core::value::ValueRef;
 use orm_core::{Cells, Sink};
@@ -32,6 +32,11 @@ pub(crate) trait AnyArena: Any + Send {
     fn insert_any(&mut self, value: Box<dyn Any + Send>) -> Option<u32>;
     /// Ends the slot's life.
     fn end(&mut self, slot: u32);
+    /// Ends the life of a slot that nobody has a handle to.
+    fn end_guest(&mut self, slot: u32);
+    /// Copies a value that waits in a slot of its own onto another one, as a write does, and ends the first slot. The
+    /// version stays; collections that are not set leave those of the other alone.
+    fn merge(&mut self, guest: u32, onto: u32);
     /// Marks a slot that was never flushed as deleted. It ends with the layer.
     fn discard(&mut self, slot: u32, layer: usize);
 
@@ -183,6 +188,31 @@ impl<E: Entity> AnyArena for Arena<E> {
 
     fn end(&mut self, slot: u32) {
         self.vacate(slot);
+    }
+
+    fn end_guest(&mut self, slot: u32) {
+        // Its key may be that of a tracked row, which keeps its place in the map.
+        self.vacate_unmapped(slot);
+    }
+
+    fn merge(&mut self, guest: u32, onto: u32) {
+        let Some(mut value) = self.vacate_unmapped(guest) else { return };
+        self.touch(onto);
+        let target = self.value_mut(onto);
+        for relation in E::meta().relations {
+            if let (LinkMut::Many(new), Link::Many(old)) =
+                (value.link_mut(relation.position), target.link(relation.position))
+                && new.state() == ManyState::NotSet
+            {
+                new.copy_from(old);
+            }
+        }
+        if let Some(version) = E::meta().version {
+            let mut cells = Cells::default();
+            target.encode(version, &mut cells);
+            let _ = value.assign(version, cells.value(0));
+        }
+        *target = value;
     }
 
     fn discard(&mut self, slot: u32, layer: usize) {

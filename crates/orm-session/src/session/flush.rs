@@ -84,6 +84,7 @@ impl Session {
         }
         self.notice_lost_connection();
         self.finish_dropped_savepoints();
+        self.dismiss_guests();
     }
 
     /// A panic in a job, in the caller's own code, takes the transaction's connection with it.
