@@ -1,5 +1,6 @@
 //! Every behaviour once, on every backend, under every executor.
 
+mod autoflush;
 mod baselines;
 mod both_sides;
 mod collections;
@@ -8,15 +9,19 @@ mod dropped;
 mod failures;
 mod flush;
 mod keys;
+mod loaders;
 mod on_delete;
+mod order;
 mod refresh;
 mod rollback;
 mod support;
+mod transactions;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let behaviours: Vec<orm_testkit::Behaviour> = [
+        autoflush::BEHAVIOURS,
         baselines::BEHAVIOURS,
         both_sides::BEHAVIOURS,
         collections::BEHAVIOURS,
@@ -25,9 +30,12 @@ fn main() -> ExitCode {
         failures::BEHAVIOURS,
         flush::BEHAVIOURS,
         keys::BEHAVIOURS,
+        loaders::BEHAVIOURS,
         on_delete::BEHAVIOURS,
+        order::BEHAVIOURS,
         refresh::BEHAVIOURS,
         rollback::BEHAVIOURS,
+        transactions::BEHAVIOURS,
     ]
     .concat();
     orm_testkit::main(&behaviours)
