@@ -5,6 +5,8 @@
 //! cargo run --example quickstart -- sqlite://blog.db  a database of yours: its tables of these names are replaced
 //! ```
 
+#![allow(clippy::print_stdout, reason = "an example tells what it does")]
+
 use anyorm::prelude::*;
 
 #[derive(Clone, Debug, Default, Entity)]

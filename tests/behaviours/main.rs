@@ -1,42 +1,59 @@
 //! Every behaviour once, on every backend, under every executor.
 
 mod autoflush;
+mod bad_input;
 mod baselines;
 mod both_sides;
+mod check;
 mod collections;
 mod deleted;
 mod dropped;
+mod drops;
 mod failures;
 mod flush;
 mod keys;
+mod linking;
 mod loaders;
+mod nested;
 mod on_delete;
 mod order;
+mod random;
 mod refresh;
 mod rollback;
+mod serde_form;
 mod support;
 mod transactions;
+mod unique_values;
 
 use std::process::ExitCode;
 
+use orm_testkit::Behaviour;
+
+const ALL: &[&[Behaviour]] = &[
+    autoflush::BEHAVIOURS,
+    baselines::BEHAVIOURS,
+    both_sides::BEHAVIOURS,
+    collections::BEHAVIOURS,
+    deleted::BEHAVIOURS,
+    dropped::BEHAVIOURS,
+    failures::BEHAVIOURS,
+    flush::BEHAVIOURS,
+    keys::BEHAVIOURS,
+    linking::BEHAVIOURS,
+    loaders::BEHAVIOURS,
+    nested::BEHAVIOURS,
+    on_delete::BEHAVIOURS,
+    order::BEHAVIOURS,
+    refresh::BEHAVIOURS,
+    rollback::BEHAVIOURS,
+    serde_form::BEHAVIOURS,
+    transactions::BEHAVIOURS,
+    unique_values::BEHAVIOURS,
+];
+
+/// Subjects of several files.
+const GROUPS: &[&[&[Behaviour]]] = &[bad_input::BEHAVIOURS, drops::BEHAVIOURS];
+
 fn main() -> ExitCode {
-    let behaviours: Vec<orm_testkit::Behaviour> = [
-        autoflush::BEHAVIOURS,
-        baselines::BEHAVIOURS,
-        both_sides::BEHAVIOURS,
-        collections::BEHAVIOURS,
-        deleted::BEHAVIOURS,
-        dropped::BEHAVIOURS,
-        failures::BEHAVIOURS,
-        flush::BEHAVIOURS,
-        keys::BEHAVIOURS,
-        loaders::BEHAVIOURS,
-        on_delete::BEHAVIOURS,
-        order::BEHAVIOURS,
-        refresh::BEHAVIOURS,
-        rollback::BEHAVIOURS,
-        transactions::BEHAVIOURS,
-    ]
-    .concat();
-    orm_testkit::main(&behaviours)
+    orm_testkit::main(&[ALL.concat(), GROUPS.concat().concat()].concat())
 }

@@ -2,9 +2,10 @@
 
 use anyorm::prelude::*;
 use anyorm::{Schema, schema};
+use serde::{Deserialize, Serialize};
 
 /// Somebody who writes.
-#[derive(Clone, Debug, Default, PartialEq, Entity)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Entity)]
 #[entity(table = "users")]
 pub struct User {
     /// The key.
@@ -23,7 +24,7 @@ pub struct User {
 }
 
 /// Something written; goes with its author.
-#[derive(Clone, Debug, Default, PartialEq, Entity)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Entity)]
 #[entity(table = "posts")]
 pub struct Post {
     /// The key.
@@ -43,7 +44,7 @@ pub struct Post {
 }
 
 /// A subject.
-#[derive(Clone, Debug, Default, PartialEq, Entity)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Entity)]
 #[entity(table = "tags")]
 pub struct Tag {
     /// The key.
@@ -58,7 +59,7 @@ pub struct Tag {
 }
 
 /// Money, under a key of our own.
-#[derive(Clone, Debug, Default, PartialEq, Entity)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Entity)]
 #[entity(table = "accounts")]
 pub struct Account {
     /// The key.
@@ -69,7 +70,7 @@ pub struct Account {
 }
 
 /// A tree.
-#[derive(Clone, Debug, Default, PartialEq, Entity)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Entity)]
 #[entity(table = "nodes")]
 pub struct Node {
     /// The key.
@@ -104,3 +105,8 @@ pub fn post(title: &str, author: impl Into<BelongsTo<User>>) -> Post {
 pub fn tag(name: &str) -> Tag {
     Tag { name: name.into(), ..Tag::default() }
 }
+
+/// The README's code, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

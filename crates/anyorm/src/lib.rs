@@ -61,4 +61,4 @@ pub use orm_exec::{
     Connection, Engine, EngineBuilder, OpenMode, Operation, Savepoint, Statistics, Synchronous, Transaction,
     bridge, observe,
 };
-pub use orm_session::{Change, Changes, EngineExt, Session, Tx};
+pub use orm_session::{Change, Changes, EngineExt, Nested, Session, Tx};

@@ -51,8 +51,9 @@ pub enum Error {
     /// The pending work of a session contradicts itself. Nothing was sent.
     #[error(transparent)]
     Flush(Arc<FlushError>),
-    /// Rows that refer to each other in a circle, with no reference that could be written later.
-    #[error("these rows refer to each other in a circle and none of the references may be NULL: {0}")]
+    /// Rows that must each be written before the other: they refer to each other, or swap unique values, and no
+    /// column between them may be NULL for a moment. Nothing was sent.
+    #[error("there is no order in which these rows can be written: {0}")]
     Circular(Arc<str>),
     /// An earlier flush of this session failed.
     #[error(

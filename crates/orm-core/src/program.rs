@@ -86,6 +86,8 @@ pub struct Program {
     pub input: Cells,
     /// The statement that opens a transaction before the first step, if any.
     pub begin: Option<Arc<str>>,
+    /// Statements about savepoints that go between BEGIN and the first step: what was decided since the last program.
+    pub before: Vec<Arc<str>>,
     /// Whether COMMIT follows the last step.
     pub commit: bool,
     /// What becomes of a transaction that was open before the program, should the program fail. A transaction that

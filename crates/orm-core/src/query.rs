@@ -96,6 +96,7 @@ pub trait FromRow: Sized + Send + 'static {
 }
 
 impl<T: SqlType> FromRow for T {
+    #[inline]
     fn from_row(row: &Row<'_>) -> Result<Self, ColumnError> {
         row.get(0)
     }
@@ -134,6 +135,7 @@ impl<T: SqlType> Selection for Expr<T> {
 macro_rules! tuple {
     ($($part:ident $at:tt),*) => {
         impl<$($part: SqlType),*> FromRow for ($($part,)*) {
+            #[inline]
             fn from_row(row: &Row<'_>) -> Result<Self, ColumnError> {
                 Ok(($(row.get::<$part>($at)?,)*))
             }

@@ -15,6 +15,25 @@ pub trait RowSource {
 
     /// The column's name as the database says it, for messages.
     fn name(&self, index: usize) -> String;
+
+    /// The value at `index` if it is an integer. Answered in registers, where a [`ValueRef`] goes through memory: worth
+    /// a method of its own, as texts are, because most columns are one or the other.
+    #[inline]
+    fn int(&self, index: usize) -> Option<i64> {
+        match self.value(index) {
+            ValueRef::Int(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The value at `index` if it is text, as in [`ValueRef::Text`].
+    #[inline]
+    fn text(&self, index: usize) -> Option<&[u8]> {
+        match self.value(index) {
+            ValueRef::Text(value) => Some(value),
+            _ => None,
+        }
+    }
 }
 
 /// A view on a row, from a column on: so an entity reads its columns as 0, 1, 2 wherever they stand.
@@ -22,23 +41,26 @@ pub trait RowSource {
 pub struct Row<'r> {
     source: &'r dyn RowSource,
     start: usize,
+    /// One past the last column: asked for once, not for each value.
+    end: usize,
 }
 
 impl<'r> Row<'r> {
     /// The whole row.
+    #[inline]
     pub fn new(source: &'r dyn RowSource) -> Self {
-        Self { source, start: 0 }
+        Self { source, start: 0, end: source.width() }
     }
 
     /// The same row, with column `by` as its first.
     #[must_use]
     pub fn shifted(&self, by: usize) -> Row<'r> {
-        Row { source: self.source, start: self.start + by }
+        Row { start: self.start + by, ..*self }
     }
 
     /// How many columns there are from the first of this view on.
     pub fn width(&self) -> usize {
-        self.source.width().saturating_sub(self.start)
+        self.end.saturating_sub(self.start)
     }
 
     /// The value at `index`.
@@ -48,12 +70,8 @@ impl<'r> Row<'r> {
     #[inline]
     pub fn value(&self, index: usize) -> Result<ValueRef<'r>, ColumnError> {
         let at = self.start + index;
-        if at >= self.source.width() {
-            return Err(ColumnError::new(
-                index,
-                "a column here",
-                format!("a row of {} columns", self.source.width()),
-            ));
+        if at >= self.end {
+            return Err(self.too_narrow(index));
         }
         Ok(self.source.value(at))
     }
@@ -64,7 +82,18 @@ impl<'r> Row<'r> {
     /// If the row has no such column, or its value does not fit the type.
     #[inline]
     pub fn get<T: SqlType>(&self, index: usize) -> Result<T, ColumnError> {
+        let at = self.start + index;
+        if at < self.end
+            && let Some(value) = T::direct(self.source, at)
+        {
+            return Ok(value);
+        }
         T::decode(self.value(index)?).map_err(|misfit| self.misfit(index, misfit))
+    }
+
+    #[cold]
+    fn too_narrow(&self, index: usize) -> ColumnError {
+        ColumnError::new(index, "a column here", format!("a row of {} columns", self.end))
     }
 
     /// The error of a value that does not fit, with the name of its column.
@@ -79,7 +108,7 @@ impl<'r> Row<'r> {
 
 impl fmt::Debug for Row<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns = self.start..self.source.width();
+        let columns = self.start..self.end;
         f.debug_map().entries(columns.map(|at| (self.source.name(at), self.source.value(at)))).finish()
     }
 }

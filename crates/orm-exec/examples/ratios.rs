@@ -87,6 +87,22 @@ async fn compare(folder: &std::path::Path) -> orm_core::Result<()> {
     }
     row("10,000 rows into tuples", by_hand, ours, ROWS);
 
+    // The same by hand on a worker thread: what crossing threads costs on its own.
+    let (mut by_hand, mut crossed, mut raw) = (Vec::new(), Vec::new(), raw);
+    for _ in 0..4 * ROUNDS {
+        by_hand.push(timed(|| select_raw(&raw)));
+        let start = Instant::now();
+        let users;
+        (raw, users) = orm_exec::bridge::run_sync(move || {
+            let users = select_raw(&raw);
+            (raw, users)
+        })
+        .await;
+        drop(black_box(users));
+        crossed.push(start.elapsed());
+    }
+    row("10,000 rows, by hand in `run_sync`", by_hand, crossed, ROWS);
+
     const READS: usize = 200;
     let (mut by_hand, mut ours) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {

@@ -11,7 +11,8 @@ use crate::verbs::{Runner, verbs};
 /// The connection that writes, until it is dropped: each statement is a transaction of its own.
 ///
 /// For statements that must share a connection: PRAGMAs, temporary tables, a BEGIN of your own. Dropped inside a
-/// transaction, that transaction is rolled back before anybody else has the connection.
+/// transaction, that transaction is rolled back before anybody else has the connection. What a PRAGMA sets, and temporary
+/// tables, stay with the connection.
 ///
 /// A verb that is dropped before its end takes the connection with it: it is rolled back and goes home, and the next call
 /// waits for it again. If a BEGIN of your own was open, calls answer [`Error::Ended`] instead.

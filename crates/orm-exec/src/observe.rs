@@ -7,7 +7,8 @@ use orm_core::{Cells, ValueRef};
 /// Is told of every hop and every statement of an engine. Set with
 /// [`EngineBuilder::observer`](crate::EngineBuilder::observer).
 ///
-/// Methods are called on the thread that does the work, before it is done, and should return soon.
+/// `hop` is called by the task that sends the job, `statement` on the worker thread, before it is run. Both should return
+/// soon. A panic in `statement` ends the job like a panic of a decoder: it resumes in the task that awaits.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};

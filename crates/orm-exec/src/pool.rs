@@ -140,7 +140,7 @@ impl Pool {
                 Ok(())
             },
             async {
-                async_io::Timer::after(self.0.options.acquire_timeout).await;
+                futures_timer::Delay::new(self.0.options.acquire_timeout).await;
                 let state = self.state();
                 let holders = state.writer.holders().iter().chain(state.readers.holders());
                 let holders = holders.map(|holder| holder.place()).collect();

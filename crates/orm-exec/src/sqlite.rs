@@ -26,14 +26,28 @@ pub use options::{OpenMode, Synchronous};
 pub(crate) use options::{Place, SqliteOptions};
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use orm_core::{Dialect, Result, SQLITE};
+use orm_core::{Dialect, Error, Result, SQLITE};
 
 use crate::driver::{Access, BlockingConnection, Connect};
 use crate::observe::Observer;
 use connection::SqliteConnection;
 
-impl Connect for SqliteOptions {
+/// Opens connections to one SQLite database.
+#[derive(Debug)]
+pub(crate) struct SqliteConnector {
+    options: SqliteOptions,
+    opened: AtomicBool,
+}
+
+impl SqliteConnector {
+    pub(crate) fn new(options: SqliteOptions) -> Self {
+        Self { options, opened: AtomicBool::new(false) }
+    }
+}
+
+impl Connect for SqliteConnector {
     fn dialect(&self) -> &'static Dialect {
         &SQLITE
     }
@@ -43,6 +57,14 @@ impl Connect for SqliteOptions {
         access: Access,
         observer: Option<Arc<dyn Observer>>,
     ) -> Result<Box<dyn BlockingConnection>> {
-        Ok(Box::new(SqliteConnection::open(self, access, observer)?))
+        let first = !self.opened.swap(true, Ordering::Relaxed);
+        if self.options.place == Place::Memory && !first {
+            // A second one would be another database, and an empty one.
+            return Err(Error::configuration(
+                "the database in memory is gone: its connection could not be rolled back and was discarded; open a \
+                 new engine",
+            ));
+        }
+        Ok(Box::new(SqliteConnection::open(&self.options, access, observer)?))
     }
 }

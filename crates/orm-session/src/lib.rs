@@ -23,6 +23,6 @@ mod unit_of_work;
 #[doc(hidden)]
 pub use arena::new_arena;
 pub use query::Track;
-pub use session::Session;
+pub use session::{Nested, Session};
 pub use transaction::{EngineExt, Tx};
 pub use unit_of_work::{Change, Changes};

@@ -3,6 +3,8 @@
 mod connection;
 mod flush;
 mod index;
+mod link;
+mod nested;
 mod query;
 mod transaction;
 
@@ -19,6 +21,8 @@ use crate::tracker::{Place, Tracker};
 use crate::unit_of_work::{Changes, plan};
 use connection::Scope;
 use flush::InFlight;
+pub use nested::Nested;
+use nested::Nesting;
 
 /// A unit of work: the entities a program reads and changes, and the transaction that stores the changes.
 ///
@@ -39,6 +43,7 @@ pub struct Session {
     engine: Engine,
     tracker: Tracker,
     scope: Scope,
+    nesting: Nesting,
     status: Status,
     in_flight: Option<InFlight>,
     autoflush: bool,
@@ -60,6 +65,7 @@ impl Session {
             engine,
             tracker: Tracker::new(),
             scope: Scope::None,
+            nesting: Nesting::default(),
             status: Status::Active,
             in_flight: None,
             autoflush: true,
@@ -97,7 +103,7 @@ impl Session {
     #[track_caller]
     pub fn delete<E: Entity>(&mut self, handle: Handle<E>) {
         let place = self.place(handle);
-        self.tracker.delete(place);
+        self.tracker.delete(place, self.nesting.depth());
     }
 
     /// What the next flush will do, in order. New values are taken in and the two sides of relations are brought

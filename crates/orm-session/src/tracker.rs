@@ -102,13 +102,13 @@ impl Tracker {
     /// The place of a handle found in a relation field.
     pub(crate) fn place(&self, handle: RawHandle, meta: &'static EntityMeta) -> Result<Place, &'static str> {
         if handle.session != self.session {
-            return Err("a handle of another session");
+            return Err("a handle of another session: use one that this session gave");
         }
         let index = meta.index.get();
         let arena = self.arenas.get(index).and_then(Option::as_deref);
         match arena.and_then(|arena| arena.slot(handle)) {
             Some(slot) => Ok(Place { arena: index as u32, slot }),
-            None => Err("a handle whose entity has left the session"),
+            None => Err("a handle whose entity has left the session: give it another, or a key"),
         }
     }
 
@@ -213,12 +213,12 @@ impl Tracker {
         Some(place)
     }
 
-    /// Marks an entity as deleted. One that was never flushed just goes.
-    pub(crate) fn delete(&mut self, place: Place) {
+    /// Marks an entity as deleted. One that was never flushed just goes, with the end of `layer` at the latest.
+    pub(crate) fn delete(&mut self, place: Place, layer: usize) {
         match self.state(place) {
             State::Pending => {
                 self.pending.retain(|&other| other != place);
-                self.arena_mut(place.arena).discard(place.slot);
+                self.arena_mut(place.arena).discard(place.slot, layer);
             }
             State::Persistent => {
                 self.arena_mut(place.arena).set_state(place.slot, State::Deleting);
@@ -234,11 +234,11 @@ impl Tracker {
 
     /// Deletes that came while a flush was under way, once it is settled: an entity that is stored now is marked, one
     /// that is not goes.
-    pub(crate) fn sort_out_deletes(&mut self) {
+    pub(crate) fn sort_out_deletes(&mut self, layer: usize) {
         for place in std::mem::take(&mut self.deleting) {
             match self.state(place) {
                 State::Deleting => self.deleting.push(place),
-                _ => self.delete(place),
+                _ => self.delete(place, layer),
             }
         }
     }
@@ -252,8 +252,9 @@ impl Tracker {
             && self.of::<E>().is_some_and(|arena| arena.is_writable(handle.raw()))
     }
 
-    /// Memory is what it was when the transaction began.
-    pub(crate) fn rollback(&mut self) {
+    /// Memory is what it was when a layer began; 0 is the transaction. All that is pending came later than that: a
+    /// savepoint flushes first.
+    pub(crate) fn rollback(&mut self, layer: usize) {
         let (pending, deleting) = self.take_pending();
         for place in deleting {
             if self.state(place) == State::Deleting {
@@ -263,8 +264,12 @@ impl Tracker {
         for place in pending {
             self.arena_mut(place.arena).end(place.slot);
         }
-        self.arenas_mut().for_each(|arena| arena.rollback(0));
-        self.end_discarded();
+        self.arenas_mut().for_each(|arena| arena.rollback(layer));
+    }
+
+    /// A savepoint is released: what it could take back is the surrounding layer's to take back.
+    pub(crate) fn release(&mut self, layer: usize) {
+        self.arenas_mut().for_each(|arena| arena.release(layer));
     }
 
     /// All that was flushed in the transaction is pending again.
@@ -278,15 +283,6 @@ impl Tracker {
             deleting.extend(recovered.deleting.into_iter().map(place));
         }
         self.return_pending(pending, deleting);
-    }
-
-    /// Entities that were added and deleted again, and were never stored, end with the transaction.
-    fn end_discarded(&mut self) {
-        for arena in self.arenas.iter_mut().flatten() {
-            for slot in arena.deleted_slots().to_vec() {
-                arena.end(slot);
-            }
-        }
     }
 
     /// Ends one entity's life in the session.

@@ -3,8 +3,9 @@
 //! ```text
 //! collect     new values in relation fields are taken in; collections and links of what was
 //!             touched are compared with their images                          -> changes
-//! order       tables by foreign key; rows inside circles of tables            -> ranks
-//! plan        statements with their parameter rows                            -> FlushPlan
+//! order       tables by foreign key, rows inside circles of tables, unique
+//!             values given up before they are taken                           -> operations
+//! plan        operations of one shape become a step with parameter rows       -> FlushPlan
 //! (execute)   one program, one hop: the session's flush, the only I/O
 //! settle      keys, versions, links and collections; or everything back as it was
 //! ```
@@ -15,9 +16,12 @@ mod collect;
 mod delete;
 mod explain;
 mod links;
+mod operations;
 mod order;
 mod plan;
+mod schedule;
 mod settle;
+mod unique;
 
 pub(crate) use explain::explain;
 pub(crate) use links::replaced_unread;

@@ -231,7 +231,7 @@ impl fmt::Display for FlushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.key {
             Some(key) => write!(f, "{} {key}: {}", self.entity, self.message),
-            None => write!(f, "{}: {}", self.entity, self.message),
+            None => write!(f, "new {}: {}", self.entity, self.message),
         }
     }
 }

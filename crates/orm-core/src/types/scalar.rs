@@ -2,7 +2,7 @@
 
 use super::{ColumnType, SqlType};
 use crate::cells::Cells;
-use crate::row::Misfit;
+use crate::row::{Misfit, RowSource};
 use crate::value::ValueRef;
 
 macro_rules! integer {
@@ -22,6 +22,11 @@ macro_rules! integer {
                         .map_err(|_| Misfit { expected: $expected, found: format!("the integer {wide}") }),
                     other => Err(Misfit::kind($expected, other)),
                 }
+            }
+
+            #[inline]
+            fn direct(source: &dyn RowSource, index: usize) -> Option<Self> {
+                source.int(index).and_then(|wide| Self::try_from(wide).ok())
             }
         }
     )*};
@@ -109,6 +114,11 @@ impl SqlType for String {
             },
             other => Err(Misfit::kind("text", other)),
         }
+    }
+
+    #[inline]
+    fn direct(source: &dyn RowSource, index: usize) -> Option<Self> {
+        std::str::from_utf8(source.text(index)?).ok().map(str::to_owned)
     }
 }
 

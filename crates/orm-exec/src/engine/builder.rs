@@ -1,9 +1,11 @@
 //! Opening an engine with options.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use orm_core::program::Discard;
 use orm_core::{Error, Program, Result};
 
 use super::Engine;
@@ -11,7 +13,7 @@ use crate::driver::Access;
 use crate::observe::Observer;
 use crate::operation::Operation;
 use crate::pool::Pool;
-use crate::sqlite::{OpenMode, Synchronous};
+use crate::sqlite::{OpenMode, SqliteConnector, Synchronous};
 use crate::url::Config;
 
 /// Opens an [`Engine`] with options, which win over those of the URL. Made by [`Engine::builder`].
@@ -84,19 +86,17 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// [`Error::Configuration`] naming what is wrong with the URL, the options or the file, and what to do.
+    #[track_caller]
     pub fn open(self) -> Operation<'static, Engine> {
-        self.open_at(std::panic::Location::caller())
+        self.open_at(Location::caller())
     }
 
-    pub(super) fn open_at(
-        self,
-        location: &'static std::panic::Location<'static>,
-    ) -> Operation<'static, Engine> {
+    pub(super) fn open_at(self, location: &'static Location<'static>) -> Operation<'static, Engine> {
         Operation::new(async move {
             let Config { sqlite, pool } = self.config?;
-            let pool = Pool::new(Box::new(sqlite), pool, self.observer);
+            let pool = Pool::new(Box::new(SqliteConnector::new(sqlite)), pool, self.observer);
             let lease = pool.acquire(Access::Write, location).await?;
-            let output = lease.run(Program::default(), orm_core::program::Discard).await;
+            let output = lease.run(Program::default(), Discard).await;
             output.result.map_err(Error::from)?;
             drop(output.lease);
             Ok(Engine { pool })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use async_io::Timer;
+use futures_timer::Delay;
 use orm_core::error::TimeoutError;
 use orm_core::{Error, Result};
 
@@ -28,7 +28,7 @@ pub(crate) struct Acquire {
 struct Place {
     ticket: u64,
     since: Instant,
-    timer: Timer,
+    timer: Delay,
 }
 
 impl Acquire {
@@ -56,7 +56,7 @@ impl Acquire {
         state.next_ticket += 1;
         state.lane(self.lane).wait(ticket, waker.clone());
         drop(state);
-        let timer = Timer::after(self.pool.0.options.acquire_timeout);
+        let timer = Delay::new(self.pool.0.options.acquire_timeout);
         self.place = Some(Place { ticket, since: Instant::now(), timer });
         Ok(None)
     }
@@ -102,7 +102,7 @@ impl Future for Acquire {
         if closed {
             return Poll::Ready(Err(Error::Closed));
         }
-        // The reactor's lock is taken here, so ours must be free.
+        // The timer takes a lock of its own here, so ours must be free.
         match Pin::new(&mut place.timer).poll(cx) {
             Poll::Ready(_) => {
                 Poll::Ready(Err(this.timeout(this.place.as_ref().map_or_else(Instant::now, |p| p.since))))

@@ -1,12 +1,15 @@
 //! One connection: how it is opened, and how a program runs on it from BEGIN to COMMIT.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use orm_core::program::{Failure, OnFailure, ProgramResult};
 use orm_core::{Error, Outcome, Program, Result, Sink};
-use rusqlite::OpenFlags;
+use rusqlite::{ErrorCode, OpenFlags};
 
 use super::answers::Answers;
 use super::cancel::{Cancel, SqliteInterrupt, busy_handler};
@@ -66,9 +69,9 @@ impl SqliteConnection {
         let cancel = Arc::new(Cancel::default());
         raw.busy_handler(Some(busy_handler(Arc::clone(&cancel), options.busy_timeout)))?;
         // Reads the file's header: a file that is not a database is found here, not by the first query.
-        raw.query_row("PRAGMA schema_version", [], |_| Ok(()))?;
+        until_free(options.busy_timeout, || raw.query_row("PRAGMA schema_version", [], |_| Ok(())))?;
         if matches!(options.place, Place::File(_)) && options.mode != OpenMode::ReadOnly {
-            raw.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+            until_free(options.busy_timeout, || raw.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())))?;
         }
         raw.execute_batch(&format!(
             "PRAGMA foreign_keys = ON; PRAGMA synchronous = {};",
@@ -92,6 +95,9 @@ impl SqliteConnection {
         if let Some(begin) = &program.begin {
             self.control(begin).map_err(Failure::outside)?;
             *begun = true;
+        }
+        for sql in &program.before {
+            self.control(sql).map_err(Failure::outside)?;
         }
         let mut answers = Answers::new(program);
         let mut outcome = Outcome {
@@ -129,6 +135,10 @@ impl SqliteConnection {
     /// Runs a statement without parameters or rows: BEGIN and its kin.
     fn control(&self, sql: &str) -> Result<()> {
         self.tell(sql, 1, Parameters::none());
+        self.run_control(sql)
+    }
+
+    fn run_control(&self, sql: &str) -> Result<()> {
         let run = || self.raw.prepare_cached(sql)?.raw_execute();
         run().map(drop).map_err(|error| statement_error(&error, sql))
     }
@@ -137,6 +147,23 @@ impl SqliteConnection {
     pub(super) fn tell(&self, sql: &str, rows: u32, parameters: Parameters<'_>) {
         if let Some(observer) = &self.observer {
             observer.statement(&StatementEvent::new(sql, rows, parameters));
+        }
+    }
+}
+
+/// Tries again while the file is locked. Where several connections open a new file at once, SQLite says so without asking
+/// the busy handler: waiting with a lock of its own could be waiting for each other.
+fn until_free(timeout: Duration, attempt: impl Fn() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+    let start = Instant::now();
+    loop {
+        match attempt() {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && start.elapsed() < timeout =>
+            {
+                thread::sleep(Duration::from_millis(2));
+            }
+            result => return result,
         }
     }
 }
@@ -163,11 +190,14 @@ impl BlockingConnection for SqliteConnection {
         if self.raw.is_autocommit() {
             return Ok(());
         }
-        let rolled_back = self.control("ROLLBACK");
+        // An observer that panics must not keep the transaction open: the connection would have to be discarded, and a
+        // database in memory with it.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.tell("ROLLBACK", 1, Parameters::none())));
+        let rolled_back = self.run_control("ROLLBACK");
         match self.raw.is_autocommit() {
             true => Ok(()),
             // An interrupt that came in this moment hit the ROLLBACK itself: it is used up now.
-            false => rolled_back.or_else(|_| self.control("ROLLBACK")),
+            false => rolled_back.or_else(|_| self.run_control("ROLLBACK")),
         }
     }
 

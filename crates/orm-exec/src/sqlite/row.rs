@@ -27,6 +27,22 @@ impl RowSource for SqliteRow<'_, '_> {
         }
     }
 
+    #[inline]
+    fn int(&self, index: usize) -> Option<i64> {
+        match self.row.get_ref(index) {
+            Ok(Raw::Integer(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn text(&self, index: usize) -> Option<&[u8]> {
+        match self.row.get_ref(index) {
+            Ok(Raw::Text(value)) => Some(value),
+            _ => None,
+        }
+    }
+
     fn name(&self, index: usize) -> String {
         self.row.as_ref().column_name(index).unwrap_or_default().to_owned()
     }

@@ -222,7 +222,7 @@ fn thousand_random_drops(engine: &Engine) {
                     let (kind, pause) = (random(&mut state), random(&mut state) % 800);
                     let work = work(engine.clone(), kind, batch * 8 + at);
                     let alarm = async move {
-                        async_io::Timer::after(Duration::from_micros(pause)).await;
+                        futures_timer::Delay::new(Duration::from_micros(pause)).await;
                         Err(Error::Interrupted)
                     };
                     executor.spawn(work.or(alarm))

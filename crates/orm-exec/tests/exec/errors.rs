@@ -100,7 +100,7 @@ fn placeholders_and_values_are_counted() {
     future::block_on(async {
         let engine = memory().await;
         let error = engine.execute(sql("INSERT INTO t (id, n) VALUES (?, ?)").bind(1)).await.unwrap_err();
-        assert!(error.to_string().contains("2 placeholders, and 1 values are bound"), "{error}");
+        assert!(error.to_string().contains("2 placeholders, and 1 value is bound"), "{error}");
     });
 }
 

@@ -3,7 +3,7 @@
 mod bridge;
 mod cancel;
 /// The entities of orm-core's own tests, so that its SQL also meets a database.
-#[allow(dead_code, reason = "these tests use some of them")]
+#[allow(dead_code, unused_imports, reason = "these tests use some of them")]
 #[path = "../../../orm-core/tests/sql/entities.rs"]
 mod entities;
 mod errors;
@@ -11,6 +11,7 @@ mod list;
 mod panic;
 mod pool;
 mod program;
+mod send;
 mod support;
 mod transaction;
 mod typed;

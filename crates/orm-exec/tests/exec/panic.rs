@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, Location};
 use futures_lite::{FutureExt, future};
 use orm_core::program::Returns;
 use orm_core::{ColumnError, FromRow, Row, Sink, sql};
-use orm_exec::Access;
+use orm_exec::{Access, Engine, Observer, StatementEvent};
 
 use crate::support::{Hand, full_again, insert, int, memory, numbers};
 
@@ -105,5 +105,41 @@ fn a_panic_in_the_drop_of_a_sink_does_not_keep_the_job_from_ending() {
         assert!(output.result.map(|(outcome, sink)| (outcome, std::mem::forget(sink))).is_err());
         drop(output.lease);
         full_again(&engine);
+    });
+}
+
+/// An observer that panics when it sees a certain statement.
+struct Alarm(&'static str);
+
+impl Observer for Alarm {
+    fn statement(&self, event: &StatementEvent<'_>) {
+        assert!(event.sql != self.0, "the observer saw it");
+    }
+}
+
+#[test]
+fn a_panic_of_the_observer_loses_no_connection() {
+    future::block_on(async {
+        for alarm in ["INSERT INTO t (n) VALUES (1)", "COMMIT", "ROLLBACK"] {
+            let folder = crate::support::Folder::new();
+            let url = folder.url("");
+            let engine =
+                Engine::builder(&url).observer(std::sync::Arc::new(Alarm(alarm))).open().await.unwrap();
+            engine.execute(sql("CREATE TABLE t (n INTEGER)")).await.unwrap();
+            let mut transaction = engine.begin().await.unwrap();
+            transaction.execute(sql("SELECT 1")).await.unwrap();
+            let call = transaction.execute(sql("INSERT INTO t (n) VALUES (1)"));
+            let first = AssertUnwindSafe(call).catch_unwind().await;
+            assert_eq!(first.is_err(), alarm.starts_with("INSERT"));
+            if alarm == "COMMIT" {
+                assert!(AssertUnwindSafe(transaction.commit()).catch_unwind().await.is_err());
+            } else {
+                drop(transaction);
+            }
+            full_again(&engine);
+            assert_eq!(engine.statistics().writer_idle, 1, "kept, not discarded: {alarm}");
+            assert!(!engine.exists(sql("SELECT n FROM t").returning::<i64>()).await.unwrap());
+            insert(&engine, 2).await.unwrap();
+        }
     });
 }

@@ -126,7 +126,7 @@ fn another_task_waits_for_the_transaction() {
                     let mut transaction = engine.begin().await?;
                     transaction.execute(sql("INSERT INTO t (n) VALUES (?)").bind(n)).await?;
                     // Others run meanwhile, and queue for the only connection.
-                    async_io::Timer::after(Duration::from_millis(1)).await;
+                    futures_timer::Delay::new(Duration::from_millis(1)).await;
                     transaction.commit().await
                 })
             })

@@ -87,3 +87,26 @@ fn a_path_may_have_any_character() {
         assert!(folder.path().join("a b?c%.db").exists());
     });
 }
+
+#[test]
+fn several_engines_may_open_one_new_file_at_once() {
+    for _ in 0..10 {
+        let folder = Folder::new();
+        let url = folder.url("");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    future::block_on(async {
+                        let engine = Engine::open(&url).await.unwrap();
+                        engine.execute(sql("CREATE TABLE IF NOT EXISTS t (n INTEGER)")).await.unwrap();
+                        engine.execute(sql("INSERT INTO t VALUES (1)")).await.unwrap();
+                    });
+                });
+            }
+        });
+        future::block_on(async {
+            let engine = Engine::open(&url).await.unwrap();
+            assert_eq!(engine.count(sql("SELECT n FROM t").returning::<i64>()).await.unwrap(), 4);
+        });
+    }
+}

@@ -32,8 +32,8 @@ pub(crate) trait AnyArena: Any + Send {
     fn insert_any(&mut self, value: Box<dyn Any + Send>) -> Option<u32>;
     /// Ends the slot's life.
     fn end(&mut self, slot: u32);
-    /// Marks a slot that was never flushed as deleted.
-    fn discard(&mut self, slot: u32);
+    /// Marks a slot that was never flushed as deleted. It ends with the layer.
+    fn discard(&mut self, slot: u32, layer: usize);
 
     // Keys.
 
@@ -50,8 +50,8 @@ pub(crate) trait AnyArena: Any + Send {
     fn equal_keys(&self, slots: &[u32]) -> Option<(u32, u32)>;
     /// Whether the value has a key.
     fn is_keyed(&self, slot: u32) -> bool;
-    /// Sorts slots by the key of their rows.
-    fn sort_by_row_key(&self, slots: &mut [u32]);
+    /// Sorts slots, each with something of its own, by the key of their rows.
+    fn sort_by_row_key(&self, slots: &mut [(u32, usize)]);
     /// Adds the key of the row, as the transaction has it.
     fn encode_row_key(&self, slot: u32, cells: &mut Cells);
     /// Adds the key in the value.
@@ -95,7 +95,6 @@ pub(crate) trait AnyArena: Any + Send {
     fn recover(&mut self) -> Recovered;
     /// Before the session itself changes a slot that is not dirty: how to take it back.
     fn save_undo(&mut self, slot: u32, layer: usize);
-    fn deleted_slots(&self) -> &[u32];
     /// After every slot was ended: nothing is left to take back.
     fn forget_undo(&mut self);
 
@@ -186,9 +185,10 @@ impl<E: Entity> AnyArena for Arena<E> {
         self.vacate(slot);
     }
 
-    fn discard(&mut self, slot: u32) {
+    fn discard(&mut self, slot: u32, layer: usize) {
         self.slots[slot as usize].state = State::Deleted;
         self.deleted.push(slot);
+        self.note(slot, layer, Undo::Added { generated: false });
     }
 
     fn key(&self, slot: u32) -> Option<Box<dyn Any>> {
@@ -224,10 +224,10 @@ impl<E: Entity> AnyArena for Arena<E> {
         self.value(slot).key().is_some()
     }
 
-    fn sort_by_row_key(&self, slots: &mut [u32]) {
+    fn sort_by_row_key(&self, slots: &mut [(u32, usize)]) {
         // Rows that were read in key order stay so: the common case is one pass.
-        if !slots.is_sorted_by_key(|&slot| self.row_key(slot)) {
-            slots.sort_by_cached_key(|&slot| self.row_key(slot));
+        if !slots.is_sorted_by_key(|&(slot, _)| self.row_key(slot)) {
+            slots.sort_by_cached_key(|&(slot, _)| self.row_key(slot));
         }
     }
 
@@ -361,10 +361,6 @@ impl<E: Entity> AnyArena for Arena<E> {
         }
         let row = self.value(slot).clone();
         self.note(slot, layer, Undo::Value(row));
-    }
-
-    fn deleted_slots(&self) -> &[u32] {
-        &self.deleted
     }
 
     fn forget_undo(&mut self) {

@@ -21,6 +21,8 @@ pub(super) enum Undo<E> {
 /// An undo entry of one slot in one layer.
 pub(super) struct Entry<E> {
     pub(super) slot: u32,
+    /// The slot's tenant: one that was detached or cleared since is not brought back.
+    pub(super) generation: u32,
     /// The slot's mark before this entry, to go back to when the layer ends.
     pub(super) outer: u16,
     pub(super) undo: Undo<E>,
@@ -129,7 +131,7 @@ impl<E: Entity> Arena<E> {
 
     /// Ends all layers: what was flushed is committed. Deleted slots lose their tenants.
     pub(super) fn commit_layers(&mut self) {
-        for entry in self.undo.drain(..).flatten() {
+        for entry in self.take_entries(0) {
             self.slots[entry.slot as usize].layer = 0;
         }
         for slot in std::mem::take(&mut self.deleted) {
@@ -139,10 +141,18 @@ impl<E: Entity> Arena<E> {
         }
     }
 
+    /// Empties the layers from `layer` on, outermost first, without the entries of slots that have another tenant.
+    fn take_entries(&mut self, layer: usize) -> Vec<Entry<E>> {
+        let layers: Vec<Vec<Entry<E>>> = self.undo.drain(layer.min(self.undo.len())..).collect();
+        let mut entries: Vec<Entry<E>> = layers.into_iter().flatten().collect();
+        entries.retain(|entry| self.slots[entry.slot as usize].generation == entry.generation);
+        entries
+    }
+
     /// Ends the innermost layers from `layer` on by merging them into the one before: the older entry wins.
     pub(super) fn release_layers(&mut self, layer: usize) {
         while self.undo.len() > layer {
-            let inner = self.undo.pop().unwrap_or_default();
+            let inner = self.take_entries(self.undo.len() - 1);
             let below = self.undo.len() as u16;
             for entry in inner {
                 if entry.outer == below {
@@ -159,12 +169,11 @@ impl<E: Entity> Arena<E> {
     /// Takes every slot back to where it was when `layer` began; 0 is the transaction. Unflushed changes go first.
     /// Pending slots are the session's to end.
     pub(super) fn rollback_layers(&mut self, layer: usize) {
-        let entries: Vec<Entry<E>> = self.undo.drain(layer.min(self.undo.len())..).rev().flatten().collect();
-        let images: Vec<Image<E>> = std::mem::take(&mut self.images);
+        // Innermost layer first: the outermost entry of a slot is the last to be restored.
+        let mut entries = self.take_entries(layer);
+        entries.reverse();
         // Keys may have moved between slots: all leave the map before any comes back.
-        let mut affected: Vec<u32> = Vec::with_capacity(entries.len() + images.len());
-        affected.extend(entries.iter().map(|entry| entry.slot));
-        self.images = images;
+        let mut affected: Vec<u32> = entries.iter().map(|entry| entry.slot).collect();
         affected.extend(self.images.iter().filter(|image| image.value.is_some()).map(|image| image.slot));
         for &slot in &affected {
             self.unmap(slot);
@@ -178,7 +187,7 @@ impl<E: Entity> Arena<E> {
                 slot.state = State::Persistent;
             }
         }
-        for Entry { slot, outer, undo } in entries {
+        for Entry { slot, outer, undo, .. } in entries {
             let place = &mut self.slots[slot as usize];
             place.layer = outer;
             match undo {
@@ -205,7 +214,7 @@ impl<E: Entity> Arena<E> {
     pub(super) fn recover_layers(&mut self) -> Recovered {
         let mut recovered = Recovered::default();
         // Outermost layer first: the oldest entry of a slot is the committed row.
-        let entries: Vec<Entry<E>> = self.undo.drain(..).flatten().collect();
+        let entries = self.take_entries(0);
         let mut seen = vec![false; if entries.is_empty() { 0 } else { self.slots.len() }];
         for entry in &entries {
             self.unmap(entry.slot);

@@ -1,16 +1,17 @@
 //! Sending a plan, and taking over its outcome, in this call or in a later one.
 
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_lite::FutureExt;
 use orm_core::entity::RelationMeta;
-use orm_core::program::{Discard, OnFailure};
+use orm_core::program::Discard;
 use orm_core::{Error, Outcome, Reads, Result};
 use orm_exec::{Job, JobOutput, Lease, Operation};
 
-use super::connection::{Open, Scope};
+use super::connection::Scope;
 use super::{Session, Status};
 use crate::load;
 use crate::tracker::Place;
@@ -18,9 +19,16 @@ use crate::unit_of_work::{FlushPlan, explain, plan, replaced_unread};
 
 /// A job whose outcome the session must take over before it does anything else.
 pub(super) enum InFlight {
-    Flush(Ticket),
-    /// A read in the transaction whose future was dropped: only the connection is of interest.
-    Read(Pin<Box<dyn Future<Output = Lease> + Send>>),
+    Flush(Box<Ticket>),
+    /// A statement in the transaction whose future was dropped: only what it leaves behind is of interest.
+    Statement(Pin<Box<dyn Future<Output = Left> + Send>>),
+}
+
+/// What a statement leaves behind.
+pub(super) struct Left {
+    /// The connection, unless a panic took it.
+    pub(super) lease: Option<Lease>,
+    pub(super) wrote: bool,
 }
 
 /// A flush that was sent.
@@ -61,17 +69,21 @@ impl Session {
     /// Takes over the outcome of a job whose future was dropped. A failure shows in the status.
     pub(super) async fn resolve(&mut self) {
         match &mut self.in_flight {
-            Some(InFlight::Read(lease)) => {
-                let lease = lease.await;
+            Some(InFlight::Statement(left)) => {
+                let Left { lease, wrote } = left.await;
                 self.in_flight = None;
-                self.take_back(lease, false);
+                if let Some(lease) = lease {
+                    self.take_back(lease, wrote);
+                }
             }
             Some(InFlight::Flush(_)) => {
-                let _ = self.finish_flush().await;
+                // A panic, too: it belongs to the call that was dropped.
+                let _ = AssertUnwindSafe(self.finish_flush()).catch_unwind().await;
             }
             None => {}
         }
         self.notice_lost_connection();
+        self.finish_dropped_savepoints();
     }
 
     /// A panic in a job, in the caller's own code, takes the transaction's connection with it.
@@ -96,47 +108,59 @@ impl Session {
         if plan.is_empty() && !(commit && open) {
             // Nothing to send, but perhaps writes that made no difference: they are settled too.
             plan.send(&mut self.tracker);
-            plan.settle(&mut self.tracker, &Outcome::default(), if commit || !open { None } else { Some(0) });
+            let layer = if commit || !self.in_transaction() { None } else { Some(self.nesting.depth()) };
+            plan.settle(&mut self.tracker, &Outcome::default(), layer);
             if commit {
-                self.scope = Scope::None;
+                self.end_scope();
             }
             return Ok(());
         }
         let mut program = std::mem::take(&mut plan.program);
         let lease = self.pinned(&mut program, location).await?;
         program.commit = commit;
-        program.on_failure = OnFailure::Rollback;
+        program.on_failure = self.nesting.on_failure();
+        program.before = self.nesting.statements();
         // From here to the first poll of the job nothing awaits: what is marked as sent is sent.
         plan.send(&mut self.tracker);
         let job = lease.run(program, Discard);
-        self.in_flight = Some(InFlight::Flush(Ticket { job, plan, commit }));
+        self.in_flight = Some(InFlight::Flush(Box::new(Ticket { job, plan, commit })));
         self.finish_flush().await
     }
 
     /// Awaits the flush under way and settles it.
     async fn finish_flush(&mut self) -> Result<()> {
         let Some(InFlight::Flush(ticket)) = &mut self.in_flight else { return Ok(()) };
-        let JobOutput { lease, result } = (&mut ticket.job).await;
-        let Some(InFlight::Flush(Ticket { mut plan, commit, .. })) = self.in_flight.take() else {
-            return Ok(());
+        let output = AssertUnwindSafe(&mut ticket.job).catch_unwind().await;
+        let Some(InFlight::Flush(ticket)) = self.in_flight.take() else { return Ok(()) };
+        let Ticket { mut plan, commit, .. } = *ticket;
+        let JobOutput { lease, result } = match output {
+            Ok(output) => output,
+            Err(panic) => {
+                // An observer's. The job was rolled back and took the connection of the transaction, if there was one.
+                plan.unsend(&mut self.tracker, self.nesting.depth());
+                self.status =
+                    Status::Inactive(Arc::new(Error::other("a panic in this flush rolled it back")));
+                resume_unwind(panic)
+            }
         };
         match result {
             Ok((outcome, _)) => {
-                plan.settle(&mut self.tracker, &outcome, if commit { None } else { Some(0) });
+                let layer = if commit { None } else { Some(self.nesting.depth()) };
+                plan.settle(&mut self.tracker, &outcome, layer);
                 if commit {
-                    self.scope = Scope::None;
+                    self.end_scope();
                 } else {
-                    lease.pin();
-                    self.scope = Scope::Open(Open { lease: Some(lease), wrote: true });
+                    self.take_back(lease, true);
                 }
                 Ok(())
             }
             Err(failure) => {
                 self.saw_retryable |= failure.error.is_retryable();
                 let error = explain(&plan, &self.tracker, failure);
-                plan.unsend(&mut self.tracker);
-                self.scope = Scope::None;
-                drop(lease);
+                plan.unsend(&mut self.tracker, self.nesting.depth());
+                // Still open after a failure inside a savepoint, which was rolled back; else there is none any more.
+                self.scope = if self.nesting.depth() > 0 { Scope::Begun } else { Scope::None };
+                self.take_back(lease, true);
                 self.status = Status::Inactive(Arc::new(error.clone()));
                 Err(error)
             }

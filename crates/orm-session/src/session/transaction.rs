@@ -8,6 +8,7 @@ use orm_core::{Cells, Error, Result};
 use orm_exec::Operation;
 
 use super::connection::Scope;
+use super::nested::Nesting;
 use super::{Session, Status};
 
 impl Session {
@@ -27,6 +28,12 @@ impl Session {
                 _ => Err(Error::build("a transaction is open already: commit it or roll it back first")),
             }
         })
+    }
+
+    /// The transaction is over, and its savepoints with it.
+    pub(super) fn end_scope(&mut self) -> Scope {
+        self.nesting = Nesting::default();
+        std::mem::replace(&mut self.scope, Scope::None)
     }
 
     pub(crate) fn begin_unused(&mut self) {
@@ -65,9 +72,9 @@ impl Session {
     pub fn rollback(&mut self) -> Operation<'_, ()> {
         Operation::new(async move {
             self.resolve().await;
-            let scope = std::mem::replace(&mut self.scope, Scope::None);
+            let scope = self.end_scope();
             self.status = Status::Active;
-            self.tracker.rollback();
+            self.tracker.rollback(0);
             roll_back(scope).await
         })
     }
@@ -82,7 +89,7 @@ impl Session {
     pub fn recover(&mut self) -> Operation<'_, ()> {
         Operation::new(async move {
             self.resolve().await;
-            let scope = std::mem::replace(&mut self.scope, Scope::None);
+            let scope = self.end_scope();
             self.status = Status::Active;
             self.tracker.recover();
             roll_back(scope).await

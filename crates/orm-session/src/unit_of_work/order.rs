@@ -140,7 +140,23 @@ fn break_circle(
         }
     }
     let names: Vec<String> = sorted.iter().map(|&row| tracker.describe(rows[row])).collect();
-    Err(Error::Circular(names.join(" -> ").into()))
+    let names = names.join(" -> ");
+    let message = format!(
+        "{names} refer to each other in a circle, and none of the references may be NULL; make one of them nullable"
+    );
+    Err(Error::Circular(message.into()))
+}
+
+/// The references among some rows: who refers, to whom, by which columns.
+pub(super) fn references_between(
+    tracker: &Tracker,
+    rows: &[Place],
+    from_rows: bool,
+) -> Vec<(Place, Place, Vec<usize>)> {
+    let edges = edges(tracker, rows, from_rows).into_iter().enumerate();
+    edges
+        .flat_map(|(row, edges)| edges.into_iter().map(move |edge| (rows[row], rows[edge.to], edge.columns)))
+        .collect()
 }
 
 fn edges(tracker: &Tracker, rows: &[Place], from_rows: bool) -> Vec<Vec<Edge>> {
@@ -200,7 +216,12 @@ impl ByValue<'_> {
 }
 
 /// The stored form of some columns, to compare; `None` if one of them is NULL or the key is not assigned yet.
-fn value_text(arena: &dyn AnyArena, slot: u32, columns: &[usize], from_rows: bool) -> Option<String> {
+pub(super) fn value_text(
+    arena: &dyn AnyArena,
+    slot: u32,
+    columns: &[usize],
+    from_rows: bool,
+) -> Option<String> {
     let mut cells = Cells::default();
     for &column in columns {
         let unassigned = arena.meta().auto_key && arena.meta().key == [column] && !arena.is_keyed(slot);

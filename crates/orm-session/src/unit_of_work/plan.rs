@@ -14,7 +14,8 @@ use orm_core::{Cell, Dialect, Error, Result, ValueRef, shapes};
 use super::collect::{Collected, Move, Switch, Unresolved, Update, collect};
 use super::delete::DeleteEffects;
 use super::links::{Pair, Pairs};
-use super::order::{Deferred, Group, order_tables, rank_rows};
+use super::operations::{Op, Operations, Reference, columns_of, order_operations};
+use super::order::Deferred;
 use crate::tracker::{Place, Tracker};
 
 /// What a flush will do, in order, and what settling it needs.
@@ -115,44 +116,27 @@ impl FlushPlan {
 pub(crate) fn plan(tracker: &mut Tracker, dialect: &'static Dialect) -> Result<FlushPlan> {
     let collected = collect(tracker)?;
     let tracker = &*tracker;
-    let mut builder = Builder::new(tracker, dialect, &collected);
-    let groups = order_tables(tracker, involved(&collected));
-    for group in &groups {
-        builder.inserts(group, &collected)?;
-    }
-    for group in &groups {
-        builder.updates(group, &collected)?;
-    }
-    builder.switches(&collected)?;
-    builder.pairs(&collected.pairs)?;
-    builder.effects(&collected.effects)?;
-    for group in groups.iter().rev() {
-        builder.deletes(group, &collected.deletes)?;
+    let operations = order_operations(tracker, &collected)?;
+    let mut builder = Builder::new(tracker, dialect, &collected, &operations);
+    for batch in operations.list.chunk_by(|&a, &b| operations.share_a_step(tracker, &collected, a, b)) {
+        builder.step(batch)?;
     }
     let mut plan = builder.plan;
     plan.touched = tracker.pending().iter().copied().chain(tracker.dirty()).collect();
-    let Collected { moves, switches, pairs, effects, .. } = collected;
-    let unresolved = collected.unresolved.into_iter();
+    let Collected { moves, switches, pairs, effects, unresolved, .. } = collected;
+    let unresolved = unresolved.into_iter();
     plan.links =
         unresolved.flat_map(|(source, links)| links.into_iter().map(move |link| (source, link))).collect();
     (plan.moves, plan.switches, plan.pairs, plan.effects) = (moves, switches, pairs, effects);
     Ok(plan)
 }
 
-/// The arenas with rows to write.
-fn involved(collected: &Collected) -> Vec<u32> {
-    let rows = collected.inserts.iter().chain(&collected.deletes).map(|place| place.arena);
-    let mut arenas: Vec<u32> =
-        rows.chain(collected.updates.iter().map(|update| update.place.arena)).collect();
-    arenas.sort_unstable();
-    arenas.dedup();
-    arenas
-}
-
+/// Turns operations into steps.
 struct Builder<'a> {
     tracker: &'a Tracker,
     dialect: &'static Dialect,
-    unresolved: &'a HashMap<Place, Vec<Unresolved>>,
+    collected: &'a Collected,
+    operations: &'a Operations,
     /// Arenas whose generated keys are referred to by later steps.
     wanted: HashSet<u32>,
     /// Where the key of a new entity will be: step and row.
@@ -161,77 +145,80 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(tracker: &'a Tracker, dialect: &'static Dialect, collected: &'a Collected) -> Self {
+    fn new(
+        tracker: &'a Tracker,
+        dialect: &'static Dialect,
+        collected: &'a Collected,
+        operations: &'a Operations,
+    ) -> Self {
         let links = collected.unresolved.values().flatten().map(|link| link.target);
         let pairs = collected.pairs.added.iter().flat_map(|pair| [pair.source, pair.target]);
-        let wanted = links.chain(pairs).map(|place| place.arena).collect();
-        let plan = FlushPlan::default();
-        Self { tracker, dialect, unresolved: &collected.unresolved, wanted, keys: HashMap::new(), plan }
+        let later = operations.references.iter().map(|reference| reference.deferred.row);
+        let wanted = links.chain(pairs).chain(later).map(|place| place.arena).collect();
+        let (keys, plan) = (HashMap::new(), FlushPlan::default());
+        Self { tracker, dialect, collected, operations, wanted, keys, plan }
+    }
+
+    /// A step for operations that share one.
+    fn step(&mut self, batch: &[Op]) -> Result<()> {
+        let collected = self.collected;
+        match batch[0] {
+            Op::Insert { .. } => self.insert(rows_of(batch)),
+            Op::Update { update, .. } => self.update(rows_of(batch), &collected.updates[update]),
+            Op::Switch { switch } => self.switch(&collected.switches[switch..switch + batch.len()]),
+            Op::Reference { reference } => {
+                let references = batch.iter().map(|op| match *op {
+                    Op::Reference { reference } => &self.operations.references[reference],
+                    _ => &self.operations.references[reference],
+                });
+                self.reference(references.collect())
+            }
+            Op::Link { pair } => self.link(&collected.pairs.added[pair..pair + batch.len()]),
+            Op::Unlink { pair } => self.unlink(&collected.pairs.removed[pair..pair + batch.len()]),
+            Op::NullReferences { effect, .. } => {
+                self.null_references(rows_of(batch), collected.effects.nulled[effect].0)
+            }
+            Op::UnlinkAll { effect, .. } => {
+                self.unlink_all(rows_of(batch), collected.effects.unlinked[effect].0)
+            }
+            Op::Delete { .. } => self.delete(rows_of(batch)),
+        }
     }
 
     // Inserts.
 
-    fn inserts(&mut self, group: &Group, collected: &Collected) -> Result<()> {
-        let mut rows: Vec<Place> =
-            collected.inserts.iter().copied().filter(|row| group.arenas.contains(&row.arena)).collect();
-        if rows.is_empty() {
-            return Ok(());
-        }
-        if !group.cyclic {
-            return self.insert_rows(&rows, &[]);
-        }
-        let ranked = rank_rows(self.tracker, &rows, false)?;
-        if !ranked.deferred.is_empty() {
-            self.wanted.extend(rows.iter().map(|row| row.arena));
-        }
-        let mut order: Vec<usize> = (0..rows.len()).collect();
-        let table = |row: Place| group.arenas.iter().position(|&arena| arena == row.arena);
-        order.sort_by_key(|&at| (ranked.levels[at], table(rows[at]), at));
-        // A level of a table is a batch of its own: its rows refer to none of each other.
-        let batches =
-            order.chunk_by(|&a, &b| ranked.levels[a] == ranked.levels[b] && rows[a].arena == rows[b].arena);
-        for batch in batches {
-            let batch: Vec<Place> = batch.iter().map(|&at| rows[at]).collect();
-            self.insert_rows(&batch, &ranked.deferred)?;
-        }
-        rows.clear();
-        self.references(&ranked.deferred, false)
-    }
-
-    /// Rows of one table, in batches of consecutive rows with the same columns.
-    fn insert_rows(&mut self, rows: &[Place], deferred: &[Deferred]) -> Result<()> {
+    fn insert(&mut self, rows: Vec<Place>) -> Result<()> {
         let arena = self.tracker.arena(rows[0].arena);
         let meta = arena.meta();
-        for batch in rows.chunk_by(|a, b| arena.is_keyed(a.slot) == arena.is_keyed(b.slot)) {
-            let with_key = arena.is_keyed(batch[0].slot);
-            let step = self.begin_step(shapes::insert(meta, self.dialect, with_key), Expect::Any)?;
-            let skipped = if with_key { None } else { meta.key.first().copied() };
-            for (at, &row) in batch.iter().enumerate() {
-                let start = self.plan.program.input.len();
-                for column in (0..meta.columns.len()).filter(|&column| Some(column) != skipped) {
-                    arena.encode(row.slot, column, &mut self.plan.program.input);
-                }
-                let cell_of =
-                    |column: usize| start + column - usize::from(skipped.is_some_and(|key| key < column));
-                self.write_links(row, |column| Some(cell_of(column)));
-                for later in deferred.iter().filter(|later| later.row == row) {
-                    for &column in &later.columns {
-                        self.plan.program.input.set(cell_of(column), Cell::Null);
-                    }
-                }
-                if !with_key && self.wanted.contains(&row.arena) {
-                    self.keys.insert(row, (step, at as u32));
-                }
+        let with_key = arena.is_keyed(rows[0].slot);
+        let step = self.begin_step(shapes::insert(meta, self.dialect, with_key), Expect::Any)?;
+        let skipped = if with_key { None } else { meta.key.first().copied() };
+        let wanted = !with_key && self.wanted.contains(&rows[0].arena);
+        for (at, &row) in rows.iter().enumerate() {
+            let start = self.plan.program.input.len();
+            for column in (0..meta.columns.len()).filter(|&column| Some(column) != skipped) {
+                arena.encode(row.slot, column, &mut self.plan.program.input);
             }
-            self.end_step(batch.len(), Origin::Insert { rows: batch.to_vec(), generated: !with_key });
+            let cell_of =
+                |column: usize| start + column - usize::from(skipped.is_some_and(|key| key < column));
+            self.write_links(row, |column| Some(cell_of(column)));
+            let later =
+                self.operations.references.iter().filter(|later| later.deferred.row == row && !later.to_null);
+            for &column in later.flat_map(|later| &later.deferred.columns) {
+                self.plan.program.input.set(cell_of(column), Cell::Null);
+            }
+            if wanted {
+                self.keys.insert(row, (step, at as u32));
+            }
         }
+        self.end_step(rows.len(), Origin::Insert { rows, generated: !with_key });
         Ok(())
     }
 
     /// Points the cells of links to the steps that will know their keys. A target whose own INSERT comes later (a
     /// circle) is left as NULL.
     fn write_links(&mut self, row: Place, cell_of: impl Fn(usize) -> Option<usize>) {
-        for link in self.unresolved.get(&row).into_iter().flatten() {
+        for link in self.collected.unresolved.get(&row).into_iter().flatten() {
             let RelationKind::BelongsTo { columns, .. } = link.relation.kind else { continue };
             let Some(&(step, at)) = self.keys.get(&link.target) else { continue };
             for &column in columns {
@@ -242,25 +229,27 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Sets references that could not be written with their rows; `to_null` takes references out before a delete.
-    fn references(&mut self, deferred: &[Deferred], to_null: bool) -> Result<()> {
-        for Deferred { row, columns, relation } in deferred {
-            let arena = self.tracker.arena(row.arena);
-            let shape = shapes::update(arena.meta(), self.dialect, columns, false);
-            self.begin_step(shape, Expect::OnePerRow)?;
+    /// References that could not be written with their rows, or that must go before something else.
+    fn reference(&mut self, references: Vec<&Reference>) -> Result<()> {
+        let Deferred { row, columns, .. } = &references[0].deferred;
+        let arena = self.tracker.arena(row.arena);
+        self.begin_step(shapes::update(arena.meta(), self.dialect, columns, false), Expect::OnePerRow)?;
+        for reference in &references {
+            let row = reference.deferred.row;
             let start = self.plan.program.input.len();
             for &column in columns {
-                match to_null {
+                match reference.to_null {
                     true => self.plan.program.input.null(),
                     false => arena.encode(row.slot, column, &mut self.plan.program.input),
                 }
             }
-            if !to_null && relation.is_some() {
-                self.write_links(*row, |column| Some(start + columns.iter().position(|&own| own == column)?));
+            if !reference.to_null && reference.deferred.relation.is_some() {
+                self.write_links(row, |column| Some(start + columns.iter().position(|&own| own == column)?));
             }
-            self.row_key(*row);
-            self.end_step(1, Origin::Reference { rows: vec![*row], columns: columns.clone() });
+            self.row_key(row);
         }
+        let rows: Vec<Place> = references.iter().map(|reference| reference.deferred.row).collect();
+        self.end_step(rows.len(), Origin::Reference { rows, columns: columns.clone() });
         Ok(())
     }
 
@@ -275,56 +264,31 @@ impl<'a> Builder<'a> {
 
     // Updates.
 
-    fn updates(&mut self, group: &Group, collected: &Collected) -> Result<()> {
-        for &index in &group.arenas {
-            let arena = self.tracker.arena(index);
-            let own: Vec<&Update> =
-                collected.updates.iter().filter(|update| update.place.arena == index).collect();
-            if own.is_empty() {
-                continue;
-            }
-            // Grouped by the columns written, in the order of the first of each, then by key.
-            let mut shapes: Vec<(&[u16], Vec<u32>)> = Vec::new();
-            let mut known: HashMap<&[u16], usize> = HashMap::new();
-            for update in own {
-                let columns = &collected.columns[update.columns.clone()];
-                let at = *known.entry(columns).or_insert_with(|| {
-                    shapes.push((columns, Vec::new()));
-                    shapes.len() - 1
-                });
-                shapes[at].1.push(update.place.slot);
-            }
-            for (columns, mut slots) in shapes {
-                arena.sort_by_row_key(&mut slots);
-                let rows: Vec<Place> = slots.into_iter().map(|slot| Place { arena: index, slot }).collect();
-                let written = columns.iter().map(|&column| usize::from(column)).collect();
-                self.update_rows(arena.meta(), written, rows.iter().map(|&row| (row, row)))?;
-                self.end_step(rows.len(), Origin::Update { rows, columns: columns.to_vec() });
-            }
-        }
+    fn update(&mut self, rows: Vec<Place>, first: &Update) -> Result<()> {
+        let columns = columns_of(self.collected, &first.columns);
+        let meta = self.tracker.arena(rows[0].arena).meta();
+        let written = columns.iter().map(|&column| usize::from(column)).collect();
+        self.write_rows(meta, written, rows.iter().map(|&row| (row, row)))?;
+        self.end_step(rows.len(), Origin::Update { rows, columns: columns.to_vec() });
         Ok(())
     }
 
     /// Rows whose entity was deleted and another one added: all columns but the key.
-    fn switches(&mut self, collected: &Collected) -> Result<()> {
-        for batch in collected.switches.chunk_by(|a, b| a.new.arena == b.new.arena) {
-            let meta = self.tracker.arena(batch[0].new.arena).meta();
-            let kept = |column: &usize| !meta.key.contains(column) && meta.version != Some(*column);
-            let written: Vec<usize> = (0..meta.columns.len()).filter(kept).collect();
-            if written.is_empty() && meta.version.is_none() {
-                continue;
-            }
-            self.update_rows(meta, written, batch.iter().map(|switch| (switch.new, switch.old)))?;
-            self.end_step(
-                batch.len(),
-                Origin::Switch { rows: batch.iter().map(|switch| switch.new).collect() },
-            );
+    fn switch(&mut self, switches: &[Switch]) -> Result<()> {
+        let meta = self.tracker.arena(switches[0].new.arena).meta();
+        let kept = |column: &usize| !meta.key.contains(column) && meta.version != Some(*column);
+        let written: Vec<usize> = (0..meta.columns.len()).filter(kept).collect();
+        if written.is_empty() && meta.version.is_none() {
+            return Ok(());
         }
+        self.write_rows(meta, written, switches.iter().map(|switch| (switch.new, switch.old)))?;
+        let rows = switches.iter().map(|switch| switch.new).collect();
+        self.end_step(switches.len(), Origin::Switch { rows });
         Ok(())
     }
 
-    /// Begins a step that writes columns of `value` to the row of `row`, counting its version.
-    fn update_rows(
+    /// Begins a step that writes columns of a value to a row, counting its version.
+    fn write_rows(
         &mut self,
         meta: &'static EntityMeta,
         mut written: Vec<usize>,
@@ -343,7 +307,7 @@ impl<'a> Builder<'a> {
             self.write_links(value, |column| {
                 Some(start + written[..plain].iter().position(|&own| own == column)?)
             });
-            let version = self.version(row);
+            let version = version_of(self.tracker, row);
             if let Some(version) = version {
                 self.plan.program.input.int(version + 1);
             }
@@ -355,29 +319,25 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn version(&self, row: Place) -> Option<i64> {
-        version_of(self.tracker, row)
-    }
-
     // Links.
 
-    fn pairs(&mut self, pairs: &Pairs) -> Result<()> {
-        for batch in pairs.removed.chunk_by(same_table) {
-            self.begin_step(shapes::delete_link(self.dialect, batch[0].through), Expect::Any)?;
-            for pair in batch {
-                self.row_key(pair.source);
-                self.row_key(pair.target);
-            }
-            self.end_step(batch.len(), Origin::Unlink { pairs: batch.to_vec() });
+    fn link(&mut self, pairs: &[Pair]) -> Result<()> {
+        self.begin_step(shapes::insert_link(self.dialect, pairs[0].through), Expect::Any)?;
+        for pair in pairs {
+            self.value_key(pair.source);
+            self.value_key(pair.target);
         }
-        for batch in pairs.added.chunk_by(same_table) {
-            self.begin_step(shapes::insert_link(self.dialect, batch[0].through), Expect::Any)?;
-            for pair in batch {
-                self.value_key(pair.source);
-                self.value_key(pair.target);
-            }
-            self.end_step(batch.len(), Origin::Link { pairs: batch.to_vec() });
+        self.end_step(pairs.len(), Origin::Link { pairs: pairs.to_vec() });
+        Ok(())
+    }
+
+    fn unlink(&mut self, pairs: &[Pair]) -> Result<()> {
+        self.begin_step(shapes::delete_link(self.dialect, pairs[0].through), Expect::Any)?;
+        for pair in pairs {
+            self.row_key(pair.source);
+            self.row_key(pair.target);
         }
+        self.end_step(pairs.len(), Origin::Unlink { pairs: pairs.to_vec() });
         Ok(())
     }
 
@@ -391,53 +351,30 @@ impl<'a> Builder<'a> {
 
     // Deletes.
 
-    fn effects(&mut self, effects: &DeleteEffects) -> Result<()> {
-        for (relation, rows) in &effects.nulled {
-            let RelationKind::BelongsTo { columns, .. } = relation.kind else { continue };
-            let shape = shapes::null_foreign_key((relation.source)(), self.dialect, columns);
-            self.begin_step(shape, Expect::Any)?;
-            rows.iter().for_each(|&row| self.row_key(row));
-            self.end_step(rows.len(), Origin::NullReferences { relation, rows: rows.clone() });
-        }
-        for (relation, rows) in &effects.unlinked {
-            let RelationKind::ManyToMany { through } = &relation.kind else { continue };
-            self.begin_step(shapes::delete_links_of(self.dialect, through), Expect::Any)?;
-            rows.iter().for_each(|&row| self.row_key(row));
-            self.end_step(rows.len(), Origin::UnlinkAll { relation, rows: rows.clone() });
-        }
+    fn null_references(&mut self, rows: Vec<Place>, relation: &'static RelationMeta) -> Result<()> {
+        let RelationKind::BelongsTo { columns, .. } = relation.kind else { return Ok(()) };
+        let shape = shapes::null_foreign_key((relation.source)(), self.dialect, columns);
+        self.begin_step(shape, Expect::Any)?;
+        rows.iter().for_each(|&row| self.row_key(row));
+        self.end_step(rows.len(), Origin::NullReferences { relation, rows });
         Ok(())
     }
 
-    fn deletes(&mut self, group: &Group, deletes: &[Place]) -> Result<()> {
-        let rows: Vec<Place> =
-            deletes.iter().copied().filter(|row| group.arenas.contains(&row.arena)).collect();
-        if rows.is_empty() {
-            return Ok(());
-        }
-        if !group.cyclic {
-            return self.delete_rows(rows[0].arena, rows.iter().map(|row| row.slot).collect());
-        }
-        let ranked = rank_rows(self.tracker, &rows, true)?;
-        self.references(&ranked.deferred, true)?;
-        let mut order: Vec<usize> = (0..rows.len()).collect();
-        order.sort_by_key(|&at| (std::cmp::Reverse(ranked.levels[at]), rows[at].arena));
-        let batches =
-            order.chunk_by(|&a, &b| ranked.levels[a] == ranked.levels[b] && rows[a].arena == rows[b].arena);
-        for batch in batches {
-            self.delete_rows(rows[batch[0]].arena, batch.iter().map(|&at| rows[at].slot).collect())?;
-        }
+    fn unlink_all(&mut self, rows: Vec<Place>, relation: &'static RelationMeta) -> Result<()> {
+        let RelationKind::ManyToMany { through } = &relation.kind else { return Ok(()) };
+        self.begin_step(shapes::delete_links_of(self.dialect, through), Expect::Any)?;
+        rows.iter().for_each(|&row| self.row_key(row));
+        self.end_step(rows.len(), Origin::UnlinkAll { relation, rows });
         Ok(())
     }
 
-    fn delete_rows(&mut self, index: u32, mut slots: Vec<u32>) -> Result<()> {
-        let arena = self.tracker.arena(index);
-        arena.sort_by_row_key(&mut slots);
-        let versioned = arena.meta().version.is_some();
-        self.begin_step(shapes::delete(arena.meta(), self.dialect, versioned), Expect::OnePerRow)?;
-        let rows: Vec<Place> = slots.into_iter().map(|slot| Place { arena: index, slot }).collect();
+    fn delete(&mut self, rows: Vec<Place>) -> Result<()> {
+        let meta = self.tracker.arena(rows[0].arena).meta();
+        let shape = shapes::delete(meta, self.dialect, meta.version.is_some());
+        self.begin_step(shape, Expect::OnePerRow)?;
         for &row in &rows {
             self.row_key(row);
-            if let Some(version) = self.version(row) {
+            if let Some(version) = version_of(self.tracker, row) {
                 self.plan.program.input.int(version);
             }
         }
@@ -485,6 +422,15 @@ pub(super) fn version_of(tracker: &Tracker, row: Place) -> Option<i64> {
     }
 }
 
-fn same_table(a: &Pair, b: &Pair) -> bool {
-    std::ptr::eq(a.relation, b.relation)
+/// The rows of operations that have one each.
+fn rows_of(batch: &[Op]) -> Vec<Place> {
+    let row = |op: &Op| match *op {
+        Op::Insert { row, .. }
+        | Op::Update { row, .. }
+        | Op::NullReferences { row, .. }
+        | Op::UnlinkAll { row, .. }
+        | Op::Delete { row } => Some(row),
+        _ => None,
+    };
+    batch.iter().filter_map(row).collect()
 }

@@ -22,11 +22,11 @@ impl FlushPlan {
     }
 
     /// The program failed and nothing of it is left in the database: all of it is pending again.
-    pub(crate) fn unsend(&mut self, tracker: &mut Tracker) {
+    pub(crate) fn unsend(&mut self, tracker: &mut Tracker, layer: usize) {
         let (pending, deleting) = std::mem::take(&mut self.taken);
         for_each_arena(tracker, &pending, |arena, slots| arena.unsend(slots));
         tracker.return_pending(pending, deleting);
-        tracker.sort_out_deletes();
+        tracker.sort_out_deletes(layer);
     }
 
     /// The program succeeded. `layer` is the innermost layer of a transaction that stays open, `None` if the program
@@ -43,7 +43,7 @@ impl FlushPlan {
         for &place in &self.touched {
             normalise_collections(tracker, place);
         }
-        tracker.sort_out_deletes();
+        tracker.sort_out_deletes(layer.unwrap_or(0));
         if layer.is_none() {
             tracker.arenas_mut().for_each(|arena| arena.commit());
         }

@@ -1,0 +1,114 @@
+//! What anyorm costs, as ratios to the same work by hand with rusqlite on one thread.
+//!
+//! ```text
+//! cargo run --release -p orm-bench               the table
+//! cargo run --release -p orm-bench -- insert     the lines whose names contain `insert`
+//! cargo run --release -p orm-bench -- --rounds=99    more rounds than 25
+//! cargo run --release -p orm-bench -- --profile insert    anyorm's side alone, under `block_on`, for a profiler
+//! cargo run -p orm-bench -- --quick              tiny sizes: shows that it works, measures nothing
+//! ```
+//!
+//! Both sides have a file of their own with the same tables and pragmas, and take turns, so that a busy machine
+//! disturbs both alike. The median of all rounds counts. Nothing is asserted about the ratios.
+
+#![allow(clippy::print_stdout, reason = "it prints a table")]
+
+mod case;
+mod model;
+mod parents;
+mod reads;
+mod requests;
+mod rows;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use anyorm::Engine;
+use futures_lite::future;
+
+use case::{Case, Fault, Size, Times};
+
+fn main() -> Result<(), Fault> {
+    let (options, filters): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
+    let has = |name: &str| options.iter().any(|option| option == name);
+    let mut size = if has("--quick") { Size::QUICK } else { Size::FULL };
+    if let Some(rounds) = options.iter().find_map(|option| option.strip_prefix("--rounds=")) {
+        size.rounds = rounds.parse()?;
+    }
+    let wanted =
+        |case: &Case| filters.is_empty() || filters.iter().any(|part| case.name.contains(part.as_str()));
+    let folder = Folder::new()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
+    if !has("--profile") {
+        table::head(size);
+    }
+    for case in
+        reads::cases().into_iter().chain(rows::cases()).chain(parents::cases()).chain(requests::cases())
+    {
+        if wanted(&case) && has("--profile") {
+            profile(&case, size, &folder.0)?;
+        } else if wanted(&case) {
+            table::line(&case, size, &measure(&case, size, &folder.0, &runtime)?);
+        }
+    }
+    if !has("--profile") {
+        table::foot();
+    }
+    Ok(())
+}
+
+/// Runs one case: in each round by hand, then under each executor.
+fn measure(
+    case: &Case,
+    size: Size,
+    folder: &Path,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<Times, Fault> {
+    let file = |side: &str| {
+        folder.join(format!("{}-{side}.db", case.name.replace(|c: char| !c.is_alphanumeric(), "_")))
+    };
+    let mut raw = model::open_by_hand(&file("raw"))?;
+    let engine = future::block_on(model::open(&file("ours")))?;
+    let mut times = Times::default();
+    // The first round fills caches and files.
+    for round in 0..=size.rounds {
+        let by_hand = (case.by_hand)(&mut raw, size)?;
+        let bare = future::block_on((case.ours)(engine.clone(), size))?;
+        let tokio = runtime.block_on(async { runtime.spawn((case.ours)(engine.clone(), size)).await })??;
+        if round > 0 {
+            times.add(by_hand, bare, tokio);
+        }
+    }
+    future::block_on(Engine::close(&engine))?;
+    Ok(times)
+}
+
+/// Runs one case by anyorm alone.
+fn profile(case: &Case, size: Size, folder: &Path) -> Result<(), Fault> {
+    future::block_on(async {
+        let engine = model::open(&folder.join("profile.db")).await?;
+        for _ in 0..size.rounds {
+            (case.ours)(engine.clone(), size).await?;
+        }
+        Ok(engine.close().await?)
+    })
+}
+
+/// A folder for the databases, gone at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> std::io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("anyorm-bench-{}", std::process::id()));
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A folder that cannot be removed is left to the system's cleaning.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,209 @@
+//! Savepoints: a part of a transaction that can be taken back on its own.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::panic::Location;
+use std::sync::Arc;
+
+use orm_core::Result;
+use orm_core::program::OnFailure;
+use orm_exec::Operation;
+
+use super::connection::Scope;
+use super::{Session, Status};
+
+impl Session {
+    /// Opens a savepoint, after a flush of what is pending. Changes from here on are kept by
+    /// [`release`](Nested::release) and undone by [`rollback`](Nested::rollback), in the database and in memory; dropping
+    /// the guard rolls back. It derefs to the session. Without an open transaction, one is begun.
+    ///
+    /// SAVEPOINT rides with the next statement: with nothing pending, this does no I/O.
+    ///
+    /// Dropped: as [`flush`](Session::flush); there is no savepoint then.
+    ///
+    /// # Errors
+    /// As [`flush`](Session::flush).
+    #[track_caller]
+    pub fn begin_nested(&mut self) -> Operation<'_, Nested<'_>> {
+        let location = Location::caller();
+        Operation::new(async move {
+            self.ready().await?;
+            if matches!(self.scope, Scope::None) {
+                self.scope = Scope::Begun;
+            }
+            self.send_plan(false, location).await?;
+            let depth = self.nesting.open();
+            Ok(Nested { session: self, depth, ended: false })
+        })
+    }
+
+    /// Ends savepoints whose guards were dropped while a flush was under way.
+    pub(super) fn finish_dropped_savepoints(&mut self) {
+        if let Some(depth) = self.nesting.dropped.take() {
+            self.roll_back_nested(depth);
+        }
+    }
+
+    /// Takes back what came since a savepoint, in memory at once and in the database with the next statement.
+    fn roll_back_nested(&mut self, depth: usize) {
+        if self.nesting.depth < depth {
+            // The whole transaction was rolled back in the meantime.
+            return;
+        }
+        self.tracker.rollback(depth);
+        self.nesting.close(depth, false);
+        self.status = Status::Active;
+    }
+}
+
+/// The savepoints of a session.
+#[derive(Debug, Default)]
+pub(super) struct Nesting {
+    depth: usize,
+    /// Statements that ride with the next program.
+    waiting: Vec<Arc<str>>,
+    /// The outermost savepoint whose guard was dropped while a flush was under way.
+    dropped: Option<usize>,
+}
+
+impl Nesting {
+    /// How many savepoints are open: the layer that undo entries go to.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// What goes before the first step of the next program.
+    pub(super) fn statements(&self) -> Vec<Arc<str>> {
+        self.waiting.clone()
+    }
+
+    /// A program ran in the transaction, and the waiting statements with it.
+    pub(super) fn sent(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// What a failed flush leaves: all up to the innermost savepoint.
+    pub(super) fn on_failure(&self) -> OnFailure {
+        match self.depth {
+            0 => OnFailure::Rollback,
+            depth => OnFailure::RollbackTo(name(depth)),
+        }
+    }
+
+    fn open(&mut self) -> usize {
+        self.depth += 1;
+        self.waiting.push(opening(self.depth));
+        self.depth
+    }
+
+    fn close(&mut self, depth: usize, keep: bool) {
+        self.depth = depth - 1;
+        let opening = opening(depth);
+        if let Some(at) = self.waiting.iter().position(|waiting| *waiting == opening) {
+            // It was never sent, so nothing happened inside.
+            self.waiting.truncate(at);
+            return;
+        }
+        if !keep {
+            self.waiting.push(format!("ROLLBACK TO {}", name(depth)).into());
+        }
+        self.waiting.push(format!("RELEASE {}", name(depth)).into());
+    }
+}
+
+fn name(depth: usize) -> Arc<str> {
+    format!("anyorm_{depth}").into()
+}
+
+fn opening(depth: usize) -> Arc<str> {
+    format!("SAVEPOINT {}", name(depth)).into()
+}
+
+/// A savepoint of a session: derefs to the [`Session`]. Made by [`Session::begin_nested`].
+///
+/// Dropping it rolls back to the savepoint: memory at once, the database first thing with the session's next statement.
+#[must_use = "dropping the guard rolls the savepoint back"]
+pub struct Nested<'s> {
+    session: &'s mut Session,
+    depth: usize,
+    ended: bool,
+}
+
+impl Nested<'_> {
+    /// Keeps the changes since the savepoint, as part of the transaction around it. Flushes what is pending; RELEASE
+    /// rides with the next statement.
+    ///
+    /// Dropped: rolled back to the savepoint.
+    ///
+    /// # Errors
+    /// As [`flush`](Session::flush); then the savepoint is rolled back.
+    #[track_caller]
+    pub fn release<'n>(mut self) -> Operation<'n, ()>
+    where
+        Self: 'n,
+    {
+        let location = Location::caller();
+        Operation::new(async move {
+            self.session.ready().await?;
+            self.session.send_plan(false, location).await?;
+            self.ended = true;
+            if self.session.nesting.depth >= self.depth {
+                self.session.tracker.release(self.depth);
+                self.session.nesting.close(self.depth, true);
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes back the changes since the savepoint. Also after a flush inside failed: the transaction around it goes on.
+    ///
+    /// Dropped: rolled back all the same.
+    ///
+    /// # Errors
+    /// None of its own: a flush that was under way is waited for, and taken back whatever came of it.
+    pub fn rollback<'n>(mut self) -> Operation<'n, ()>
+    where
+        Self: 'n,
+    {
+        Operation::new(async move {
+            self.session.resolve().await;
+            self.ended = true;
+            self.session.roll_back_nested(self.depth);
+            Result::Ok(())
+        })
+    }
+}
+
+impl Deref for Nested<'_> {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        self.session
+    }
+}
+
+impl DerefMut for Nested<'_> {
+    fn deref_mut(&mut self) -> &mut Session {
+        self.session
+    }
+}
+
+impl Drop for Nested<'_> {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        if self.session.in_flight.is_some() {
+            let outermost = self.session.nesting.dropped.map_or(self.depth, |other| other.min(self.depth));
+            self.session.nesting.dropped = Some(outermost);
+        } else {
+            self.session.roll_back_nested(self.depth);
+        }
+    }
+}
+
+impl fmt::Debug for Nested<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nested").field("depth", &self.depth).field("session", &self.session).finish()
+    }
+}

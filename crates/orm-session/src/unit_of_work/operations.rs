@@ -1,0 +1,229 @@
+//! What a flush does to each row, in an order that every constraint allows.
+//!
+//! The default order is: inserts (tables referred to first), updates (in key order), links, references to deleted rows,
+//! deletes (tables that refer first). It is right unless one row takes a unique value that another one gives up: only
+//! then the rows are put into a graph, where each gives up before another takes, and sorted again.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use orm_core::Result;
+
+use super::collect::{Collected, Update};
+use super::links::Pair;
+use super::order::{Deferred, Group, order_tables, rank_rows};
+use super::schedule::schedule;
+use super::unique::handovers;
+use crate::tracker::{Place, Tracker};
+
+/// What is done to one row. Indexes point into what was collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Op {
+    /// Rows of one level do not refer to each other.
+    Insert {
+        row: Place,
+        level: u32,
+    },
+    Update {
+        row: Place,
+        update: usize,
+    },
+    /// A new value for the row of a deleted entity.
+    Switch {
+        switch: usize,
+    },
+    /// A reference that is written after its row, or taken out before (see [`Operations::references`]).
+    Reference {
+        reference: usize,
+    },
+    Unlink {
+        pair: usize,
+    },
+    Link {
+        pair: usize,
+    },
+    /// References to a deleted row, set to NULL by criteria.
+    NullReferences {
+        effect: usize,
+        row: Place,
+    },
+    UnlinkAll {
+        effect: usize,
+        row: Place,
+    },
+    Delete {
+        row: Place,
+    },
+}
+
+/// The operations of a flush, in order.
+#[derive(Default)]
+pub(super) struct Operations {
+    pub(super) list: Vec<Op>,
+    pub(super) references: Vec<Reference>,
+}
+
+/// A statement about some columns of a row, besides the one that writes the row.
+#[derive(Debug)]
+pub(super) struct Reference {
+    pub(super) deferred: Deferred,
+    /// Whether the columns become NULL for now, rather than get their values.
+    pub(super) to_null: bool,
+}
+
+/// Orders all that was collected.
+///
+/// # Errors
+/// [`Error::Circular`](orm_core::Error::Circular) for rows that must each be written before the other.
+pub(super) fn order_operations(tracker: &Tracker, collected: &Collected) -> Result<Operations> {
+    let groups = order_tables(tracker, involved(collected));
+    let mut operations = Operations::default();
+    for group in &groups {
+        operations.inserts(tracker, group, collected)?;
+    }
+    for group in &groups {
+        operations.updates(tracker, group, collected);
+    }
+    let list = &mut operations.list;
+    list.extend((0..collected.switches.len()).map(|switch| Op::Switch { switch }));
+    list.extend((0..collected.pairs.removed.len()).map(|pair| Op::Unlink { pair }));
+    list.extend((0..collected.pairs.added.len()).map(|pair| Op::Link { pair }));
+    for (effect, (_, rows)) in collected.effects.nulled.iter().enumerate() {
+        list.extend(rows.iter().map(|&row| Op::NullReferences { effect, row }));
+    }
+    for (effect, (_, rows)) in collected.effects.unlinked.iter().enumerate() {
+        list.extend(rows.iter().map(|&row| Op::UnlinkAll { effect, row }));
+    }
+    for group in groups.iter().rev() {
+        operations.deletes(tracker, group, &collected.deletes)?;
+    }
+    let handovers = handovers(tracker, collected, &operations);
+    match handovers.iter().any(|handover| handover.before > handover.after) {
+        true => schedule(tracker, collected, operations, handovers),
+        false => Ok(operations),
+    }
+}
+
+/// The arenas with rows to write.
+fn involved(collected: &Collected) -> Vec<u32> {
+    let rows = collected.inserts.iter().chain(&collected.deletes).map(|place| place.arena);
+    let switched = collected.switches.iter().map(|switch| switch.new.arena);
+    let updated = collected.updates.iter().map(|update| update.place.arena);
+    let mut arenas: Vec<u32> = rows.chain(switched).chain(updated).collect();
+    arenas.sort_unstable();
+    arenas.dedup();
+    arenas
+}
+
+impl Operations {
+    fn inserts(&mut self, tracker: &Tracker, group: &Group, collected: &Collected) -> Result<()> {
+        let rows: Vec<Place> = in_group(&collected.inserts, group);
+        if !group.cyclic {
+            self.list.extend(rows.into_iter().map(|row| Op::Insert { row, level: 0 }));
+            return Ok(());
+        }
+        let ranked = rank_rows(tracker, &rows, false)?;
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        let table = |row: Place| group.arenas.iter().position(|&arena| arena == row.arena);
+        order.sort_by_key(|&at| (ranked.levels[at], table(rows[at]), at));
+        self.list.extend(order.into_iter().map(|at| Op::Insert { row: rows[at], level: ranked.levels[at] }));
+        self.references(ranked.deferred, false);
+        Ok(())
+    }
+
+    /// Grouped by the columns written, in the order of the first of each, then by key.
+    fn updates(&mut self, tracker: &Tracker, group: &Group, collected: &Collected) {
+        for &arena in &group.arenas {
+            let mut shapes: Vec<Vec<(u32, usize)>> = Vec::new();
+            let mut known: HashMap<&[u16], usize> = HashMap::new();
+            let own = collected.updates.iter().enumerate().filter(|(_, update)| update.place.arena == arena);
+            for (at, Update { place, columns }) in own {
+                let shape = *known.entry(columns_of(collected, columns)).or_insert_with(|| {
+                    shapes.push(Vec::new());
+                    shapes.len() - 1
+                });
+                shapes[shape].push((place.slot, at));
+            }
+            for mut rows in shapes {
+                tracker.arena(arena).sort_by_row_key(&mut rows);
+                let rows = rows.into_iter();
+                self.list
+                    .extend(rows.map(|(slot, update)| Op::Update { row: Place { arena, slot }, update }));
+            }
+        }
+    }
+
+    fn deletes(&mut self, tracker: &Tracker, group: &Group, deletes: &[Place]) -> Result<()> {
+        let rows: Vec<Place> = in_group(deletes, group);
+        for &arena in &group.arenas {
+            if group.cyclic {
+                break;
+            }
+            let mut rows: Vec<(u32, usize)> =
+                rows.iter().filter(|row| row.arena == arena).map(|row| (row.slot, 0)).collect();
+            tracker.arena(arena).sort_by_row_key(&mut rows);
+            self.list.extend(rows.into_iter().map(|(slot, _)| Op::Delete { row: Place { arena, slot } }));
+        }
+        if group.cyclic {
+            let ranked = rank_rows(tracker, &rows, true)?;
+            self.references(ranked.deferred, true);
+            let mut order: Vec<usize> = (0..rows.len()).collect();
+            order.sort_by_key(|&at| (std::cmp::Reverse(ranked.levels[at]), rows[at].arena));
+            self.list.extend(order.into_iter().map(|at| Op::Delete { row: rows[at] }));
+        }
+        Ok(())
+    }
+
+    /// Whether two operations that follow each other are rows of one statement.
+    pub(super) fn share_a_step(&self, tracker: &Tracker, collected: &Collected, a: Op, b: Op) -> bool {
+        match (a, b) {
+            (Op::Insert { row: a, level: x }, Op::Insert { row: b, level: y }) => {
+                let arena = tracker.arena(a.arena);
+                a.arena == b.arena && x == y && arena.is_keyed(a.slot) == arena.is_keyed(b.slot)
+            }
+            (Op::Update { row: a, update: x }, Op::Update { row: b, update: y }) => {
+                let columns = |update: usize| columns_of(collected, &collected.updates[update].columns);
+                a.arena == b.arena && columns(x) == columns(y)
+            }
+            (Op::Switch { switch: a }, Op::Switch { switch: b }) => {
+                collected.switches[a].new.arena == collected.switches[b].new.arena
+            }
+            (Op::Reference { reference: a }, Op::Reference { reference: b }) => {
+                let (a, b) = (&self.references[a], &self.references[b]);
+                a.deferred.row.arena == b.deferred.row.arena
+                    && a.deferred.columns == b.deferred.columns
+                    && a.to_null == b.to_null
+            }
+            (Op::Link { pair: a }, Op::Link { pair: b }) => {
+                same_table(&collected.pairs.added[a], &collected.pairs.added[b])
+            }
+            (Op::Unlink { pair: a }, Op::Unlink { pair: b }) => {
+                same_table(&collected.pairs.removed[a], &collected.pairs.removed[b])
+            }
+            (Op::NullReferences { effect: a, .. }, Op::NullReferences { effect: b, .. })
+            | (Op::UnlinkAll { effect: a, .. }, Op::UnlinkAll { effect: b, .. }) => a == b,
+            (Op::Delete { row: a }, Op::Delete { row: b }) => a.arena == b.arena,
+            _ => false,
+        }
+    }
+
+    fn references(&mut self, deferred: Vec<Deferred>, to_null: bool) {
+        for deferred in deferred {
+            self.list.push(Op::Reference { reference: self.references.len() });
+            self.references.push(Reference { deferred, to_null });
+        }
+    }
+}
+
+fn same_table(a: &Pair, b: &Pair) -> bool {
+    std::ptr::eq(a.relation, b.relation)
+}
+
+/// The columns of an update.
+pub(super) fn columns_of<'a>(collected: &'a Collected, columns: &Range<usize>) -> &'a [u16] {
+    &collected.columns[columns.clone()]
+}
+
+fn in_group(rows: &[Place], group: &Group) -> Vec<Place> {
+    rows.iter().copied().filter(|row| group.arenas.contains(&row.arena)).collect()
+}

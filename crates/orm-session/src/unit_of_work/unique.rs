@@ -1,0 +1,114 @@
+//! Unique values that pass from one row to another in the same flush.
+
+use std::collections::HashMap;
+
+use orm_core::entity::EntityMeta;
+
+use super::collect::Collected;
+use super::operations::{Op, Operations, columns_of};
+use super::order::value_text;
+use crate::tracker::{Place, Tracker};
+
+/// One operation gives up a unique value that another one takes.
+#[derive(Clone, Debug)]
+pub(super) struct Handover {
+    /// The operation that gives it up, as a place in the list.
+    pub(super) before: usize,
+    /// The one that takes it.
+    pub(super) after: usize,
+    /// The row that gives it up, and the columns of the value.
+    pub(super) row: Place,
+    pub(super) columns: Vec<usize>,
+}
+
+/// All values that change hands. Looks only at tables where some are given up.
+pub(super) fn handovers(tracker: &Tracker, collected: &Collected, operations: &Operations) -> Vec<Handover> {
+    let mut handovers = Vec::new();
+    for arena in arenas_that_give_up(tracker, collected) {
+        let meta = tracker.arena(arena).meta();
+        for columns in unique_values(meta) {
+            find(tracker, collected, operations, arena, &columns, &mut handovers);
+        }
+    }
+    handovers
+}
+
+fn arenas_that_give_up(tracker: &Tracker, collected: &Collected) -> Vec<u32> {
+    let deleted = collected.deletes.iter().map(|row| row.arena);
+    let switched = collected.switches.iter().map(|switch| switch.old.arena);
+    let changed = collected.updates.iter().filter(|update| {
+        let columns = columns_of(collected, &update.columns);
+        let meta = tracker.arena(update.place.arena).meta();
+        columns.iter().any(|&column| is_in_unique_value(meta, usize::from(column)))
+    });
+    let mut arenas: Vec<u32> =
+        deleted.chain(switched).chain(changed.map(|update| update.place.arena)).collect();
+    arenas.sort_unstable();
+    arenas.dedup();
+    // Without a row that takes a value there is nothing to hand over.
+    let takes = |arena: &u32| {
+        let inserted = collected.inserts.iter().any(|row| row.arena == *arena);
+        let updated = collected.updates.iter().any(|update| update.place.arena == *arena);
+        inserted || updated || collected.switches.iter().any(|switch| switch.new.arena == *arena)
+    };
+    arenas.retain(takes);
+    arenas
+}
+
+/// The sets of columns in which no two rows agree, the key first.
+fn unique_values(meta: &'static EntityMeta) -> impl Iterator<Item = Vec<usize>> {
+    let columns = meta.columns.iter().enumerate().filter(|(_, column)| column.unique).map(|(at, _)| vec![at]);
+    let indexes = meta.indexes.iter().filter(|index| index.unique).map(|index| index.columns.to_vec());
+    std::iter::once(meta.key.to_vec()).chain(columns).chain(indexes)
+}
+
+fn is_in_unique_value(meta: &EntityMeta, column: usize) -> bool {
+    meta.columns[column].unique
+        || meta.key.contains(&column)
+        || meta.indexes.iter().any(|index| index.unique && index.columns.contains(&column))
+}
+
+fn find(
+    tracker: &Tracker,
+    collected: &Collected,
+    operations: &Operations,
+    arena: u32,
+    columns: &[usize],
+    handovers: &mut Vec<Handover>,
+) {
+    let text = |row: Place, from_row| value_text(tracker.arena(row.arena), row.slot, columns, from_row);
+    let writes = |written: &[u16]| written.iter().any(|&column| columns.contains(&usize::from(column)));
+    let mut given: HashMap<String, (usize, Place)> = HashMap::new();
+    let mut taken: Vec<(String, usize)> = Vec::new();
+    for (at, op) in operations.list.iter().enumerate() {
+        let (gives, takes) = match *op {
+            Op::Insert { row, .. } => (None, Some(row)),
+            Op::Delete { row } => (Some(row), None),
+            Op::Update { row, update }
+                if writes(columns_of(collected, &collected.updates[update].columns)) =>
+            {
+                (Some(row), Some(row))
+            }
+            Op::Switch { switch } => {
+                let switch = collected.switches[switch];
+                (Some(switch.old), Some(switch.new))
+            }
+            _ => continue,
+        };
+        if let Some(row) = gives.filter(|row| row.arena == arena)
+            && let Some(value) = text(row, true)
+        {
+            given.insert(value, (at, row));
+        }
+        if let Some(row) = takes.filter(|row| row.arena == arena)
+            && let Some(value) = text(row, false)
+        {
+            taken.push((value, at));
+        }
+    }
+    for (value, after) in taken {
+        if let Some(&(before, row)) = given.get(&value).filter(|(before, _)| *before != after) {
+            handovers.push(Handover { before, after, row, columns: columns.to_vec() });
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What stands in the sources.
+
+use std::path::{Path, PathBuf};
+
+/// Runtimes, as code names them.
+const RUNTIMES: [&str; 6] = ["tokio", "smol", "async_std", "async_global_executor", "glommio", "monoio"];
+
+/// Crates that name runtimes because that is their work.
+const NAME_RUNTIMES: [&str; 2] = ["orm-testkit", "orm-bench"];
+
+/// Above this a file holds more than one idea.
+const LONGEST: usize = 700;
+
+#[test]
+fn no_runtime_is_named() {
+    let mut named = Vec::new();
+    for path in crate::rust_files("crates") {
+        let inside = path.strip_prefix(crate::root().join("crates")).expect("it was found there");
+        let mut folders = inside.iter().map(|part| part.to_string_lossy());
+        let (package, folder) = (folders.next().unwrap_or_default(), folders.next().unwrap_or_default());
+        if folder == "src" && !NAME_RUNTIMES.contains(&&*package) {
+            named.extend(lines_with(&path, &RUNTIMES));
+        }
+    }
+    assert_eq!(named, [""; 0]);
+}
+
+#[test]
+fn nothing_is_unsafe() {
+    let manifest = crate::read("Cargo.toml");
+    assert!(manifest.contains("\nunsafe_code = \"forbid\"\n"), "the workspace forbids it");
+    for package in packages() {
+        let manifest = crate::read(package.join("Cargo.toml"));
+        assert!(manifest.contains("\n[lints]\nworkspace = true\n"), "{} takes the lints", package.display());
+    }
+    let found: Vec<String> = ["crates", "examples"]
+        .into_iter()
+        .flat_map(crate::rust_files)
+        .flat_map(|path| lines_with(&path, &["unsafe"]))
+        .collect();
+    assert_eq!(found, [""; 0]);
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let long: Vec<String> = ["crates", "examples", "tests"]
+        .into_iter()
+        .flat_map(crate::rust_files)
+        .map(|path| (crate::read(&path).lines().count(), path))
+        .filter(|(lines, _)| *lines > LONGEST)
+        .map(|(lines, path)| format!("{}: {lines} lines", path.display()))
+        .collect();
+    assert_eq!(long, [""; 0]);
+}
+
+#[test]
+fn words_are_found_in_code_only() {
+    let numbers = |text| numbers_of_lines_with(text, &["tokio", "unsafe"]);
+    assert_eq!(numbers("use tokio::spawn;\n"), [1]);
+    assert_eq!(numbers("fn a() {\n    unsafe { b() }\n}\n"), [2]);
+    assert_eq!(numbers("let url = \"x://y\"; tokio::spawn(f); // why\n"), [1]);
+    // In comments, and inside other words.
+    assert_eq!(numbers("/// Runs under tokio.\n// unsafe\nlet a = 1; // tokio\n"), [0; 0]);
+    assert_eq!(numbers("use tokio_postgres::Client;\n#![forbid(unsafe_code)]\n"), [0; 0]);
+}
+
+/// The folders of the packages of the workspace.
+fn packages() -> Vec<PathBuf> {
+    let crates = std::fs::read_dir(crate::root().join("crates")).expect("the folder is there");
+    let crates = crates.map(|entry| entry.expect("the folder can be listed").path());
+    crates.chain([crate::root().join("tests")]).collect()
+}
+
+fn lines_with(path: &Path, words: &[&str]) -> Vec<String> {
+    let numbers = numbers_of_lines_with(&crate::read(path), words);
+    numbers.into_iter().map(|number| format!("{}:{number}", path.display())).collect()
+}
+
+/// The lines, counted from 1, whose code has one of these words.
+fn numbers_of_lines_with(text: &str, words: &[&str]) -> Vec<usize> {
+    let mut numbers = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        // A comment begins the line or follows a blank: the slashes of a URL do not.
+        let code = if line.trim_start().starts_with("//") { "" } else { line };
+        let code = code.split(" //").next().unwrap_or_default();
+        let mut found = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+        if found.any(|word| words.contains(&word)) {
+            numbers.push(number);
+        }
+    }
+    numbers
+}
