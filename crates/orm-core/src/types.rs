@@ -6,7 +6,7 @@ mod scalar;
 pub use json::Json;
 
 use crate::cells::Cells;
-use crate::row::{Misfit, RowSource};
+use crate::row::{ColumnError, Misfit, Row, RowSource};
 use crate::value::ValueRef;
 
 /// The kind of column that a Rust type is stored in. A dialect gives each its name.
@@ -66,6 +66,13 @@ pub trait SqlType: Sized + Send + Sync + 'static {
     /// # Errors
     /// If the value there is of another kind, out of range, or NULL for a type that is not nullable.
     fn decode(value: ValueRef<'_>) -> Result<Self, Misfit>;
+
+    /// Reads a column of a row: [`Row::get`], for code that names the type first.
+    #[doc(hidden)]
+    #[inline]
+    fn read(row: &Row<'_>, index: usize) -> Result<Self, ColumnError> {
+        row.get(index)
+    }
 
     /// The usual case of `decode`, straight from a row whose `index` is in range. `None` says nothing but that
     /// `decode` is to be asked.

@@ -116,19 +116,15 @@ impl<E: Entity> Arena<E> {
     /// Takes in a row that was read: the slot that has its key keeps its value, a new key gets a new slot. Slots read
     /// while `uncommitted` work is in the transaction are forgotten by its rollback.
     pub(crate) fn adopt(&mut self, row: E, uncommitted: Option<usize>) -> u32 {
-        let Some(key) = row.key() else {
-            // A row has a key; an auto key of 0 is stored by others than us.
-            return self.adopt_new(row, uncommitted);
-        };
-        if let Some(&slot) = self.map.get(&key) {
-            return slot;
+        // A row has a key; an auto key of 0 is stored by others than us, and not mapped.
+        if let Some(key) = row.key() {
+            let next = self.next_slot();
+            // Looked up and mapped at once: the key is hashed once.
+            let slot = *self.map.entry(key).or_insert(next);
+            if slot != next {
+                return slot;
+            }
         }
-        let slot = self.adopt_new(row, uncommitted);
-        self.map.insert(key, slot);
-        slot
-    }
-
-    fn adopt_new(&mut self, row: E, uncommitted: Option<usize>) -> u32 {
         let slot = self.occupy(row, State::Persistent);
         if let Some(layer) = uncommitted {
             self.note(slot, layer, Undo::Loaded);
@@ -178,21 +174,26 @@ impl<E: Entity> Arena<E> {
         RawHandle { session, slot, generation: self.slots[slot as usize].generation }
     }
 
+    /// The slot that the next tenant gets.
+    fn next_slot(&self) -> u32 {
+        let fresh =
+            || u32::try_from(self.slots.len()).expect("a session tracks fewer than 2^32 entities of a type");
+        self.free.last().copied().unwrap_or_else(fresh)
+    }
+
     fn occupy(&mut self, value: E, state: State) -> u32 {
+        let at = self.next_slot();
         match self.free.pop() {
             Some(at) => {
                 let slot = &mut self.slots[at as usize];
                 slot.value = Some(value);
                 slot.state = state;
-                at
             }
             None => {
-                let at = u32::try_from(self.slots.len())
-                    .expect("a session tracks fewer than 2^32 entities of a type");
                 self.slots.push(Slot { value: Some(value), generation: 0, image: NO_IMAGE, layer: 0, state });
-                at
             }
         }
+        at
     }
 
     /// Ends a slot's life: every handle to it is stale from now on.

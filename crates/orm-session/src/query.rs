@@ -11,9 +11,13 @@ pub trait Track: Shape {
     /// What the program gets for each row.
     type Tracked: Send;
 
-    /// Takes a row in.
+    /// Takes rows in.
     #[doc(hidden)]
-    fn track(plain: Self::Plain, session: &mut Session) -> Self::Tracked;
+    fn track(
+        rows: impl Iterator<Item = Self::Plain>,
+        session: &mut Session,
+        tracked: &mut Vec<Self::Tracked>,
+    );
 
     /// Makes room for rows.
     #[doc(hidden)]
@@ -29,8 +33,8 @@ pub trait Track: Shape {
 impl<E: Entity> Track for Whole<E> {
     type Tracked = Handle<E>;
 
-    fn track(plain: E, session: &mut Session) -> Handle<E> {
-        session.adopt(plain)
+    fn track(rows: impl Iterator<Item = E>, session: &mut Session, tracked: &mut Vec<Handle<E>>) {
+        session.adopt(rows, tracked);
     }
 
     fn prepare(rows: usize, session: &mut Session) {
@@ -41,8 +45,8 @@ impl<E: Entity> Track for Whole<E> {
 impl<E: Entity> Track for Graph<E> {
     type Tracked = Handle<E>;
 
-    fn track(plain: E, session: &mut Session) -> Handle<E> {
-        session.adopt(plain)
+    fn track(rows: impl Iterator<Item = E>, session: &mut Session, tracked: &mut Vec<Handle<E>>) {
+        session.adopt(rows, tracked);
     }
 
     fn prepare(rows: usize, session: &mut Session) {
@@ -57,7 +61,7 @@ impl<E: Entity> Track for Graph<E> {
 impl<T: FromRow> Track for Values<T> {
     type Tracked = T;
 
-    fn track(plain: T, _session: &mut Session) -> T {
-        plain
+    fn track(rows: impl Iterator<Item = T>, _session: &mut Session, tracked: &mut Vec<T>) {
+        tracked.extend(rows);
     }
 }

@@ -48,10 +48,7 @@ fn decoded(entity: &Entity, field: &Field) -> TokenStream {
     let Field { ident, ty, column, role } = field;
     let value = match role {
         // Not `Row::get`: its bound would be a second error for a type that no column can hold.
-        Role::Value(_) => quote! {
-            <#ty as #support::SqlType>::decode(__row.value(#column)?)
-                .map_err(|__misfit| __row.misfit(#column, __misfit))?
-        },
+        Role::Value(_) => quote!(<#ty as #support::SqlType>::read(__row, #column)?),
         Role::BelongsTo(_) => quote!(#support::BelongsTo::decode(__row, #column)?),
         Role::HasMany(_) => quote!(#support::HasMany::not_loaded()),
         Role::ManyToMany(_) => quote!(#support::ManyToMany::not_loaded()),

@@ -1,13 +1,33 @@
 //! Values on their way to SQLite: no copy but SQLite's own.
 
-use orm_core::ValueRef;
-use rusqlite::types::{ToSql, ToSqlOutput, ValueRef as Raw};
+use orm_core::{Cell, Cells, ValueRef};
+use rusqlite::types::{Null, ToSql, ToSqlOutput, ValueRef as Raw};
 use rusqlite::{Result, Statement};
 
 /// Binds a value to a placeholder, counted from 0. SQLite has no NaN: it stores NULL in its place.
 #[inline]
 pub(super) fn bind(statement: &mut Statement<'_>, index: usize, value: ValueRef<'_>) -> Result<()> {
     statement.raw_bind_parameter(index + 1, Bound(value))
+}
+
+/// Binds a plain cell, as [`bind`] does its value. Most are integers, texts or NULL: those go straight to SQLite, where
+/// a [`ValueRef`] would be put together in memory and waited for.
+#[inline]
+pub(super) fn bind_cell(
+    statement: &mut Statement<'_>,
+    index: usize,
+    cells: &Cells,
+    cell: usize,
+) -> Result<()> {
+    match cells.as_slice()[cell] {
+        Cell::Int(value) => statement.raw_bind_parameter(index + 1, value),
+        Cell::Text { start, len } => {
+            let text = &cells.bytes()[start as usize..][..len as usize];
+            statement.raw_bind_parameter(index + 1, Bound(ValueRef::Text(text)))
+        }
+        Cell::Null => statement.raw_bind_parameter(index + 1, Null),
+        _ => bind(statement, index, cells.value(cell)),
+    }
 }
 
 struct Bound<'a>(ValueRef<'a>);

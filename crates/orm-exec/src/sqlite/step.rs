@@ -8,7 +8,7 @@ use orm_core::{Cell, Cells, Error, Row, SQLITE, Sink, ValueRef};
 use rusqlite::Statement;
 
 use super::answers::Answers;
-use super::bind::bind;
+use super::bind::{bind, bind_cell};
 use super::connection::SqliteConnection;
 use super::error::statement_error;
 use super::list::{self, List};
@@ -64,8 +64,7 @@ impl SqliteConnection {
         for row in 0..step.rows {
             let first = step.cells.start as usize + row as usize * width;
             for index in 0..width {
-                let value = running.value(row, first + index)?;
-                bind(&mut statement, index, value).map_err(|error| running.failed(row, &error, sql))?;
+                running.bind(&mut statement, index, row, first + index, sql)?;
             }
             answer.affected += self.execute(running, &mut statement, row, sql)?;
             if keys {
@@ -195,6 +194,23 @@ impl Running<'_> {
             return Err(Failure::at(self.at, 0, Error::build(message)));
         }
         Ok(())
+    }
+
+    /// Binds a cell, which may be in the answer of an earlier step.
+    #[inline]
+    fn bind(
+        &self,
+        statement: &mut Statement<'_>,
+        index: usize,
+        row: u32,
+        cell: usize,
+        sql: &str,
+    ) -> Result<(), Failure> {
+        let bound = match self.input.as_slice()[cell] {
+            Cell::From { .. } | Cell::List { .. } => bind(statement, index, self.value(row, cell)?),
+            _ => bind_cell(statement, index, self.input, cell),
+        };
+        bound.map_err(|error| self.failed(row, &error, sql))
     }
 
     /// The value of a cell, which may be in the answer of an earlier step.

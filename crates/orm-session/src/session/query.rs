@@ -280,20 +280,24 @@ impl Session {
     async fn adopt_all<S: Track>(&mut self, rows: Vec<S::Plain>) -> Vec<S::Tracked> {
         let mut tracked = Vec::with_capacity(rows.len());
         S::prepare(rows.len(), self);
-        for (at, row) in rows.into_iter().enumerate() {
-            if at > 0 && at % ADOPT_AT_ONCE == 0 {
-                yield_now().await;
+        let mut rows = rows.into_iter();
+        loop {
+            S::track(rows.by_ref().take(ADOPT_AT_ONCE), self, &mut tracked);
+            if rows.len() == 0 {
+                return tracked;
             }
-            tracked.push(S::track(row, self));
+            yield_now().await;
         }
-        tracked
     }
 
-    /// Takes in a row that was read.
-    pub(crate) fn adopt<E: Entity>(&mut self, row: E) -> Handle<E> {
-        let uncommitted = self.uncommitted();
-        let slot = self.tracker.make::<E>().adopt(row, uncommitted);
-        self.handle_of(slot)
+    /// Takes in rows that were read.
+    pub(crate) fn adopt<E: Entity>(&mut self, rows: impl Iterator<Item = E>, handles: &mut Vec<Handle<E>>) {
+        let (session, uncommitted) = (self.id(), self.uncommitted());
+        let arena = self.tracker.make::<E>();
+        handles.extend(rows.map(|row| {
+            let slot = arena.adopt(row, uncommitted);
+            Handle::from_raw(arena.handle(slot, session))
+        }));
     }
 
     /// Loads one relation of some slots of its source. Answers the slots it leads to.
