@@ -19,6 +19,27 @@ fn unnamed(page: &str) -> Vec<String> {
 }
 
 #[test]
+fn files_that_the_pages_name_are_there() {
+    for page in ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md"] {
+        assert_eq!(missing_files(&crate::read(page)), [""; 0], "{page}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_found() {
+    let page = "See `crates/orm-core/src/lib.rs`, `examples/none.rs` and [this](docs/none.md).";
+    assert_eq!(missing_files(page), ["examples/none.rs", "docs/none.md"]);
+}
+
+/// Paths from the root of the workspace that a page names and that lead nowhere.
+fn missing_files(page: &str) -> Vec<&str> {
+    let is_path =
+        |word: &&str| ["crates/", "docs/", "examples/", "tests/"].iter().any(|top| word.starts_with(top));
+    let words = page.split(|c: char| c.is_whitespace() || "`()[]<>,;".contains(c)).filter(is_path);
+    words.filter(|path| !crate::root().join(path).exists()).collect()
+}
+
+#[test]
 fn the_architecture_page_gives_a_reason_for_every_dependency() {
     let manifest = crate::read("Cargo.toml");
     let (_, dependencies) = manifest.split_once("[workspace.dependencies]\n").expect("versions are shared");

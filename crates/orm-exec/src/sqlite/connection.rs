@@ -1,6 +1,7 @@
 //! One connection: how it is opened, and how a program runs on it from BEGIN to COMMIT.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -134,6 +135,10 @@ impl SqliteConnection {
     /// Runs a statement without parameters or rows: BEGIN and its kin.
     fn control(&self, sql: &str) -> Result<()> {
         self.tell(sql, 1, Parameters::none());
+        self.run_control(sql)
+    }
+
+    fn run_control(&self, sql: &str) -> Result<()> {
         let run = || self.raw.prepare_cached(sql)?.raw_execute();
         run().map(drop).map_err(|error| statement_error(&error, sql))
     }
@@ -185,11 +190,14 @@ impl BlockingConnection for SqliteConnection {
         if self.raw.is_autocommit() {
             return Ok(());
         }
-        let rolled_back = self.control("ROLLBACK");
+        // An observer that panics must not keep the transaction open: the connection would have to be discarded, and a
+        // database in memory with it.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.tell("ROLLBACK", 1, Parameters::none())));
+        let rolled_back = self.run_control("ROLLBACK");
         match self.raw.is_autocommit() {
             true => Ok(()),
             // An interrupt that came in this moment hit the ROLLBACK itself: it is used up now.
-            false => rolled_back.or_else(|_| self.control("ROLLBACK")),
+            false => rolled_back.or_else(|_| self.run_control("ROLLBACK")),
         }
     }
 

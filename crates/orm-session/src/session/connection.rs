@@ -1,15 +1,14 @@
 //! The session's connection: none between calls, one that stays while a transaction is open.
 
-use std::future::Future;
-use std::panic::Location;
-use std::pin::Pin;
+use std::panic::{AssertUnwindSafe, Location};
 
+use futures_lite::FutureExt;
 use orm_core::program::{Failure, OnFailure, Program};
 use orm_core::{Outcome, Result, Sink};
 use orm_exec::{Access, Job, Lease};
 
 use super::Session;
-use super::flush::InFlight;
+use super::flush::{InFlight, Left};
 
 /// Where the session stands between `begin` and `commit`.
 pub(super) enum Scope {
@@ -54,7 +53,7 @@ impl Session {
         let lease = self.pinned(&mut program, location).await?;
         program.on_failure = OnFailure::Keep;
         program.before = self.nesting.statements();
-        let mut job = Borrowed { parking: &mut self.in_flight, job: Some(lease.run(program, sink)) };
+        let mut job = Borrowed { parking: &mut self.in_flight, job: Some(lease.run(program, sink)), writes };
         let output = job.finish().await;
         drop(job);
         let failed = output.result.is_err();
@@ -103,6 +102,7 @@ impl Session {
 struct Borrowed<'s, S: Sink + Unpin + 'static> {
     parking: &'s mut Option<InFlight>,
     job: Option<Job<S>>,
+    writes: bool,
 }
 
 impl<S: Sink + Unpin + 'static> Borrowed<'_, S> {
@@ -118,8 +118,14 @@ impl<S: Sink + Unpin + 'static> Drop for Borrowed<'_, S> {
     fn drop(&mut self) {
         // After a panic of the job there is nothing left to await.
         if let Some(job) = self.job.take().filter(|_| !std::thread::panicking()) {
-            let lease: Pin<Box<dyn Future<Output = Lease> + Send>> = Box::pin(async move { job.await.lease });
-            *self.parking = Some(InFlight::Read(lease));
+            let writes = self.writes;
+            let left = async move {
+                // A panic in there belongs to the call that was dropped, not to the one that happens to come next.
+                let output = AssertUnwindSafe(job).catch_unwind().await.ok();
+                let wrote = writes && output.as_ref().is_some_and(|output| output.result.is_ok());
+                Left { lease: output.map(|output| output.lease), wrote }
+            };
+            *self.parking = Some(InFlight::Statement(Box::pin(left)));
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Sending a plan, and taking over its outcome, in this call or in a later one.
 
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_lite::FutureExt;
 use orm_core::entity::RelationMeta;
 use orm_core::program::Discard;
 use orm_core::{Error, Outcome, Reads, Result};
@@ -19,8 +20,15 @@ use crate::unit_of_work::{FlushPlan, explain, plan, replaced_unread};
 /// A job whose outcome the session must take over before it does anything else.
 pub(super) enum InFlight {
     Flush(Box<Ticket>),
-    /// A read in the transaction whose future was dropped: only the connection is of interest.
-    Read(Pin<Box<dyn Future<Output = Lease> + Send>>),
+    /// A statement in the transaction whose future was dropped: only what it leaves behind is of interest.
+    Statement(Pin<Box<dyn Future<Output = Left> + Send>>),
+}
+
+/// What a statement leaves behind.
+pub(super) struct Left {
+    /// The connection, unless a panic took it.
+    pub(super) lease: Option<Lease>,
+    pub(super) wrote: bool,
 }
 
 /// A flush that was sent.
@@ -61,13 +69,16 @@ impl Session {
     /// Takes over the outcome of a job whose future was dropped. A failure shows in the status.
     pub(super) async fn resolve(&mut self) {
         match &mut self.in_flight {
-            Some(InFlight::Read(lease)) => {
-                let lease = lease.await;
+            Some(InFlight::Statement(left)) => {
+                let Left { lease, wrote } = left.await;
                 self.in_flight = None;
-                self.take_back(lease, false);
+                if let Some(lease) = lease {
+                    self.take_back(lease, wrote);
+                }
             }
             Some(InFlight::Flush(_)) => {
-                let _ = self.finish_flush().await;
+                // A panic, too: it belongs to the call that was dropped.
+                let _ = AssertUnwindSafe(self.finish_flush()).catch_unwind().await;
             }
             None => {}
         }
@@ -119,9 +130,19 @@ impl Session {
     /// Awaits the flush under way and settles it.
     async fn finish_flush(&mut self) -> Result<()> {
         let Some(InFlight::Flush(ticket)) = &mut self.in_flight else { return Ok(()) };
-        let JobOutput { lease, result } = (&mut ticket.job).await;
+        let output = AssertUnwindSafe(&mut ticket.job).catch_unwind().await;
         let Some(InFlight::Flush(ticket)) = self.in_flight.take() else { return Ok(()) };
         let Ticket { mut plan, commit, .. } = *ticket;
+        let JobOutput { lease, result } = match output {
+            Ok(output) => output,
+            Err(panic) => {
+                // An observer's. The job was rolled back and took the connection of the transaction, if there was one.
+                plan.unsend(&mut self.tracker, self.nesting.depth());
+                self.status =
+                    Status::Inactive(Arc::new(Error::other("a panic in this flush rolled it back")));
+                resume_unwind(panic)
+            }
+        };
         match result {
             Ok((outcome, _)) => {
                 let layer = if commit { None } else { Some(self.nesting.depth()) };

@@ -1,0 +1,7 @@
+use anyorm::prelude::*;
+
+fn main() {}
+
+pub fn add(mut session: Session) {
+    session.add("Ada");
+}

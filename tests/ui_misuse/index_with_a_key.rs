@@ -1,0 +1,7 @@
+use anyorm::prelude::*;
+
+fn main() {}
+
+pub fn name(session: Session) -> String {
+    session[1].name.clone()
+}
