@@ -1,5 +1,6 @@
 //! Every behaviour once, on every backend, under every executor.
 
+mod autoflush;
 mod bad_input;
 mod baselines;
 mod both_sides;
@@ -11,12 +12,16 @@ mod failures;
 mod flush;
 mod keys;
 mod linking;
+mod loaders;
+mod merging;
 mod nested;
 mod on_delete;
+mod order;
 mod refresh;
 mod rollback;
 mod serde_form;
 mod support;
+mod transactions;
 mod unique_values;
 
 use std::process::ExitCode;
@@ -24,6 +29,7 @@ use std::process::ExitCode;
 use orm_testkit::Behaviour;
 
 const ALL: &[&[Behaviour]] = &[
+    autoflush::BEHAVIOURS,
     baselines::BEHAVIOURS,
     both_sides::BEHAVIOURS,
     collections::BEHAVIOURS,
@@ -33,11 +39,15 @@ const ALL: &[&[Behaviour]] = &[
     flush::BEHAVIOURS,
     keys::BEHAVIOURS,
     linking::BEHAVIOURS,
+    loaders::BEHAVIOURS,
+    merging::BEHAVIOURS,
     nested::BEHAVIOURS,
     on_delete::BEHAVIOURS,
+    order::BEHAVIOURS,
     refresh::BEHAVIOURS,
     rollback::BEHAVIOURS,
     serde_form::BEHAVIOURS,
+    transactions::BEHAVIOURS,
     unique_values::BEHAVIOURS,
 ];
 

@@ -352,6 +352,12 @@ impl<E: Entity> ManyLink for Collection<E> {
         self.loaded().is_some_and(|members| members.contains(&Handle::from_raw(member)))
     }
 
+    fn copy_from(&mut self, other: &dyn ManyLink) {
+        if let Some(other) = other.as_any().downcast_ref::<Self>() {
+            self.clone_from(other);
+        }
+    }
+
     fn set_keys(&mut self, keys: Box<dyn Any>) {
         if let Ok(keys) = keys.downcast::<Vec<E::Key>>() {
             self.body().keys = *keys;
