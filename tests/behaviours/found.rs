@@ -1,0 +1,82 @@
+//! What random programs found: each was wrong once, in as few steps as it took.
+
+use anyorm::Result;
+use anyorm::prelude::*;
+use anyorm_tests::{Node, blog, post, user};
+use orm_testkit::step::polls;
+use orm_testkit::{Behaviour, Database, behaviours};
+
+use crate::support::{nodes, posts};
+
+pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
+    a_revived_parent_has_its_collection_back,
+    a_child_that_moves_away_from_a_deleted_parent_keeps_its_new_one,
+    a_child_that_moves_away_from_a_deleted_parent_does_not_go_with_it,
+    a_child_written_during_the_flush_loses_its_deleted_parent_all_the_same,
+];
+
+/// Rule 6: what cascaded with a parent comes back into its collection.
+async fn a_revived_parent_has_its_collection_back(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let ada = session.add(user("Ada"));
+    let notes = session.add(post("Notes", ada));
+    session.commit().await?;
+    session.delete(ada);
+    session.flush().await?;
+    session.rollback().await?;
+    assert_eq!(session[ada].posts.loaded(), Some(&[notes][..]));
+    Ok(())
+}
+
+/// The reference was moved by the same flush that deletes what it led to before.
+async fn a_child_that_moves_away_from_a_deleted_parent_keeps_its_new_one(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let node = |name: &str| Node { name: name.into(), ..Node::default() };
+    let (old, new) = (session.add(node("old")), session.add(node("new")));
+    let child = session.add(Node { parent: old.into(), ..node("child") });
+    session.commit().await?;
+    session.delete(old);
+    session[child].parent = new.into();
+    session.commit().await?;
+    assert_eq!(session[child].parent.handle(), Some(new));
+    assert_eq!(nodes(&db).await?, [("new".to_owned(), None), ("child".to_owned(), Some(2))]);
+    Ok(())
+}
+
+/// The same where the database deletes children along with their parent.
+async fn a_child_that_moves_away_from_a_deleted_parent_does_not_go_with_it(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let (old, new) = (session.add(user("Old")), session.add(user("New")));
+    let notes = session.add(post("Notes", old));
+    session.commit().await?;
+    session.delete(old);
+    session[notes].author = new.into();
+    session.commit().await?;
+    assert_eq!(session.peek(notes).and_then(|notes| notes.author.handle()), Some(new));
+    assert_eq!(session[new].posts.loaded(), Some(&[notes][..]));
+    assert_eq!(posts(&db).await?, [("Notes".to_owned(), 2)]);
+    Ok(())
+}
+
+/// A write of another column while the flush was under way.
+async fn a_child_written_during_the_flush_loses_its_deleted_parent_all_the_same(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    for polls_left in 1..4 {
+        let mut session = db.engine.session();
+        let parent = session.add(Node { name: "parent".into(), ..Node::default() });
+        let child = session.add(Node { name: "child".into(), parent: parent.into(), ..Node::default() });
+        session.commit().await?;
+        session.delete(parent);
+        let _ = polls(polls_left, session.commit());
+        session[child].name.push('!');
+        session.commit().await?;
+        assert!(session[child].parent.is_empty());
+        session.delete(child);
+        session.commit().await?;
+    }
+    assert_eq!(nodes(&db).await?, []);
+    Ok(())
+}
