@@ -2,16 +2,17 @@
 
 use anyorm::Result;
 use anyorm::prelude::*;
-use anyorm_tests::{Node, blog, post, user};
+use anyorm_tests::{Account, Node, blog, post, user};
 use orm_testkit::step::polls;
 use orm_testkit::{Behaviour, Database, behaviours};
 
-use crate::support::{nodes, posts};
+use crate::support::{accounts, nodes, posts};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_revived_parent_has_its_collection_back,
     a_child_that_moves_away_from_a_deleted_parent_keeps_its_new_one,
     a_child_that_moves_away_from_a_deleted_parent_does_not_go_with_it,
+    a_new_row_takes_the_key_that_another_one_leaves,
     a_child_written_during_the_flush_loses_its_deleted_parent_all_the_same,
 ];
 
@@ -78,5 +79,24 @@ async fn a_child_written_during_the_flush_loses_its_deleted_parent_all_the_same(
         session.commit().await?;
     }
     assert_eq!(nodes(&db).await?, []);
+    Ok(())
+}
+
+/// Rules 9 and 10.
+async fn a_new_row_takes_the_key_that_another_one_leaves(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let old = session.add(Account { id: 6, balance: 1 });
+    session.commit().await?;
+    let new = session.add(Account { id: 6, balance: 2 });
+    session[old].id = 5;
+    session.flush().await?;
+    session.rollback().await?;
+    assert_eq!((session.get::<Account>(6).await?, session.peek(new)), (Some(old), None));
+    let new = session.add(Account { id: 6, balance: 2 });
+    session[old].id = 5;
+    session.commit().await?;
+    assert_eq!((session.get::<Account>(5).await?, session.get::<Account>(6).await?), (Some(old), Some(new)));
+    assert_eq!(accounts(&db).await?, [(5, 1), (6, 2)]);
     Ok(())
 }

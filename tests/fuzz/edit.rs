@@ -1,6 +1,6 @@
 //! Steps that change memory only: in the session and in the model alike.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyorm::prelude::*;
 use anyorm_tests::{Account, Node, Post, Tag, User};
@@ -21,12 +21,12 @@ pub(crate) struct Handles {
 /// What was done since the last flush, as far as it decides what may be done, or fail, next.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Since {
-    pub(crate) accounts: bool,
     pub(crate) deletes: bool,
     pub(crate) references: bool,
-    /// Posts whose own field was written, and posts that were pushed to a collection.
+    /// Posts whose own field was written.
     fields: BTreeSet<usize>,
-    pushed: BTreeSet<usize>,
+    /// Posts that were pushed to a collection, and whose.
+    pushed: BTreeMap<usize, usize>,
     pairs: BTreeSet<(usize, usize)>,
 }
 
@@ -38,19 +38,13 @@ pub(crate) fn edit(
     handles: &mut Handles,
     since: &mut Since,
 ) -> bool {
-    edit_accounts(op, session, world, handles, since)
+    edit_accounts(op, session, world, handles)
         || edit_blog(op, session, world, handles, since).is_none_or(|known| known)
         || edit_pairs(op, session, world, handles, since).is_none_or(|known| known)
         || edit_nodes(op, session, world, handles, since).is_none_or(|known| known)
 }
 
-fn edit_accounts(
-    op: Op,
-    session: &mut Session,
-    world: &mut World,
-    handles: &mut Handles,
-    since: &mut Since,
-) -> bool {
+fn edit_accounts(op: Op, session: &mut Session, world: &mut World, handles: &mut Handles) -> bool {
     match op {
         Op::AddAccount { key } => {
             let id = i64::from(key) + 1;
@@ -74,7 +68,6 @@ fn edit_accounts(
         }
         _ => return false,
     }
-    since.accounts = true;
     true
 }
 
@@ -106,6 +99,10 @@ fn edit_blog(
         }
         Op::DeleteUser { user } => {
             let at = pick(&world.users, user)?;
+            // What was done to the collection of an entity that is deleted then does not count.
+            if since.pushed.values().any(|&author| author == at) {
+                return None;
+            }
             session.delete(handles.users[at]);
             world.users.remove(&at);
             since.deletes = true;
@@ -129,7 +126,7 @@ fn edit_blog(
         }
         Op::SetAuthor { post, author } => {
             let (at, author) = (pick(&world.posts, post)?, pick(&world.users, author)?);
-            if since.pushed.contains(&at) {
+            if since.pushed.contains_key(&at) {
                 return None;
             }
             session[handles.posts[at]].author = handles.users[author].into();
@@ -140,9 +137,10 @@ fn edit_blog(
         Op::PushPost { author, post } => {
             let (at, author) = (pick(&world.posts, post)?, pick(&world.users, author)?);
             // Both sides must not say different things, nor two collections.
-            if since.fields.contains(&at) || !since.pushed.insert(at) {
+            if since.fields.contains(&at) || since.pushed.contains_key(&at) {
                 return None;
             }
+            since.pushed.insert(at, author);
             session[handles.users[author]].posts.push(handles.posts[at]);
             world.posts.get_mut(&at)?.author = author;
             since.references = true;

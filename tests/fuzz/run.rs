@@ -136,11 +136,11 @@ impl Run<'_> {
         self.flushed_now(session).await
     }
 
-    /// A read of accounts flushes if accounts are pending.
+    /// A read of accounts flushes everything if accounts are pending.
     async fn count(&mut self, session: &mut Session) -> Result<()> {
         let accounts = session.count(Account::select()).await?;
         assert_eq!(accounts, self.world.accounts.len() as u64, "accounts as a query sees them");
-        if self.since.accounts { self.flushed_now(session).await } else { Ok(()) }
+        if session.is_dirty() { Ok(()) } else { self.flushed_now(session).await }
     }
 
     async fn refresh(&mut self, session: &mut Session, account: u8) -> Result<()> {

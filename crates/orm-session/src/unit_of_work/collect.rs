@@ -161,6 +161,8 @@ fn match_keys(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
         let old = Place { arena: new.arena, slot };
         match tracker.state(old) {
             State::Deleting => switches.push(Switch { new, old }),
+            // The row with this key is given another one by the same flush, first.
+            _ if arena.equal_keys(&[slot, new.slot]).is_none() => {}
             _ => {
                 let message =
                     "another entity of this session has this key: change that one, or `delete` it first";
