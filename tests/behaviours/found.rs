@@ -12,6 +12,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_revived_parent_has_its_collection_back,
     a_child_that_moves_away_from_a_deleted_parent_keeps_its_new_one,
     a_child_that_moves_away_from_a_deleted_parent_does_not_go_with_it,
+    a_child_that_moved_and_is_deleted_leaves_the_parent_it_had,
     a_new_row_takes_the_key_that_another_one_leaves,
     a_child_written_during_the_flush_loses_its_deleted_parent_all_the_same,
 ];
@@ -98,5 +99,23 @@ async fn a_new_row_takes_the_key_that_another_one_leaves(db: Database) -> Result
     session.commit().await?;
     assert_eq!((session.get::<Account>(5).await?, session.get::<Account>(6).await?), (Some(old), Some(new)));
     assert_eq!(accounts(&db).await?, [(5, 1), (6, 2)]);
+    Ok(())
+}
+
+/// Rule 8.
+async fn a_child_that_moved_and_is_deleted_leaves_the_parent_it_had(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let (old, new) = (session.add(user("Old")), session.add(user("New")));
+    let notes = session.add(post("Notes", old));
+    session.commit().await?;
+    session[notes].author = new.into();
+    session.delete(notes);
+    session.flush().await?;
+    assert_eq!(session[old].posts.loaded(), Some(&[][..]));
+    session.rollback().await?;
+    assert_eq!(session[old].posts.loaded(), Some(&[notes][..]));
+    assert_eq!(session[new].posts.loaded(), Some(&[][..]));
+    assert_eq!(session[notes].author.handle(), Some(old));
     Ok(())
 }
