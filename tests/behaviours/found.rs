@@ -13,6 +13,8 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_child_that_moves_away_from_a_deleted_parent_keeps_its_new_one,
     a_child_that_moves_away_from_a_deleted_parent_does_not_go_with_it,
     a_child_that_moved_and_is_deleted_leaves_the_parent_it_had,
+    a_child_that_was_pushed_and_is_deleted_leaves_the_collection,
+    a_switched_row_that_was_written_comes_back_as_it_was,
     a_new_row_takes_the_key_that_another_one_leaves,
     a_child_written_during_the_flush_loses_its_deleted_parent_all_the_same,
 ];
@@ -117,5 +119,43 @@ async fn a_child_that_moved_and_is_deleted_leaves_the_parent_it_had(db: Database
     assert_eq!(session[old].posts.loaded(), Some(&[notes][..]));
     assert_eq!(session[new].posts.loaded(), Some(&[][..]));
     assert_eq!(session[notes].author.handle(), Some(old));
+    Ok(())
+}
+
+/// Rule 8, for a parent that is new and for one that is not.
+async fn a_child_that_was_pushed_and_is_deleted_leaves_the_collection(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let old = session.add(user("Old"));
+    let [red, blue] = ["red", "blue"].map(|title| session.add(post(title, old)));
+    let known = session.add(user("Known"));
+    session.commit().await?;
+    let new = session.add(user("New"));
+    session[new].posts.push(red);
+    session[known].posts.push(blue);
+    session.delete(red);
+    session.delete(blue);
+    session.commit().await?;
+    for user in [old, known, new] {
+        assert_eq!(session[user].posts.loaded(), Some(&[][..]));
+    }
+    assert!(!session.is_dirty());
+    Ok(())
+}
+
+/// Rule 6, where the row of the deleted entity is taken over by a new one.
+async fn a_switched_row_that_was_written_comes_back_as_it_was(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let old = session.add(Account { id: 4, balance: 1 });
+    session.commit().await?;
+    let new = session.add(Account { id: 4, balance: 2 });
+    session[old] = Account { id: 5, balance: 3 };
+    session.delete(old);
+    session.flush().await?;
+    session.rollback().await?;
+    assert!(session.peek(new).is_none());
+    assert_eq!(session[old], Account { id: 4, balance: 1 });
+    assert_eq!((session.get::<Account>(4).await?, session.get::<Account>(5).await?), (Some(old), None));
     Ok(())
 }

@@ -22,6 +22,8 @@ pub(crate) struct Handles {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Since {
     pub(crate) deletes: bool,
+    /// Whether a value that must differ was written to a row.
+    pub(crate) swaps: bool,
     pub(crate) references: bool,
     /// Posts whose own field was written.
     fields: BTreeSet<usize>,
@@ -38,13 +40,19 @@ pub(crate) fn edit(
     handles: &mut Handles,
     since: &mut Since,
 ) -> bool {
-    edit_accounts(op, session, world, handles)
+    edit_accounts(op, session, world, handles, since)
         || edit_blog(op, session, world, handles, since).is_none_or(|known| known)
         || edit_pairs(op, session, world, handles, since).is_none_or(|known| known)
         || edit_nodes(op, session, world, handles, since).is_none_or(|known| known)
 }
 
-fn edit_accounts(op: Op, session: &mut Session, world: &mut World, handles: &mut Handles) -> bool {
+fn edit_accounts(
+    op: Op,
+    session: &mut Session,
+    world: &mut World,
+    handles: &mut Handles,
+    since: &mut Since,
+) -> bool {
     match op {
         Op::AddAccount { key } => {
             let id = i64::from(key) + 1;
@@ -60,6 +68,7 @@ fn edit_accounts(op: Op, session: &mut Session, world: &mut World, handles: &mut
             let Some(at) = pick(&world.accounts, account) else { return true };
             world.accounts.get_mut(&at).expect("picked").id = i64::from(key) + 1;
             session[handles.accounts[at]].id = i64::from(key) + 1;
+            since.swaps = true;
         }
         Op::DeleteAccount { account } => {
             let Some(at) = pick(&world.accounts, account) else { return true };
@@ -90,6 +99,7 @@ fn edit_blog(
             let email = format!("{email}@example.org");
             session[handles.users[at]].email.clone_from(&email);
             world.users.get_mut(&at)?.email = email;
+            since.swaps = true;
         }
         Op::SetAge { user, age } => {
             let at = pick(&world.users, user)?;

@@ -227,9 +227,11 @@ impl Run<'_> {
         self.roll_back(session).await
     }
 
-    /// Two rows with one value, or a reference to a row that is being deleted.
+    /// Two rows with one value, a reference to a row that is being deleted, or rows that swap their values.
     fn check_foreseen(&self, error: Error) -> Result<()> {
-        let foreseen = self.world.has_duplicates() || (self.since.deletes && self.since.references);
+        let foreseen = self.world.has_duplicates()
+            || (self.since.deletes && self.since.references)
+            || (self.since.swaps && matches!(error, Error::Circular(_)));
         if foreseen { Ok(()) } else { Err(error) }
     }
 }

@@ -65,6 +65,8 @@ impl FlushPlan {
     }
 
     fn settle_rows(&self, tracker: &mut Tracker, outcome: &Outcome, layer: Option<usize>) {
+        // First: where a row was changed and then switched or deleted, its image is what a rollback brings back.
+        tracker.arenas_mut().for_each(|arena| arena.settle_images(layer));
         for switch in &self.switches {
             let arena = tracker.arena_mut(switch.old.arena);
             arena.settle_deletes(&[switch.old.slot], layer);
@@ -75,7 +77,6 @@ impl FlushPlan {
             let slots: Vec<u32> = rows.iter().map(|row| row.slot).collect();
             tracker.arena_mut(rows[0].arena).settle_inserts(&slots, keys, layer);
         }
-        tracker.arenas_mut().for_each(|arena| arena.settle_images(layer));
     }
 
     /// Links to entities that were inserted now know their keys.
@@ -144,6 +145,7 @@ impl FlushPlan {
             }
         }
         leave_pairs(tracker, &gone, edits);
+        leave_written_collections(tracker, &self.touched, &gone, edits);
         for &(place, position) in &self.effects.emptied {
             let arena = tracker.arena(place.arena);
             let relation = &arena.meta().relations[position];
@@ -164,6 +166,23 @@ impl FlushPlan {
             }
         }
         for_each_arena(tracker, &gone, |arena, slots| arena.settle_deletes(slots, layer));
+    }
+}
+
+/// Deleted entities leave the collections that they were put into, though nothing led back from them.
+fn leave_written_collections(tracker: &Tracker, touched: &[Place], gone: &[Place], edits: &mut Edits) {
+    let handles: HashSet<(u32, RawHandle)> =
+        gone.iter().map(|&place| (place.arena, tracker.handle(place))).collect();
+    for &place in touched {
+        let arena = tracker.arena(place.arena);
+        for relation in arena.meta().relations {
+            let target = (relation.target)().index.get() as u32;
+            let Link::Many(members) = arena.link(place.slot, relation.position) else { continue };
+            for member in members.members().into_iter().filter(|&member| handles.contains(&(target, member)))
+            {
+                edits.remove(place, relation.position, member);
+            }
+        }
     }
 }
 
