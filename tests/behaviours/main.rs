@@ -4,7 +4,6 @@ mod autoflush;
 mod bad_input;
 mod baselines;
 mod both_sides;
-mod check;
 mod collections;
 mod corners;
 mod deleted;
@@ -16,10 +15,10 @@ mod flush;
 mod keys;
 mod linking;
 mod loaders;
+mod merging;
 mod nested;
 mod on_delete;
 mod order;
-mod random;
 mod recover;
 mod refresh;
 mod rollback;
@@ -46,6 +45,7 @@ const ALL: &[&[Behaviour]] = &[
     keys::BEHAVIOURS,
     linking::BEHAVIOURS,
     loaders::BEHAVIOURS,
+    merging::BEHAVIOURS,
     nested::BEHAVIOURS,
     on_delete::BEHAVIOURS,
     order::BEHAVIOURS,

@@ -25,6 +25,25 @@ fn no_runtime_is_named() {
     assert_eq!(named, [""; 0]);
 }
 
+/// Code on memory only: it can be tested without a database, and cannot block.
+#[test]
+fn plain_code_awaits_nothing() {
+    let session = ["arena", "load", "state", "tracker", "unit_of_work"];
+    let is_plain = |path: &PathBuf| {
+        let inside = path.strip_prefix(crate::root().join("crates")).expect("it was found there");
+        let inside = inside.with_extension("");
+        inside.starts_with("orm-core/src")
+            || session.iter().any(|module| inside.starts_with(format!("orm-session/src/{module}")))
+    };
+    let plain: Vec<PathBuf> = crate::rust_files("crates").into_iter().filter(is_plain).collect();
+    for expected in ["orm-core/src/lib.rs", "orm-session/src/tracker.rs", "orm-session/src/load/plan.rs"] {
+        assert!(plain.contains(&crate::root().join("crates").join(expected)), "{expected}");
+    }
+    let words = ["async", "await", "Future", "Engine", "Lease", "fs", "net", "thread"];
+    let found: Vec<String> = plain.iter().flat_map(|path| lines_with(path, &words)).collect();
+    assert_eq!(found, [""; 0]);
+}
+
 #[test]
 fn nothing_is_unsafe() {
     let manifest = crate::read("Cargo.toml");

@@ -1,4 +1,7 @@
-//! The entities that the tests share.
+//! What the tests share: entities, checks, random numbers.
+
+pub mod check;
+pub mod random;
 
 use anyorm::prelude::*;
 use anyorm::{Schema, schema};

@@ -1,3 +1,5 @@
+//! Rust's own `&&` takes two `bool`s: it cannot be made to build a condition.
+
 use anyorm::prelude::*;
 use anyorm_tests::User;
 

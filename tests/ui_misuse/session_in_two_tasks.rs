@@ -1,4 +1,4 @@
-//! Two tasks, one session: each task needs it for itself.
+//! A session belongs to the task that it was given to.
 
 use anyorm::prelude::*;
 
@@ -7,6 +7,6 @@ fn spawn(_task: impl Future<Output = anyorm::Result<()>> + Send + 'static) {}
 fn main() {}
 
 pub fn two_tasks(mut session: Session) {
-    spawn(async { session.flush().await });
-    spawn(async { session.commit().await });
+    spawn(async move { session.flush().await });
+    spawn(async move { session.commit().await });
 }

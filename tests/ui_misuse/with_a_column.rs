@@ -1,5 +1,5 @@
 use anyorm::prelude::*;
-use anyorm_tests::{Post, User};
+use anyorm_tests::Post;
 
 fn main() {
     let _ = Post::select().with(Post::AUTHOR_ID);

@@ -11,6 +11,7 @@ pub use orm_core::row::{ColumnError, Misfit, Row};
 pub use orm_core::types::{ColumnType, SqlType};
 pub use orm_core::value::ValueRef;
 pub use orm_session::new_arena;
+pub use std::vec::Vec;
 
 use orm_core::relation::HoldsKey;
 

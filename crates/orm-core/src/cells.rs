@@ -247,6 +247,14 @@ impl Cells {
         }
     }
 
+    /// Whether two values, each as one cell, would store the same. One that cannot be sent is like no other.
+    pub(crate) fn stores_same(left: impl FnOnce(&mut Self), right: impl FnOnce(&mut Self)) -> bool {
+        let mut cells = Self::default();
+        left(&mut cells);
+        right(&mut cells);
+        cells.fault.is_none() && cells.same(0, 1)
+    }
+
     fn reference(&self, index: usize) -> Option<Cell> {
         match self.cells[index] {
             cell @ (Cell::From { .. } | Cell::List { .. }) => Some(cell),

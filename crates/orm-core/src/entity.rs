@@ -44,6 +44,17 @@ pub trait Entity: Clone + Send + Sync + Sized + 'static {
     #[doc(hidden)]
     fn encode(&self, column: usize, cells: &mut Cells);
 
+    /// Adds the columns in which this value would be stored otherwise than another. A value that cannot be sent
+    /// differs from every other, so that it is encoded, and the program refused.
+    #[doc(hidden)]
+    fn differences(&self, other: &Self, columns: &mut Vec<u16>) {
+        for column in 0..Self::meta().columns.len() {
+            if !Cells::stores_same(|cells| self.encode(column, cells), |cells| other.encode(column, cells)) {
+                columns.push(column as u16);
+            }
+        }
+    }
+
     /// Writes one column: a generated key, a version, a default.
     #[doc(hidden)]
     fn assign(&mut self, column: usize, value: ValueRef<'_>) -> Result<(), ColumnError>;

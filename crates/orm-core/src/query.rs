@@ -22,6 +22,17 @@ pub trait Shape: Send + 'static {
     fn decode(row: &Row<'_>) -> Result<Self::Plain, ColumnError>;
 }
 
+/// Shapes with rows: all but [`Nothing`].
+#[diagnostic::on_unimplemented(
+    message = "this statement answers no rows",
+    label = "no rows to read",
+    note = "run it with `execute(..)`, or add `.returning(..)`, which says what to read"
+)]
+pub trait Rows: Shape {}
+impl<E: Entity> Rows for Whole<E> {}
+impl<E: Entity> Rows for Graph<E> {}
+impl<T: FromRow> Rows for Values<T> {}
+
 /// Shapes that make sense without a session. [`Graph`] does not: its relations are handles.
 #[diagnostic::on_unimplemented(
     message = "`.with(..)` loads relations as handles, which only a session can give",
@@ -62,6 +73,7 @@ impl<E: Entity> Shape for Whole<E> {
     }
 }
 
+impl Detached for Nothing {}
 impl<E: Entity> Detached for Whole<E> {}
 
 impl<E: Entity> Shape for Graph<E> {

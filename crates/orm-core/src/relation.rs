@@ -182,6 +182,8 @@ pub trait ManyLink {
     fn edit(&mut self, add: &[RawHandle], remove: &[RawHandle]);
     /// Whether a loaded or replaced collection has the member.
     fn contains(&self, member: RawHandle) -> bool;
+    /// Becomes what another collection of the same type is.
+    fn copy_from(&mut self, other: &dyn ManyLink);
     /// Replaces the keys shown to serde; behind the `Any` is a `Vec` of the target's `Entity::Key`.
     fn set_keys(&mut self, keys: Box<dyn Any>);
 }

@@ -67,6 +67,14 @@ pub trait SqlType: Sized + Send + Sync + 'static {
     /// If the value there is of another kind, out of range, or NULL for a type that is not nullable.
     fn decode(value: ValueRef<'_>) -> Result<Self, Misfit>;
 
+    /// Whether another value would be stored as this one is: what [`encode`](Self::encode) adds decides, not equality
+    /// (NaN is the same as itself, 0.0 is not -0.0). Types for which equality is as good say so here.
+    #[doc(hidden)]
+    #[inline]
+    fn same(&self, other: &Self) -> bool {
+        Cells::stores_same(|cells| self.encode(cells), |cells| other.encode(cells))
+    }
+
     /// Reads a column of a row: [`Row::get`], for code that names the type first.
     #[doc(hidden)]
     #[inline]
@@ -97,6 +105,15 @@ impl<T: SqlType<Base = T>> SqlType for Option<T> {
     }
 
     #[inline]
+    fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Some(value), Some(other)) => value.same(other),
+            (None, None) => true,
+            _ => Cells::stores_same(|cells| self.encode(cells), |cells| other.encode(cells)),
+        }
+    }
+
+    #[inline]
     fn decode(value: ValueRef<'_>) -> Result<Self, Misfit> {
         match value {
             ValueRef::Null => Ok(None),
@@ -107,5 +124,37 @@ impl<T: SqlType<Base = T>> SqlType for Option<T> {
     #[inline]
     fn direct(source: &dyn RowSource, index: usize) -> Option<Self> {
         T::direct(source, index).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use super::*;
+
+    /// `same` is a short cut: encoding decides.
+    fn agrees<T: SqlType + Debug>(values: &[T]) {
+        for (at, left) in values.iter().enumerate() {
+            for (other, right) in values.iter().enumerate() {
+                let stored = Cells::stores_same(|cells| left.encode(cells), |cells| right.encode(cells));
+                assert_eq!(left.same(right), stored, "{left:?} and {right:?}");
+                assert_eq!(stored, at == other, "{left:?} and {right:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn same_is_what_would_be_stored_the_same() {
+        agrees(&[0_i64, 1, i64::MIN]);
+        agrees(&[0_u8, 255]);
+        agrees(&[false, true]);
+        agrees(&[String::new(), "a".into(), "A".into()]);
+        agrees(&[vec![], vec![0_u8], vec![0, 0]]);
+        agrees(&[f64::NAN, 0.0, -0.0, 1.5]);
+        agrees(&[f32::NAN, 0.0, -0.0, 1.5]);
+        agrees(&[None, Some(0_i32), Some(1)]);
+        agrees(&[None, Some(f64::NAN), Some(0.0), Some(-0.0)]);
+        agrees(&[Json(vec![1]), Json(vec![1, 2])]);
     }
 }

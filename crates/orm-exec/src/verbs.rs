@@ -6,7 +6,7 @@ use std::sync::Arc;
 use orm_core::error::RowCountError;
 use orm_core::program::Discard;
 use orm_core::{
-    ColumnError, Compiled, Detached, Dialect, Error, FromRow, Outcome, Query, Result, Row, Shape, Sink,
+    ColumnError, Compiled, Detached, Dialect, Error, FromRow, Outcome, Query, Result, Row, Rows, Shape, Sink,
     Statement, Values,
 };
 
@@ -29,7 +29,7 @@ pub(crate) trait Runner: Send {
 
 pub(crate) fn all<'a, R: Runner + 'a, Q>(runner: R, query: Q) -> Operation<'a, Vec<Plain<Q>>>
 where
-    Q: Query<Shape: Detached>,
+    Q: Query<Shape: Rows + Detached>,
 {
     let compiled = query.statement().and_then(|statement| statement.compile(runner.dialect()));
     Operation::new(async move {
@@ -41,7 +41,7 @@ where
 
 pub(crate) fn first<'a, R: Runner + 'a, Q>(runner: R, query: Q) -> Operation<'a, Option<Plain<Q>>>
 where
-    Q: Query<Shape: Detached>,
+    Q: Query<Shape: Rows + Detached>,
 {
     let compiled = limited(query.statement(), 1, &runner);
     Operation::new(async move {
@@ -52,7 +52,7 @@ where
 
 pub(crate) fn one<'a, R: Runner + 'a, Q>(runner: R, query: Q) -> Operation<'a, Plain<Q>>
 where
-    Q: Query<Shape: Detached>,
+    Q: Query<Shape: Rows + Detached>,
 {
     single::<R, Q::Shape>(limited(query.statement(), 2, &runner), runner)
 }
@@ -141,7 +141,7 @@ macro_rules! verbs {
         #[track_caller]
         pub fn all<Q>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, Vec<$crate::verbs::Plain<Q>>>
         where
-            Q: orm_core::Query<Shape: orm_core::Detached>,
+            Q: orm_core::Query<Shape: orm_core::Rows + orm_core::Detached>,
         {
             $crate::verbs::all(self.$on(), query)
         }
@@ -156,7 +156,7 @@ macro_rules! verbs {
         #[track_caller]
         pub fn first<Q>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, Option<$crate::verbs::Plain<Q>>>
         where
-            Q: orm_core::Query<Shape: orm_core::Detached>,
+            Q: orm_core::Query<Shape: orm_core::Rows + orm_core::Detached>,
         {
             $crate::verbs::first(self.$on(), query)
         }
@@ -170,7 +170,7 @@ macro_rules! verbs {
         #[track_caller]
         pub fn one<Q>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, $crate::verbs::Plain<Q>>
         where
-            Q: orm_core::Query<Shape: orm_core::Detached>,
+            Q: orm_core::Query<Shape: orm_core::Rows + orm_core::Detached>,
         {
             $crate::verbs::one(self.$on(), query)
         }

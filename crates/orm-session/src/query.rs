@@ -7,6 +7,11 @@ use orm_core::query::{FromRow, Graph, Shape, Values, Whole};
 use crate::session::Session;
 
 /// Shapes that a session can track: whole entities become handles, projections stay plain values.
+#[diagnostic::on_unimplemented(
+    message = "this statement answers no rows",
+    label = "no rows to read",
+    note = "run it with `execute(..)`, or add `.returning(..)`, which says what to read"
+)]
 pub trait Track: Shape {
     /// What the program gets for each row.
     type Tracked: Send;

@@ -4,6 +4,7 @@ mod connection;
 mod flush;
 mod index;
 mod link;
+mod merge;
 mod nested;
 mod query;
 mod transaction;
@@ -12,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use orm_core::entity::Entity;
+use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, ManyState, OneState};
 use orm_core::{Error, Handle, Result};
 use orm_exec::Engine;
@@ -47,6 +49,8 @@ pub struct Session {
     status: Status,
     in_flight: Option<InFlight>,
     autoflush: bool,
+    /// The slots of a merge that is under way, or whose future was dropped.
+    guests: Vec<(Place, RawHandle)>,
     /// Whether a statement failed in a way that trying the transaction again may mend.
     saw_retryable: bool,
 }
@@ -69,6 +73,7 @@ impl Session {
             status: Status::Active,
             in_flight: None,
             autoflush: true,
+            guests: Vec::new(),
             saw_retryable: false,
         }
     }

@@ -155,13 +155,19 @@ impl Tracker {
             || self.arenas().any(|(_, arena)| arena.has_dirty())
     }
 
-    /// All entities with an image, arena by arena.
-    pub(crate) fn dirty(&self) -> Vec<Place> {
-        self.arenas()
-            .flat_map(|(arena, tracked)| {
-                tracked.dirty_slots().into_iter().map(move |slot| Place { arena, slot })
-            })
-            .collect()
+    /// What is pending or has an image, of the entities that have relations.
+    pub(crate) fn touched_with_relations(&self) -> Vec<Place> {
+        let related: Vec<(u32, &dyn AnyArena)> =
+            self.arenas().filter(|(_, arena)| !arena.meta().relations.is_empty()).collect();
+        if related.is_empty() {
+            return Vec::new();
+        }
+        let is_related = |place: &&Place| related.iter().any(|(arena, _)| *arena == place.arena);
+        let pending = self.pending.iter().filter(is_related).copied();
+        let dirty = related.iter().flat_map(|&(arena, tracked)| {
+            tracked.dirty_slots().into_iter().map(move |slot| Place { arena, slot })
+        });
+        pending.chain(dirty).collect()
     }
 
     /// Adds a new value and the new values inside its relation fields.
@@ -211,6 +217,11 @@ impl Tracker {
         let place = Place { arena, slot };
         self.pending.push(place);
         Some(place)
+    }
+
+    /// Makes a value that waited in a slot of its own a new entity.
+    pub(crate) fn admit(&mut self, place: Place) {
+        self.pending.push(place);
     }
 
     /// Marks an entity as deleted. One that was never flushed just goes, with the end of `layer` at the latest.

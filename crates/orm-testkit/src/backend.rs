@@ -35,7 +35,7 @@ impl Backend {
 pub struct Database {
     /// The engine.
     pub engine: Engine,
-    /// What is sent through the engine.
+    /// What is sent through the engine since it was opened.
     pub log: Arc<Recorder>,
     /// The kind of database.
     pub backend: Backend,
@@ -63,6 +63,8 @@ impl Database {
         };
         let log = Arc::new(Recorder::default());
         let engine = Engine::builder(&url).observer(Arc::<Recorder>::clone(&log)).open().await?;
+        // Opening is a hop too, and nobody's business here.
+        log.clear();
         Ok(Self { engine, log, backend, file })
     }
 

@@ -1,7 +1,9 @@
 //! The ways of running a future, all in one binary.
 
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 
 /// A way of running a future. No feature flag picks one: that is what the tests show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,41 @@ impl Executor {
         }
     }
 
+    /// Runs futures to their ends, each in a task of its own: in a thread of its own where there is no executor.
+    ///
+    /// # Panics
+    /// If one of them panics, or the executor cannot be made.
+    pub fn block_on_all<T: Send + 'static>(
+        self,
+        futures: Vec<impl Future<Output = T> + Send + 'static>,
+    ) -> Vec<T> {
+        match self {
+            Self::TokioMultiThread | Self::TokioCurrentThread => self.block_on(async {
+                let tasks: Vec<_> = futures.into_iter().map(tokio::spawn).collect();
+                in_turn(tasks, |done| done.unwrap_or_else(|error| resume_unwind(error.into_panic()))).await
+            }),
+            Self::Smol => {
+                self.block_on(in_turn(futures.into_iter().map(smol::spawn).collect(), |output| output))
+            }
+            Self::AsyncStd => {
+                let tasks = futures.into_iter().map(async_std::task::spawn).collect();
+                self.block_on(in_turn(tasks, |output| output))
+            }
+            Self::AsyncExecutor => run_by_two_threads(|executor| {
+                let tasks = futures.into_iter().map(|future| executor.spawn(future)).collect();
+                in_turn(tasks, |output| output)
+            }),
+            Self::FuturesLite => {
+                let run = |future| thread::spawn(|| futures_lite::future::block_on(future));
+                let threads: Vec<_> = futures.into_iter().map(run).collect();
+                let join = |thread: thread::JoinHandle<T>| {
+                    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+                };
+                threads.into_iter().map(join).collect()
+            }
+        }
+    }
+
     /// Runs a future to its end.
     ///
     /// # Panics
@@ -54,7 +91,7 @@ impl Executor {
                 let runtime = runtime.expect("tokio starts");
                 match runtime.block_on(runtime.spawn(future)) {
                     Ok(output) => output,
-                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                    Err(error) => resume_unwind(error.into_panic()),
                 }
             }
             Self::TokioCurrentThread => {
@@ -63,22 +100,34 @@ impl Executor {
             }
             Self::Smol => smol::block_on(smol::spawn(future)),
             Self::AsyncStd => async_std::task::block_on(async_std::task::spawn(future)),
-            Self::AsyncExecutor => {
-                let executor = Arc::new(async_executor::Executor::new());
-                let task = executor.spawn(future);
-                let (stop, stopped) = stop_signal();
-                let helper = {
-                    let executor = Arc::clone(&executor);
-                    std::thread::spawn(move || futures_lite::future::block_on(executor.run(stopped)))
-                };
-                let output = futures_lite::future::block_on(executor.run(task));
-                drop(stop);
-                let _ = helper.join();
-                output
-            }
+            Self::AsyncExecutor => run_by_two_threads(|executor| executor.spawn(future)),
             Self::FuturesLite => futures_lite::future::block_on(future),
         }
     }
+}
+
+/// Waits for tasks that run already, one after the other.
+async fn in_turn<F: Future, T>(tasks: Vec<F>, output: impl Fn(F::Output) -> T) -> Vec<T> {
+    let mut outputs = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        outputs.push(output(task.await));
+    }
+    outputs
+}
+
+/// Makes an executor that this thread and another one run, until a future of it ends.
+fn run_by_two_threads<F: Future>(future: impl FnOnce(&async_executor::Executor<'static>) -> F) -> F::Output {
+    let executor = Arc::new(async_executor::Executor::new());
+    let future = future(&executor);
+    let (stop, stopped) = stop_signal();
+    let helper = {
+        let executor = Arc::clone(&executor);
+        thread::spawn(move || futures_lite::future::block_on(executor.run(stopped)))
+    };
+    let output = futures_lite::future::block_on(executor.run(future));
+    drop(stop);
+    let _ = helper.join();
+    output
 }
 
 /// A future that ends when its other half is dropped.

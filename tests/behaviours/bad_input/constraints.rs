@@ -6,7 +6,7 @@ use anyorm::{Result, Session};
 use anyorm_tests::{Account, Post, Tag, User, blog, post, user};
 use orm_testkit::{Behaviour, Database, behaviours};
 
-use crate::check::{nothing_lost, says};
+use anyorm_tests::check::{nothing_lost, says};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     not_null_names_the_column_of_a_new_entity,

@@ -5,7 +5,7 @@ use anyorm::{Error, Result};
 use anyorm_tests::{Account, Node, blog, post, tag, user};
 use orm_testkit::{Behaviour, Database, behaviours};
 
-use crate::check::{nothing_lost, panic_of, says};
+use anyorm_tests::check::{nothing_lost, panic_of, says};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_handle_of_another_session_panics_and_says_so,

@@ -5,7 +5,7 @@ use anyorm::{Error, Result};
 use anyorm_tests::{Account, blog};
 use orm_testkit::{Backend, Behaviour, Database, behaviours};
 
-use crate::check::{nothing_lost, says};
+use anyorm_tests::check::{nothing_lost, says};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     an_engine_call_inside_the_sessions_transaction_is_refused_at_once,

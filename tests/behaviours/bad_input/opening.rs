@@ -8,7 +8,7 @@ use anyorm::{Error, Result};
 use futures_lite::future::zip;
 use orm_testkit::{Behaviour, Database, behaviours};
 
-use crate::check::{nothing_lost, says};
+use anyorm_tests::check::{nothing_lost, says};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     an_unknown_scheme_is_told_the_known_ones,

@@ -5,7 +5,7 @@ use anyorm::{Error, Result};
 use anyorm_tests::{Account, Post, User, blog, user};
 use orm_testkit::{Behaviour, Database, behaviours};
 
-use crate::check::{nothing_lost, says};
+use anyorm_tests::check::{nothing_lost, says};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_missing_table_says_how_to_make_it,

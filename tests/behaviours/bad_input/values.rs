@@ -5,7 +5,7 @@ use anyorm::{Error, Result};
 use anyorm_tests::{Post, User, blog, post, user};
 use orm_testkit::{Behaviour, Database, behaviours};
 
-use crate::check::{nothing_lost, says};
+use anyorm_tests::check::{nothing_lost, says};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     text_in_an_integer_column_names_entity_column_and_sql,

@@ -7,7 +7,7 @@ use anyorm_tests::{Account, blog};
 use orm_testkit::{Backend, Behaviour, Database, behaviours};
 
 use super::stop::{each_verb, stops};
-use crate::check::{full_again, nothing_lost};
+use anyorm_tests::check::{full_again, nothing_lost};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     each_verb_gives_its_connection_back,

@@ -6,7 +6,7 @@ use anyorm_tests::{Account, blog};
 use orm_testkit::{Behaviour, Database, behaviours};
 
 use super::stop::{Stop, each_verb, stops};
-use crate::check::{full_again, nothing_lost};
+use anyorm_tests::check::{full_again, nothing_lost};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_connection_goes_on_after_each_verb,

@@ -14,7 +14,7 @@ use orm_testkit::{Behaviour, Database, behaviours};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::stop::stops;
-use crate::check::{full_again, nothing_lost, says, text_of};
+use anyorm_tests::check::{full_again, nothing_lost, says, text_of};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_panic_while_a_row_is_read_arrives_in_the_task_that_awaits,

@@ -9,8 +9,8 @@ use anyorm_tests::{Account, blog};
 use futures_lite::future::or;
 use orm_testkit::{Behaviour, Database, behaviours, step};
 
-use crate::check::{full_again, nothing_lost};
-use crate::random::Random;
+use anyorm_tests::check::{full_again, nothing_lost};
+use anyorm_tests::random::Random;
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![five_hundred_drops_move_coins_and_lose_none];
 

@@ -6,7 +6,7 @@ use anyorm_tests::{Account, Post, User, blog, post, user};
 use orm_testkit::{Behaviour, Database, behaviours};
 
 use super::stop::{each_call, stops};
-use crate::check::{full_again, nothing_lost};
+use anyorm_tests::check::{full_again, nothing_lost};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     reads_leave_nothing_behind,

@@ -124,3 +124,30 @@ fn a_row_that_is_too_short_is_an_error() {
     row.0.pop();
     assert_eq!(row.decode::<Tag>().expect_err("made_by is missing").index, 1);
 }
+
+#[test]
+fn the_columns_that_differ_are_those_that_would_be_stored_otherwise() {
+    let differences = |change: &dyn Fn(&mut Post)| -> Vec<u16> {
+        let before = Post { author: BelongsTo::to_key(7), ..Post::default() };
+        let mut after = before.clone();
+        change(&mut after);
+        let mut columns = Vec::new();
+        after.differences(&before, &mut columns);
+        columns
+    };
+    assert!(differences(&|_| {}).is_empty());
+    assert!(differences(&|post| post.title = String::new()).is_empty());
+    assert_eq!(differences(&|post| post.title.push('!')), [1]);
+    assert!(differences(&|post| post.author = BelongsTo::to_key(7)).is_empty());
+    assert_eq!(differences(&|post| post.author = BelongsTo::to_key(8)), [2]);
+    assert_eq!(differences(&|post| post.reviewer = BelongsTo::to_key(0)), [3]);
+    assert_eq!(differences(&|post| (post.id, post.version) = (1, 1)), [0, 4]);
+    assert_eq!(differences(&|post| post.meta.push(1)), [5]);
+
+    // Of a composite link, only the parts that changed.
+    let order = WorkOrder { parent: BelongsTo::to_key((2023, "B2")), ..WorkOrder::default() };
+    let moved = WorkOrder { parent: BelongsTo::to_key((2023, "B3")), ..order.clone() };
+    let mut columns = Vec::new();
+    moved.differences(&order, &mut columns);
+    assert_eq!(columns, [3]);
+}

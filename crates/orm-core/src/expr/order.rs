@@ -71,6 +71,7 @@ impl<E: Entity, T: SqlType> Column<E, T> {
 /// What rows are ordered by: a column or expression (smallest first), an [`Order`], a list or a tuple of these.
 #[diagnostic::on_unimplemented(
     message = "rows cannot be ordered by `{Self}`",
+    label = "not a column or expression",
     note = "give a column, `User::NAME.desc()`, or a tuple of up to eight of these"
 )]
 pub trait OrderBy {

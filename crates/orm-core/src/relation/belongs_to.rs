@@ -78,6 +78,23 @@ impl<T: Target> BelongsTo<T> {
         }
     }
 
+    /// Adds those of the foreign key columns, the first of which is `first`, that would be stored otherwise than
+    /// another link's.
+    #[doc(hidden)]
+    pub fn differences(&self, other: &Self, first: usize, columns: &mut Vec<u16>) {
+        if self.key() == other.key() {
+            return;
+        }
+        for part in 0..<T::Entity as Entity>::Key::WIDTH {
+            if !Cells::stores_same(
+                |cells| self.encode_part(part, cells),
+                |cells| other.encode_part(part, cells),
+            ) {
+                columns.push((first + part) as u16);
+            }
+        }
+    }
+
     /// Reads the foreign key columns: empty if one of them is NULL.
     #[doc(hidden)]
     pub fn decode(row: &Row<'_>, at: usize) -> Result<Self, ColumnError> {

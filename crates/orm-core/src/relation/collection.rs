@@ -45,24 +45,27 @@ struct Body<E: Entity> {
     keys: Vec<E::Key>,
 }
 
-/// What can be put into a collection: a handle, or a new value.
-#[derive(Debug)]
-pub enum Member<E> {
-    /// An entity of the session.
-    Handle(Handle<E>),
-    /// A new value, taken in by the session's next `add` or flush.
-    New(E),
+/// What can be put into a collection of `E`: a handle, or a new value, taken in by the session's next `add` or flush.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a member of a collection of `{E}`",
+    label = "not a `{E}`",
+    note = "give a handle of a `{E}`, or a new value"
+)]
+pub trait Member<E: Entity> {
+    /// Adds it.
+    #[doc(hidden)]
+    fn add_to(self, collection: &mut Collection<E>);
 }
 
-impl<E: Entity> From<Handle<E>> for Member<E> {
-    fn from(handle: Handle<E>) -> Self {
-        Member::Handle(handle)
+impl<E: Entity> Member<E> for Handle<E> {
+    fn add_to(self, collection: &mut Collection<E>) {
+        ManyLink::insert(collection, self.raw());
     }
 }
 
-impl<E: Entity> From<E> for Member<E> {
-    fn from(value: E) -> Self {
-        Member::New(value)
+impl<E: Entity> Member<E> for E {
+    fn add_to(self, collection: &mut Collection<E>) {
+        collection.body().new.push(self);
     }
 }
 
@@ -141,11 +144,8 @@ impl<E: Entity> Collection<E> {
     /// Adds a member: a handle, or a new value. One that is there already stays there once.
     ///
     /// New values show as members after the session has taken them in, at its next `add` or flush.
-    pub fn push(&mut self, member: impl Into<Member<E>>) {
-        match member.into() {
-            Member::Handle(handle) => ManyLink::insert(self, handle.raw()),
-            Member::New(value) => self.body().new.push(value),
-        }
+    pub fn push(&mut self, member: impl Member<E>) {
+        member.add_to(self);
     }
 
     /// Takes a member out. Does nothing if a loaded collection does not have it.
@@ -350,6 +350,12 @@ impl<E: Entity> ManyLink for Collection<E> {
 
     fn contains(&self, member: RawHandle) -> bool {
         self.loaded().is_some_and(|members| members.contains(&Handle::from_raw(member)))
+    }
+
+    fn copy_from(&mut self, other: &dyn ManyLink) {
+        if let Some(other) = other.as_any().downcast_ref::<Self>() {
+            self.clone_from(other);
+        }
     }
 
     fn set_keys(&mut self, keys: Box<dyn Any>) {

@@ -16,6 +16,11 @@ macro_rules! integer {
             }
 
             #[inline]
+            fn same(&self, other: &Self) -> bool {
+                self == other
+            }
+
+            #[inline]
             fn decode(value: ValueRef<'_>) -> Result<Self, Misfit> {
                 match value {
                     ValueRef::Int(wide) => Self::try_from(wide)
@@ -85,6 +90,11 @@ impl SqlType for bool {
     }
 
     #[inline]
+    fn same(&self, other: &Self) -> bool {
+        self == other
+    }
+
+    #[inline]
     fn decode(value: ValueRef<'_>) -> Result<Self, Misfit> {
         match value {
             ValueRef::Bool(v) => Ok(v),
@@ -103,6 +113,11 @@ impl SqlType for String {
 
     fn encode(&self, cells: &mut Cells) {
         cells.text(self);
+    }
+
+    #[inline]
+    fn same(&self, other: &Self) -> bool {
+        self == other
     }
 
     #[inline]
@@ -128,6 +143,11 @@ impl SqlType for Vec<u8> {
 
     fn encode(&self, cells: &mut Cells) {
         cells.blob(self);
+    }
+
+    #[inline]
+    fn same(&self, other: &Self) -> bool {
+        self == other
     }
 
     #[inline]

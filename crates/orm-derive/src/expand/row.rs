@@ -1,4 +1,4 @@
-//! Between rows and fields: `decode`, `encode`, `assign`.
+//! Between rows and fields: `decode`, `encode`, `differences`, `assign`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -6,7 +6,7 @@ use quote::quote;
 use crate::model::{Entity, Field, Role};
 use crate::names::plain;
 
-/// The three methods. Their variables begin with underscores: a user's unit struct of the same name would make
+/// The four methods. Their variables begin with underscores: a user's unit struct of the same name would make
 /// patterns of them.
 pub(super) fn methods(entity: &Entity) -> TokenStream {
     let Entity { support, ident, .. } = entity;
@@ -16,6 +16,7 @@ pub(super) fn methods(entity: &Entity) -> TokenStream {
         let encode = encoded(entity, &entity.fields[column.field], column.part);
         quote!(#at => #encode,)
     });
+    let compared = entity.fields.iter().filter_map(|field| compared(entity, field));
     let assigned = entity.fields.iter().filter_map(|field| assigned(entity, field));
     quote! {
         fn decode(__row: &#support::Row<'_>) -> ::core::result::Result<Self, #support::ColumnError> {
@@ -27,6 +28,10 @@ pub(super) fn methods(entity: &Entity) -> TokenStream {
                 #(#encoded)*
                 _ => #support::no_column(#name, __column),
             }
+        }
+
+        fn differences(&self, __other: &Self, __columns: &mut #support::Vec<::core::primitive::u16>) {
+            #(#compared)*
         }
 
         fn assign(
@@ -62,6 +67,23 @@ fn encoded(entity: &Entity, field: &Field, part: usize) -> TokenStream {
     match role {
         Role::BelongsTo(_) => quote!(#support::BelongsTo::encode_part(&self.#ident, #part, __cells)),
         _ => quote!(<#ty as #support::SqlType>::encode(&self.#ident, __cells)),
+    }
+}
+
+fn compared(entity: &Entity, field: &Field) -> Option<TokenStream> {
+    let support = &entity.support;
+    let Field { ident, ty, column, role } = field;
+    let at = *column as u16;
+    match role {
+        Role::Value(_) => Some(quote! {
+            if !<#ty as #support::SqlType>::same(&self.#ident, &__other.#ident) {
+                __columns.push(#at);
+            }
+        }),
+        Role::BelongsTo(_) => Some(quote! {
+            #support::BelongsTo::differences(&self.#ident, &__other.#ident, #column, __columns);
+        }),
+        Role::HasMany(_) | Role::ManyToMany(_) => None,
     }
 }
 

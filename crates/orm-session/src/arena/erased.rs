@@ -5,13 +5,13 @@ use std::num::NonZeroU32;
 
 use orm_core::entity::{Entity, EntityMeta, Key};
 use orm_core::handle::RawHandle;
-use orm_core::relation::{Link, LinkMut};
+use orm_core::relation::{Link, LinkMut, ManyState};
 use orm_core::row::{ColumnError, Row};
 use orm_core::value::ValueRef;
-use orm_core::{Cells, Sink};
+use orm_core::{Cells, Result, Sink};
 
 use super::undo::{Recovered, Undo};
-use super::{Arena, Map, NO_IMAGE};
+use super::{Arena, Image, Map, NO_IMAGE, Slot};
 use crate::state::State;
 
 /// What the session does with an arena without knowing its type. A slot given to it exists.
@@ -32,6 +32,11 @@ pub(crate) trait AnyArena: Any + Send {
     fn insert_any(&mut self, value: Box<dyn Any + Send>) -> Option<u32>;
     /// Ends the slot's life.
     fn end(&mut self, slot: u32);
+    /// Ends the life of a slot that nobody has a handle to.
+    fn end_guest(&mut self, slot: u32);
+    /// Copies a value that waits in a slot of its own onto another one, as a write does, and ends the first slot. The
+    /// version stays; collections that are not set leave those of the other alone.
+    fn merge(&mut self, guest: u32, onto: u32);
     /// Marks a slot that was never flushed as deleted. It ends with the layer.
     fn discard(&mut self, slot: u32, layer: usize);
 
@@ -68,10 +73,12 @@ pub(crate) trait AnyArena: Any + Send {
     fn dirty_slots(&self) -> Vec<u32>;
     fn has_dirty(&self) -> bool;
     fn encode(&self, slot: u32, column: usize, cells: &mut Cells);
+    /// Adds several columns of the value.
+    fn encode_columns(&self, slot: u32, columns: &[usize], cells: &mut Cells);
     /// Adds the column of the row as the transaction has it.
     fn encode_row(&self, slot: u32, column: usize, cells: &mut Cells);
-    /// The columns in which value and image differ. `scratch` is for reuse.
-    fn changed_columns(&self, slot: u32, scratch: &mut Cells, changed: &mut Vec<u16>);
+    /// Compares each stored row that has an image with it, in the order of first writes.
+    fn compare_images(&self, each: EachChange<'_>) -> Result<()>;
     /// Writes a column of the value, and of its image if it has one: the row has this.
     fn assign_row(&mut self, slot: u32, column: usize, value: ValueRef<'_>);
 
@@ -108,6 +115,9 @@ pub(crate) trait AnyArena: Any + Send {
     /// The slots of the keys that `keys_part` collected.
     fn find_part(&self, keys: Box<dyn Any>) -> Vec<Option<u32>>;
 }
+
+/// What is called for each row with an image: the slot, whether its value has a key, and the columns that differ.
+pub(crate) type EachChange<'a> = &'a mut dyn FnMut(u32, bool, &mut Vec<u16>) -> Result<()>;
 
 /// Collects something of each row of a step, on the worker.
 pub(crate) trait Part: Send {
@@ -183,6 +193,31 @@ impl<E: Entity> AnyArena for Arena<E> {
 
     fn end(&mut self, slot: u32) {
         self.vacate(slot);
+    }
+
+    fn end_guest(&mut self, slot: u32) {
+        // Its key may be that of a tracked row, which keeps its place in the map.
+        self.vacate_unmapped(slot);
+    }
+
+    fn merge(&mut self, guest: u32, onto: u32) {
+        let Some(mut value) = self.vacate_unmapped(guest) else { return };
+        self.touch(onto);
+        let target = self.value_mut(onto);
+        for relation in E::meta().relations {
+            if let (LinkMut::Many(new), Link::Many(old)) =
+                (value.link_mut(relation.position), target.link(relation.position))
+                && new.state() == ManyState::NotSet
+            {
+                new.copy_from(old);
+            }
+        }
+        if let Some(version) = E::meta().version {
+            let mut cells = Cells::default();
+            target.encode(version, &mut cells);
+            let _ = value.assign(version, cells.value(0));
+        }
+        *target = value;
     }
 
     fn discard(&mut self, slot: u32, layer: usize) {
@@ -270,23 +305,28 @@ impl<E: Entity> AnyArena for Arena<E> {
         self.value(slot).encode(column, cells);
     }
 
+    fn encode_columns(&self, slot: u32, columns: &[usize], cells: &mut Cells) {
+        let value = self.value(slot);
+        columns.iter().for_each(|&column| value.encode(column, cells));
+    }
+
     fn encode_row(&self, slot: u32, column: usize, cells: &mut Cells) {
         self.image(slot).unwrap_or_else(|| self.value(slot)).encode(column, cells);
     }
 
-    fn changed_columns(&self, slot: u32, scratch: &mut Cells, changed: &mut Vec<u16>) {
-        changed.clear();
-        let Some(image) = self.image(slot) else { return };
-        let value = self.value(slot);
-        for column in 0..E::meta().columns.len() {
-            scratch.clear();
-            value.encode(column, scratch);
-            image.encode(column, scratch);
-            // A value that cannot be sent counts as changed, so that the program is refused and says why.
-            if !scratch.same(0, 1) || scratch.fault().is_some() {
-                changed.push(column as u16);
-            }
+    fn compare_images(&self, each: EachChange<'_>) -> Result<()> {
+        let mut columns = Vec::new();
+        for Image { slot, value: image } in &self.images {
+            let (Some(image), Slot { value: Some(value), state: State::Persistent, .. }) =
+                (image, &self.slots[*slot as usize])
+            else {
+                continue;
+            };
+            columns.clear();
+            value.differences(image, &mut columns);
+            each(*slot, value.key().is_some(), &mut columns)?;
         }
+        Ok(())
     }
 
     fn assign_row(&mut self, slot: u32, column: usize, value: ValueRef<'_>) {

@@ -11,7 +11,7 @@ use crate::state::State;
 use crate::tracker::{Place, Tracker};
 
 /// The most keys in one statement: beyond it, several statements in the same hop.
-const KEYS_AT_ONCE: usize = 1_000;
+pub(crate) const KEYS_AT_ONCE: usize = 1_000;
 
 /// A relation of some slots, and which of them need a query.
 pub(crate) struct Request {
@@ -120,7 +120,7 @@ impl Request {
 }
 
 /// The statement with the list written out for a known number of elements.
-fn with_list(shape: &StatementShape, elements: usize, dialect: &Dialect) -> StatementShape {
+pub(crate) fn with_list(shape: &StatementShape, elements: usize, dialect: &Dialect) -> StatementShape {
     let Some(list) = shape.list else { return shape.clone() };
     let mut written = String::new();
     for element in 0..elements {

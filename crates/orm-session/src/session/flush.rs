@@ -84,6 +84,7 @@ impl Session {
         }
         self.notice_lost_connection();
         self.finish_dropped_savepoints();
+        self.dismiss_guests();
     }
 
     /// A panic in a job, in the caller's own code, takes the transaction's connection with it.
@@ -183,7 +184,7 @@ impl Session {
     /// Reads the members of collections to which a whole list was assigned unread: the plan must know what was removed.
     async fn read_replaced(&mut self, location: &'static Location<'static>) -> Result<()> {
         let mut wanted: Vec<(&'static RelationMeta, Vec<u32>)> = Vec::new();
-        for Place { arena, slot } in self.tracker.dirty() {
+        for Place { arena, slot } in self.tracker.touched_with_relations() {
             for relation in replaced_unread(self.tracker.arena(arena), slot) {
                 match wanted.iter_mut().find(|(known, _)| std::ptr::eq(*known, relation)) {
                     Some((_, slots)) => slots.push(slot),

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use orm_core::Result;
 use orm_core::entity::{RelationKind, RelationMeta};
 use orm_core::relation::{Link, LinkMut, OneState};
-use orm_core::{Cells, Result};
 
 use super::delete::{DeleteEffects, effects_of_deletes};
 use super::links::{Pairs, sync_collections};
@@ -64,17 +64,13 @@ pub(super) struct Move {
 /// # Errors
 /// A flush error for work that contradicts itself. The session stays as it is; nothing was sent.
 pub(super) fn collect(tracker: &mut Tracker) -> Result<Collected> {
-    let with_relations = |tracker: &Tracker| -> Vec<Place> {
-        let touched = tracker.pending().iter().copied().chain(tracker.dirty());
-        touched.filter(|place| !tracker.arena(place.arena).meta().relations.is_empty()).collect()
-    };
-    let touched = with_relations(tracker);
+    let touched = tracker.touched_with_relations();
     tracker.take_in(touched);
-    let touched = with_relations(tracker);
+    let touched = tracker.touched_with_relations();
     let pairs = sync_collections(tracker, &touched)?;
 
     // Bringing the sides together touched more.
-    let touched = with_relations(tracker);
+    let touched = tracker.touched_with_relations();
     let mut collected = Collected { pairs, ..Collected::default() };
     for place in touched {
         if tracker.state(place).is_live() {
@@ -191,34 +187,48 @@ fn match_keys(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
 
 /// Finds the columns in which values differ from their rows.
 fn compare_images(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
-    let (mut scratch, mut changed) = (Cells::default(), Vec::new());
-    for place in tracker.dirty() {
-        if tracker.state(place) != State::Persistent {
-            continue;
-        }
-        let arena = tracker.arena(place.arena);
-        arena.changed_columns(place.slot, &mut scratch, &mut changed);
-        let version = arena.meta().version;
-        if version.is_some_and(|version| changed.contains(&(version as u16))) {
-            let message = "the version was written: it is counted by the flush, leave it alone";
-            return Err(tracker.fault(place, message));
-        }
-        if !arena.is_keyed(place.slot) {
-            return Err(tracker.fault(place, "the key of a stored row was unset: give it a value"));
-        }
-        // A link to an entity without a key reads as NULL: it is a change all the same.
-        for unresolved in collected.unresolved.get(&place).into_iter().flatten() {
-            if let RelationKind::BelongsTo { columns, .. } = unresolved.relation.kind {
-                changed.extend(columns.iter().map(|&column| column as u16));
+    let Collected { updates, columns, unresolved, .. } = collected;
+    for (index, arena) in tracker.arenas() {
+        let version = arena.meta().version.map(|version| version as u16);
+        arena.compare_images(&mut |slot, is_keyed, changed| {
+            let place = Place { arena: index, slot };
+            if version.is_some_and(|version| changed.contains(&version)) {
+                let message = "the version was written: it is counted by the flush, leave it alone";
+                return Err(tracker.fault(place, message));
             }
-        }
-        changed.sort_unstable();
-        changed.dedup();
-        if !changed.is_empty() {
-            let start = collected.columns.len();
-            collected.columns.extend_from_slice(&changed);
-            collected.updates.push(Update { place, columns: start..collected.columns.len() });
-        }
+            if !is_keyed {
+                return Err(tracker.fault(place, "the key of a stored row was unset: give it a value"));
+            }
+            if let Some(links) = unresolved.get(&place) {
+                add_unresolved(links, changed);
+            }
+            if !changed.is_empty() {
+                updates.push(Update { place, columns: keep(columns, updates.last(), changed) });
+            }
+            Ok(())
+        })?;
     }
     Ok(())
+}
+
+/// A link to an entity without a key reads as NULL: it is a change all the same.
+fn add_unresolved(links: &[Unresolved], changed: &mut Vec<u16>) {
+    for unresolved in links {
+        if let RelationKind::BelongsTo { columns, .. } = unresolved.relation.kind {
+            changed.extend(columns.iter().map(|&column| column as u16));
+        }
+    }
+    changed.sort_unstable();
+    changed.dedup();
+}
+
+/// Keeps the columns of an update. Rows in a row mostly change the same: those share them.
+fn keep(columns: &mut Vec<u16>, last: Option<&Update>, changed: &[u16]) -> Range<usize> {
+    match last {
+        Some(last) if columns[last.columns.clone()] == *changed => last.columns.clone(),
+        _ => {
+            columns.extend_from_slice(changed);
+            columns.len() - changed.len()..columns.len()
+        }
+    }
 }

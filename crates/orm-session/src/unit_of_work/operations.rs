@@ -136,12 +136,17 @@ impl Operations {
         for &arena in &group.arenas {
             let mut shapes: Vec<Vec<(u32, usize)>> = Vec::new();
             let mut known: HashMap<&[u16], usize> = HashMap::new();
+            let mut last: Option<(&Range<usize>, usize)> = None;
             let own = collected.updates.iter().enumerate().filter(|(_, update)| update.place.arena == arena);
             for (at, Update { place, columns }) in own {
-                let shape = *known.entry(columns_of(collected, columns)).or_insert_with(|| {
-                    shapes.push(Vec::new());
-                    shapes.len() - 1
-                });
+                let shape = match last {
+                    Some((known, shape)) if known == columns => shape,
+                    _ => *known.entry(columns_of(collected, columns)).or_insert_with(|| {
+                        shapes.push(Vec::new());
+                        shapes.len() - 1
+                    }),
+                };
+                last = Some((columns, shape));
                 shapes[shape].push((place.slot, at));
             }
             for mut rows in shapes {
@@ -182,8 +187,8 @@ impl Operations {
                 a.arena == b.arena && x == y && arena.is_keyed(a.slot) == arena.is_keyed(b.slot)
             }
             (Op::Update { row: a, update: x }, Op::Update { row: b, update: y }) => {
-                let columns = |update: usize| columns_of(collected, &collected.updates[update].columns);
-                a.arena == b.arena && columns(x) == columns(y)
+                let (x, y) = (&collected.updates[x].columns, &collected.updates[y].columns);
+                a.arena == b.arena && (x == y || columns_of(collected, x) == columns_of(collected, y))
             }
             (Op::Switch { switch: a }, Op::Switch { switch: b }) => {
                 collected.switches[a].new.arena == collected.switches[b].new.arena

@@ -122,7 +122,7 @@ pub(crate) fn plan(tracker: &mut Tracker, dialect: &'static Dialect) -> Result<F
         builder.step(batch)?;
     }
     let mut plan = builder.plan;
-    plan.touched = tracker.pending().iter().copied().chain(tracker.dirty()).collect();
+    plan.touched = tracker.touched_with_relations();
     let Collected { moves, switches, pairs, effects, unresolved, .. } = collected;
     let unresolved = unresolved.into_iter();
     plan.links =
@@ -193,12 +193,12 @@ impl<'a> Builder<'a> {
         let with_key = arena.is_keyed(rows[0].slot);
         let step = self.begin_step(shapes::insert(meta, self.dialect, with_key), Expect::Any)?;
         let skipped = if with_key { None } else { meta.key.first().copied() };
+        let written: Vec<usize> = (0..meta.columns.len()).filter(|&column| Some(column) != skipped).collect();
+        self.plan.program.input.reserve(rows.len() * written.len());
         let wanted = !with_key && self.wanted.contains(&rows[0].arena);
         for (at, &row) in rows.iter().enumerate() {
             let start = self.plan.program.input.len();
-            for column in (0..meta.columns.len()).filter(|&column| Some(column) != skipped) {
-                arena.encode(row.slot, column, &mut self.plan.program.input);
-            }
+            arena.encode_columns(row.slot, &written, &mut self.plan.program.input);
             let cell_of =
                 |column: usize| start + column - usize::from(skipped.is_some_and(|key| key < column));
             self.write_links(row, |column| Some(cell_of(column)));
@@ -301,9 +301,7 @@ impl<'a> Builder<'a> {
         for (value, row) in rows {
             let arena = self.tracker.arena(value.arena);
             let start = self.plan.program.input.len();
-            for &column in &written[..plain] {
-                arena.encode(value.slot, column, &mut self.plan.program.input);
-            }
+            arena.encode_columns(value.slot, &written[..plain], &mut self.plan.program.input);
             self.write_links(value, |column| {
                 Some(start + written[..plain].iter().position(|&own| own == column)?)
             });

@@ -51,7 +51,9 @@ impl FlushPlan {
 
     fn settle_versions(&self, tracker: &mut Tracker) {
         for origin in &self.origins {
-            if let Origin::Update { rows, .. } = origin {
+            if let Origin::Update { rows, .. } = origin
+                && tracker.arena(rows[0].arena).meta().version.is_some()
+            {
                 for &row in rows {
                     count_version(tracker, row, row);
                 }

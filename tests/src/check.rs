@@ -11,7 +11,10 @@ use anyorm::{Error, Statistics};
 const SOON: Duration = Duration::from_secs(30);
 
 /// The engine still works, both ways, and afterwards has all its connections back.
-pub(crate) async fn nothing_lost(engine: &Engine) -> anyorm::Result<()> {
+///
+/// # Errors
+/// If it does not work.
+pub async fn nothing_lost(engine: &Engine) -> anyorm::Result<()> {
     engine.execute(sql("CREATE TABLE IF NOT EXISTS alive (n INTEGER)")).await?;
     engine.execute(sql("INSERT INTO alive VALUES (1)")).await?;
     assert!(engine.exists(sql("SELECT n FROM alive").returning::<i64>()).await?);
@@ -20,8 +23,11 @@ pub(crate) async fn nothing_lost(engine: &Engine) -> anyorm::Result<()> {
     Ok(())
 }
 
-/// Waits until no connection is out and nobody waits for one. Panics if that does not come.
-pub(crate) fn full_again(engine: &Engine) {
+/// Waits until no connection is out and nobody waits for one.
+///
+/// # Panics
+/// If that does not come soon.
+pub fn full_again(engine: &Engine) {
     let start = Instant::now();
     while !is_full(engine.statistics()) {
         assert!(start.elapsed() < SOON, "connections are lost: {:?}", engine.statistics());
@@ -34,8 +40,11 @@ fn is_full(statistics: Statistics) -> bool {
 }
 
 /// The text of an error has all these parts.
+///
+/// # Panics
+/// If it has not.
 #[track_caller]
-pub(crate) fn says(error: &Error, parts: &[&str]) {
+pub fn says(error: &Error, parts: &[&str]) {
     let text = error.to_string();
     for part in parts {
         assert!(text.contains(part), "`{part}` is not in: {text}");
@@ -43,8 +52,11 @@ pub(crate) fn says(error: &Error, parts: &[&str]) {
 }
 
 /// What a closure panics with.
+///
+/// # Panics
+/// If it does not.
 #[track_caller]
-pub(crate) fn panic_of<T>(body: impl FnOnce() -> T) -> String {
+pub fn panic_of<T>(body: impl FnOnce() -> T) -> String {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(_) => panic!("it did not panic"),
         Err(panic) => text_of(&*panic),
@@ -52,7 +64,10 @@ pub(crate) fn panic_of<T>(body: impl FnOnce() -> T) -> String {
 }
 
 /// The message of a panic.
-pub(crate) fn text_of(panic: &(dyn Any + Send)) -> String {
+///
+/// # Panics
+/// If it has none.
+pub fn text_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).expect("panics carry text")
 }

@@ -1,10 +1,12 @@
 //! Pseudo-random numbers: the same in every run.
 
 /// A small generator (SplitMix64).
-pub(crate) struct Random(u64);
+#[derive(Debug)]
+pub struct Random(u64);
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// The numbers of a seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -17,12 +19,12 @@ impl Random {
     }
 
     /// A number less than `end`.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
+    pub fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
     /// Two different numbers of a range.
-    pub(crate) fn pair(&mut self, first: i64, last: i64) -> (i64, i64) {
+    pub fn pair(&mut self, first: i64, last: i64) -> (i64, i64) {
         let size = (last - first + 1) as u64;
         let one = self.below(size);
         let other = (one + 1 + self.below(size - 1)) % size;

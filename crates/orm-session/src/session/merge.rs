@@ -1,0 +1,242 @@
+//! Merging: a plain value from elsewhere onto the row of its key.
+
+use std::collections::HashMap;
+use std::panic::Location;
+use std::sync::Arc;
+
+use orm_core::entity::{Entity, EntityMeta};
+use orm_core::error::StaleDataError;
+use orm_core::program::{Expect, Program, Step};
+use orm_core::relation::{Link, LinkMut, OneState};
+use orm_core::{Cells, Error, Handle, Reads, Result, shapes};
+use orm_exec::Operation;
+
+use super::Session;
+use crate::arena::Parts;
+use crate::load::{KEYS_AT_ONCE, with_list};
+use crate::state::State;
+use crate::tracker::{Place, Tracker};
+
+impl Session {
+    /// Copies a value onto the entity of its key, and answers the session's own handle of it. The row is read first,
+    /// unless the session has it; where there is none, or the key is unset, the value is added. New values inside its
+    /// relation fields are merged the same way, all with one read.
+    ///
+    /// All columns are copied. A collection that is *not set* leaves the entity's collection alone; any other replaces
+    /// it. Changes are written by the next flush.
+    ///
+    /// Dropped: nothing happened, but for an autoflush that was sent.
+    ///
+    /// # Errors
+    /// [`Error::StaleData`] if the value has a version (other than 0, which is *unset*) and the row has another one. A
+    /// flush error for a handle of another session inside, or an entity that is being deleted. Then nothing is merged.
+    #[track_caller]
+    pub fn merge<E: Entity>(&mut self, value: E) -> Operation<'_, Handle<E>> {
+        let location = Location::caller();
+        Operation::new(async move {
+            self.ready().await?;
+            // The values wait in slots that nobody has a handle to; whatever happens, they leave them.
+            let mut guests = Guests::seat(&mut self.tracker, value);
+            self.guests = guests.places.iter().map(|&place| (place, self.tracker.handle(place))).collect();
+            let result = self.merge_guests(&mut guests, location).await;
+            guests.dismiss(&mut self.tracker);
+            self.guests.clear();
+            result.map(|place| Handle::from_raw(self.tracker.handle(place)))
+        })
+    }
+
+    /// Ends the slots of a merge whose future was dropped.
+    pub(super) fn dismiss_guests(&mut self) {
+        for (place, handle) in std::mem::take(&mut self.guests) {
+            if self.tracker.arena(place.arena).slot(handle).is_some() {
+                self.tracker.arena_mut(place.arena).end_guest(place.slot);
+            }
+        }
+    }
+
+    async fn merge_guests(
+        &mut self,
+        guests: &mut Guests,
+        location: &'static Location<'static>,
+    ) -> Result<Place> {
+        let tables = guests.places.iter().map(|place| self.tracker.arena(place.arena).meta().table);
+        let tables: Vec<&'static str> = tables.collect();
+        self.autoflush(&Reads::Tables(tables), location).await?;
+        if let Some((program, arenas)) = guests.missing(&self.tracker, self.engine.dialect()) {
+            let parts = arenas.iter().map(|&arena| vec![self.tracker.arena(arena).rows_part()]);
+            let (_, parts) = self.run(program, Parts(parts.collect()), location).await?;
+            let uncommitted = self.uncommitted();
+            for (arena, part) in arenas.into_iter().zip(parts.0.into_iter().flatten()) {
+                self.tracker.arena_mut(arena).adopt_part(part.into_any(), uncommitted);
+            }
+        }
+        guests.find_targets(&self.tracker);
+        guests.check(&self.tracker)?;
+        Ok(guests.merge(&mut self.tracker))
+    }
+}
+
+/// Values on their way into the session, each in a slot of its own.
+struct Guests {
+    /// The value itself, and those that came inside it.
+    places: Vec<Place>,
+    /// Which came inside which: owner, relation, member, as places in `places`.
+    inside: Vec<(usize, usize, usize)>,
+    /// The entity that each is merged onto; one without is added.
+    targets: HashMap<usize, Place>,
+    /// Whether they have been merged: those that were added stay.
+    merged: bool,
+}
+
+impl Guests {
+    fn seat<E: Entity>(tracker: &mut Tracker, value: E) -> Self {
+        let arena = tracker.ensure(E::meta());
+        let slot = tracker.make::<E>().insert(value);
+        let mut places = vec![Place { arena, slot }];
+        let mut inside = Vec::new();
+        let mut next = 0;
+        while let Some(&place) = places.get(next) {
+            for relation in tracker.arena(place.arena).meta().relations {
+                let values = match tracker.arena_mut(place.arena).link_mut(place.slot, relation.position) {
+                    LinkMut::One(link) => Vec::from_iter(link.take_new()),
+                    LinkMut::Many(link) => link.take_new(),
+                };
+                let arena = tracker.ensure((relation.target)());
+                for value in values {
+                    let Some(slot) = tracker.arena_mut(arena).insert_any(value) else { continue };
+                    inside.push((next, relation.position, places.len()));
+                    places.push(Place { arena, slot });
+                }
+            }
+            next += 1;
+        }
+        Self { places, inside, targets: HashMap::new(), merged: false }
+    }
+
+    /// A program that reads the rows that the session does not have, with the arena of each step.
+    fn missing(&self, tracker: &Tracker, dialect: &orm_core::Dialect) -> Option<(Program, Vec<u32>)> {
+        let (mut program, mut arenas) = (Program::default(), Vec::new());
+        let mut by_arena: Vec<(u32, Vec<u32>)> = Vec::new();
+        for &Place { arena, slot } in &self.places {
+            let tracked = tracker.arena(arena);
+            if !tracked.is_keyed(slot) || tracked.find_same_key(slot).is_some() {
+                continue;
+            }
+            match by_arena.iter_mut().find(|(known, _)| *known == arena) {
+                Some((_, slots)) => slots.push(slot),
+                None => by_arena.push((arena, vec![slot])),
+            }
+        }
+        for (arena, slots) in by_arena {
+            let shape = shapes::select_by_keys(tracker.arena(arena).meta(), dialect);
+            for slots in slots.chunks(KEYS_AT_ONCE) {
+                let start = program.input.len() as u32;
+                slots.iter().for_each(|&slot| tracker.arena(arena).encode_key(slot, &mut program.input));
+                program.steps.push(Step {
+                    shape: Arc::new(with_list(&shape, slots.len(), dialect)),
+                    rows: 1,
+                    cells: start..program.input.len() as u32,
+                    expect: Expect::Any,
+                    after: Vec::new(),
+                    origin: program.steps.len() as u32,
+                });
+                arenas.push(arena);
+            }
+        }
+        if arenas.is_empty() { None } else { Some((program, arenas)) }
+    }
+
+    fn find_targets(&mut self, tracker: &Tracker) {
+        let keyed = self.places.iter().enumerate().filter_map(|(at, place)| {
+            let slot = tracker.arena(place.arena).find_same_key(place.slot)?;
+            Some((at, Place { arena: place.arena, slot }))
+        });
+        self.targets = keyed.collect();
+    }
+
+    /// Refuses what cannot be merged, before anything is.
+    fn check(&self, tracker: &Tracker) -> Result<()> {
+        for (at, &place) in self.places.iter().enumerate() {
+            let meta = tracker.arena(place.arena).meta();
+            for relation in meta.relations {
+                let handles = match tracker.arena(place.arena).link(place.slot, relation.position) {
+                    Link::One(link) => match link.state() {
+                        OneState::Handle(handle, _) => vec![handle],
+                        _ => Vec::new(),
+                    },
+                    Link::Many(link) => [link.members(), link.added(), link.removed()].concat(),
+                };
+                for handle in handles {
+                    if let Err(wrong) = tracker.place(handle, (relation.target)()) {
+                        return Err(tracker
+                            .fault(place, format!("`{}` of the merged value has {wrong}", relation.name)));
+                    }
+                }
+            }
+            let Some(&target) = self.targets.get(&at) else { continue };
+            if !tracker.state(target).is_live() {
+                return Err(tracker
+                    .fault(place, "it is being deleted in this session: nothing can be merged onto it"));
+            }
+            check_version(tracker, meta, place, target)?;
+        }
+        Ok(())
+    }
+
+    /// Merges all, and answers the place of the first.
+    fn merge(&mut self, tracker: &mut Tracker) -> Place {
+        self.merged = true;
+        for (at, place) in self.places.iter().enumerate() {
+            match self.targets.get(&at) {
+                Some(target) => tracker.arena_mut(place.arena).merge(place.slot, target.slot),
+                None => tracker.admit(*place),
+            }
+        }
+        let place_of = |at: usize| self.targets.get(&at).copied().unwrap_or(self.places[at]);
+        for &(owner, relation, member) in &self.inside {
+            let (owner, member) = (place_of(owner), place_of(member));
+            let handle = tracker.handle(member);
+            match tracker.arena_mut(owner.arena).link_mut(owner.slot, relation) {
+                LinkMut::One(link) => link.set_handle(handle, None),
+                LinkMut::Many(link) => link.insert(handle),
+            }
+        }
+        let added = self.places.iter().enumerate().filter(|(at, _)| !self.targets.contains_key(at));
+        tracker.take_in(added.map(|(_, place)| *place).collect());
+        place_of(0)
+    }
+
+    /// Frees the slots of values that did not stay.
+    fn dismiss(self, tracker: &mut Tracker) {
+        for (at, place) in self.places.into_iter().enumerate() {
+            let stays = self.merged && !self.targets.contains_key(&at);
+            if !stays && tracker.state(place) == State::Pending {
+                tracker.arena_mut(place.arena).end_guest(place.slot);
+            }
+        }
+    }
+}
+
+fn check_version(tracker: &Tracker, meta: &'static EntityMeta, place: Place, target: Place) -> Result<()> {
+    let Some(column) = meta.version else { return Ok(()) };
+    let mut cells = Cells::default();
+    tracker.arena(place.arena).encode(place.slot, column, &mut cells);
+    tracker.arena(target.arena).encode(target.slot, column, &mut cells);
+    let unset = cells.value(0) == orm_core::ValueRef::Int(0);
+    if unset || cells.same(0, 1) {
+        return Ok(());
+    }
+    let version = match cells.value(0) {
+        orm_core::ValueRef::Int(version) => Some(version),
+        _ => None,
+    };
+    let key = tracker.arena(target.arena).key_text(target.slot).unwrap_or_default();
+    Err(Error::StaleData(Arc::new(StaleDataError {
+        entity: meta.name,
+        key,
+        version,
+        action: "merge",
+        expected: 1,
+        matched: 0,
+    })))
+}
