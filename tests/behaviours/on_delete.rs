@@ -1,6 +1,7 @@
 //! Step 7 of the flush: what deleting a parent does to its children, by the database or by criteria, mirrored on
 //! tracked rows.
 
+use anyorm::error::ConstraintKind;
 use anyorm::prelude::*;
 use anyorm::{Result, Schema};
 use anyorm_tests::{Node, Tag, blog, post, tag, user};
@@ -22,6 +23,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     deletes_go_children_first_whatever_the_order_of_calls,
     m5_pairs_of_a_deleted_row_go_by_criteria,
     f8_a_tree_is_deleted_from_its_leaves,
+    restrict_refuses_and_names_what_was_deleted,
     a_child_moved_away_survives_the_delete_of_its_parent,
     a_child_moved_from_a_deleted_optional_parent_stays_moved,
 ];
@@ -309,6 +311,23 @@ async fn f8_a_tree_is_deleted_from_its_leaves(db: Database) -> Result<()> {
     assert!(sent(&db).iter().all(|sql| sql.starts_with("DELETE FROM nodes")), "{:?}", sent(&db));
     assert_eq!(nodes(&db).await?, []);
     assert!(session.peek(root).is_none() && session.peek(leaf).is_none());
+    Ok(())
+}
+
+/// Promise 7: entity, key and constraint.
+async fn restrict_refuses_and_names_what_was_deleted(db: Database) -> Result<()> {
+    db.engine.create_all(&furniture()).await?;
+    let mut session = db.engine.session();
+    let shelf = session.add(Shelf::default());
+    session.add(Lock { shelf: shelf.into(), ..Lock::default() });
+    session.commit().await?;
+    session.delete(shelf);
+    let error = session.commit().await.expect_err("it is locked");
+    let Some(constraint) = error.constraint() else { panic!("not a constraint error: {error}") };
+    assert_eq!(constraint.kind, ConstraintKind::ForeignKey);
+    assert_eq!((constraint.entity, constraint.key.as_deref()), (Some("Shelf"), Some("1")));
+    session.rollback().await?;
+    assert_eq!(session.get::<Shelf>(1).await?, Some(shelf));
     Ok(())
 }
 
