@@ -98,7 +98,7 @@ impl Session {
     /// Adds several new entities of one type, in order.
     pub fn add_all<E: Entity>(&mut self, values: impl IntoIterator<Item = E>) -> Vec<Handle<E>> {
         let values = values.into_iter();
-        self.tracker.expect::<E>(values.size_hint().0);
+        self.tracker.reserve::<E>(values.size_hint().0);
         values.map(|value| self.add(value)).collect()
     }
 

@@ -183,7 +183,7 @@ impl Tracker {
     }
 
     /// Makes room for new values.
-    pub(crate) fn expect<E: Entity>(&mut self, values: usize) {
+    pub(crate) fn reserve<E: Entity>(&mut self, values: usize) {
         self.make::<E>().reserve(values);
         self.pending.reserve(values);
     }
