@@ -10,6 +10,7 @@ mod dropped;
 mod drops;
 mod failures;
 mod flush;
+mod found;
 mod keys;
 mod linking;
 mod loaders;
@@ -37,6 +38,7 @@ const ALL: &[&[Behaviour]] = &[
     dropped::BEHAVIOURS,
     failures::BEHAVIOURS,
     flush::BEHAVIOURS,
+    found::BEHAVIOURS,
     keys::BEHAVIOURS,
     linking::BEHAVIOURS,
     loaders::BEHAVIOURS,

@@ -79,6 +79,11 @@ pub(super) fn collect(tracker: &mut Tracker) -> Result<Collected> {
     }
     collected.inserts = tracker.pending().to_vec();
     collected.deletes = tracker.deleting().to_vec();
+    for &place in &collected.deletes {
+        for relation in tracker.arena(place.arena).meta().relations {
+            note_leave(tracker, place, relation, &mut collected.moves);
+        }
+    }
     match_keys(tracker, &mut collected)?;
     compare_images(tracker, &mut collected)?;
     collected.effects = effects_of_deletes(tracker, &collected.deletes);
@@ -144,6 +149,14 @@ fn note_move(tracker: &Tracker, child: Place, relation: &'static RelationMeta, m
     }
 }
 
+/// A row that is deleted leaves the parent that it had in the database, too, where a write of its link had moved it.
+fn note_leave(tracker: &Tracker, child: Place, relation: &'static RelationMeta, moves: &mut Vec<Move>) {
+    let image = tracker.arena(child.arena).image_link(child.slot, relation.position);
+    if let Some(from) = image.and_then(|link| tracker.target_of(&link, relation)) {
+        moves.push(Move { child, relation, from: Some(from), to: None });
+    }
+}
+
 /// Finds rows that switch their entity, and refuses two live entities of one key.
 fn match_keys(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
     let Collected { inserts, deletes, switches, .. } = collected;
@@ -161,6 +174,8 @@ fn match_keys(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
         let old = Place { arena: new.arena, slot };
         match tracker.state(old) {
             State::Deleting => switches.push(Switch { new, old }),
+            // The row with this key is given another one by the same flush, first.
+            _ if arena.equal_keys(&[slot, new.slot]).is_none() => {}
             _ => {
                 let message =
                     "another entity of this session has this key: change that one, or `delete` it first";

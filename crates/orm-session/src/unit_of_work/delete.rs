@@ -113,8 +113,8 @@ fn mirror(tracker: &Tracker, mut gone: HashSet<Place>, effects: &mut DeleteEffec
                     if arena.state(slot) != State::Persistent || gone.contains(&child) {
                         continue;
                     }
-                    let image = arena.image_link(slot, relation.position);
-                    let link = image.unwrap_or_else(|| arena.link(slot, relation.position));
+                    // What it leads to now: a child that moved away has been updated before the delete.
+                    let link = arena.link(slot, relation.position);
                     if !tracker.target_of(&link, relation).is_some_and(|parent| gone.contains(&parent)) {
                         continue;
                     }

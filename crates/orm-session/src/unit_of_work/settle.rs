@@ -145,17 +145,20 @@ impl FlushPlan {
         }
         leave_pairs(tracker, &gone, edits);
         for &(place, position) in &self.effects.emptied {
+            let arena = tracker.arena(place.arena);
+            let relation = &arena.meta().relations[position];
+            // An own write of the link since is kept: the row's image only learns of the NULL.
+            let target = tracker.target_of(&arena.link(place.slot, position), relation);
+            let is_left = target.is_some_and(|target| gone.contains(&target));
             let arena = tracker.arena_mut(place.arena);
             if let Some(layer) = layer {
                 arena.save_undo(place.slot, layer);
             }
-            // An own write of the link since is kept: the row's image only learns of the NULL.
-            let wrote = arena.is_dirty(place.slot);
             if let Some(LinkMut::One(link)) = arena.image_link_mut(place.slot, position) {
                 link.set_empty();
             }
             if let LinkMut::One(link) = arena.link_mut(place.slot, position)
-                && !wrote
+                && is_left
             {
                 link.set_empty();
             }
@@ -268,7 +271,9 @@ impl Edits {
     /// Makes the changes, so that they can be taken back with the layer.
     pub(crate) fn apply(self, tracker: &mut Tracker, layer: Option<usize>) {
         for ((place, position), mut edit) in self.0 {
-            if !tracker.state(place).is_readable() {
+            let state = tracker.state(place);
+            // One that was deleted keeps its collections: a rollback revives it as it was.
+            if !state.is_readable() || state == State::Deleted {
                 continue;
             }
             let arena = tracker.arena_mut(place.arena);
