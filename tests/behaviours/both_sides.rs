@@ -30,6 +30,8 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_link_to_a_row_that_is_not_there_names_the_column,
     a_link_to_a_deleted_entity_is_refused,
     k11_a_handle_of_another_session_inside_a_value_is_refused,
+    a_child_in_two_collections_is_refused,
+    a_link_set_and_a_push_elsewhere_are_refused,
 ];
 
 #[derive(Clone, Debug, Default, PartialEq, Entity)]
@@ -396,5 +398,37 @@ async fn k11_a_handle_of_another_session_inside_a_value_is_refused(db: Database)
     two[letter].author = BelongsTo::to_key(one[ada].id);
     two.commit().await?;
     assert_eq!(posts(&db).await?.len(), 2);
+    Ok(())
+}
+
+/// Rule 12: they differ: a flush error naming both.
+async fn a_child_in_two_collections_is_refused(db: Database) -> anyorm::Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let [one, two, child] = ["one", "two", "child"].map(|name| session.add(node(name)));
+    session.commit().await?;
+    session[one].children.push(child);
+    session[two].children.push(child);
+    db.log.clear();
+    let error = session.flush().await.expect_err("two parents");
+    assert!(matches!(error, anyorm::Error::Flush(_)), "{error}");
+    let text = error.to_string();
+    for part in ["Node 3", "Node 1", "Node 2"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert_eq!(db.log.hops(), 0, "nothing was sent");
+    Ok(())
+}
+
+/// Rule 12: the link was empty, now it leads to one parent while another one's collection has the child.
+async fn a_link_set_and_a_push_elsewhere_are_refused(db: Database) -> anyorm::Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let [one, two, child] = ["one", "two", "child"].map(|name| session.add(node(name)));
+    session.commit().await?;
+    session[child].parent = one.into();
+    session[two].children.push(child);
+    let error = session.flush().await.expect_err("linked to one, pushed to two");
+    assert!(matches!(error, anyorm::Error::Flush(_)), "{error}");
     Ok(())
 }

@@ -29,7 +29,9 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
 
 /// Drops the future at its n-th poll, for each n until it is ready in time: `body` is called with each n, and answers
 /// whether it was ready.
-async fn at_every_poll<Fut: Future<Output = Result<bool>>>(body: impl Fn(usize) -> Fut) -> Result<()> {
+pub(crate) async fn at_every_poll<Fut: Future<Output = Result<bool>>>(
+    body: impl Fn(usize) -> Fut,
+) -> Result<()> {
     for polls in 0.. {
         if body(polls).await? {
             return Ok(());

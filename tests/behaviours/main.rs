@@ -5,8 +5,10 @@ mod bad_input;
 mod baselines;
 mod both_sides;
 mod collections;
+mod corners;
 mod deleted;
 mod dropped;
+mod dropped_links;
 mod drops;
 mod failures;
 mod flush;
@@ -18,6 +20,7 @@ mod merging;
 mod nested;
 mod on_delete;
 mod order;
+mod recover;
 mod refresh;
 mod rollback;
 mod serde_form;
@@ -34,8 +37,10 @@ const ALL: &[&[Behaviour]] = &[
     baselines::BEHAVIOURS,
     both_sides::BEHAVIOURS,
     collections::BEHAVIOURS,
+    corners::BEHAVIOURS,
     deleted::BEHAVIOURS,
     dropped::BEHAVIOURS,
+    dropped_links::BEHAVIOURS,
     failures::BEHAVIOURS,
     flush::BEHAVIOURS,
     found::BEHAVIOURS,
@@ -46,6 +51,7 @@ const ALL: &[&[Behaviour]] = &[
     nested::BEHAVIOURS,
     on_delete::BEHAVIOURS,
     order::BEHAVIOURS,
+    recover::BEHAVIOURS,
     refresh::BEHAVIOURS,
     rollback::BEHAVIOURS,
     serde_form::BEHAVIOURS,

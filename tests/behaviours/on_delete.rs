@@ -1,12 +1,13 @@
 //! Step 7 of the flush: what deleting a parent does to its children, by the database or by criteria, mirrored on
 //! tracked rows.
 
+use anyorm::error::ConstraintKind;
 use anyorm::prelude::*;
 use anyorm::{Result, Schema};
 use anyorm_tests::{Node, Tag, blog, post, tag, user};
 use orm_testkit::{Behaviour, Database, behaviours};
 
-use crate::support::{elsewhere, nodes, pairs, sent};
+use crate::support::{elsewhere, nodes, pairs, posts, sent};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     cascade_is_the_databases_work,
@@ -22,6 +23,9 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     deletes_go_children_first_whatever_the_order_of_calls,
     m5_pairs_of_a_deleted_row_go_by_criteria,
     f8_a_tree_is_deleted_from_its_leaves,
+    restrict_refuses_and_names_what_was_deleted,
+    a_child_moved_away_survives_the_delete_of_its_parent,
+    a_child_moved_from_a_deleted_optional_parent_stays_moved,
 ];
 
 #[derive(Clone, Debug, Default, PartialEq, Entity)]
@@ -308,4 +312,59 @@ async fn f8_a_tree_is_deleted_from_its_leaves(db: Database) -> Result<()> {
     assert_eq!(nodes(&db).await?, []);
     assert!(session.peek(root).is_none() && session.peek(leaf).is_none());
     Ok(())
+}
+
+/// Promise 7: entity, key and constraint.
+async fn restrict_refuses_and_names_what_was_deleted(db: Database) -> Result<()> {
+    db.engine.create_all(&furniture()).await?;
+    let mut session = db.engine.session();
+    let shelf = session.add(Shelf::default());
+    session.add(Lock { shelf: shelf.into(), ..Lock::default() });
+    session.commit().await?;
+    session.delete(shelf);
+    let error = session.commit().await.expect_err("it is locked");
+    let Some(constraint) = error.constraint() else { panic!("not a constraint error: {error}") };
+    assert_eq!(constraint.kind, ConstraintKind::ForeignKey);
+    assert_eq!((constraint.entity, constraint.key.as_deref()), (Some("Shelf"), Some("1")));
+    session.rollback().await?;
+    assert_eq!(session.get::<Shelf>(1).await?, Some(shelf));
+    Ok(())
+}
+
+/// Behaviour O3: the cascade is mirrored on the children that the row has, not on those that it had.
+async fn a_child_moved_away_survives_the_delete_of_its_parent(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let (ada, bob) = (session.add(user("Ada")), session.add(user("Bob")));
+    let notes = session.add(post("Notes", ada));
+    session.commit().await?;
+    session[ada].posts.remove(notes);
+    session[bob].posts.push(notes);
+    session.delete(ada);
+    session.commit().await?;
+    assert_eq!(posts(&db).await?, [("Notes".to_owned(), 2)]);
+    assert!(session.peek(notes).is_some(), "the row is there, its handle is not");
+    assert_eq!(session[notes].author.handle(), Some(bob));
+    Ok(())
+}
+
+/// Step 7 of the flush, behaviour O3.
+async fn a_child_moved_from_a_deleted_optional_parent_stays_moved(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let [one, two] = ["one", "two"].map(|name| session.add(node(name)));
+    let child = session.add(Node { parent: one.into(), ..node("child") });
+    session.commit().await?;
+    session[child].parent = two.into();
+    session.delete(one);
+    session.commit().await?;
+    assert_eq!(nodes(&db).await?, [("two".to_owned(), None), ("child".to_owned(), Some(2))]);
+    assert_eq!(session[child].parent.handle(), Some(two));
+    assert_eq!(session[two].children.loaded(), Some(&[child][..]));
+    assert!(!session.is_dirty());
+    Ok(())
+}
+
+fn node(name: &str) -> Node {
+    Node { name: name.into(), ..Node::default() }
 }

@@ -1,11 +1,11 @@
 //! What anyorm costs, as ratios to the same work by hand with rusqlite on one thread.
 //!
 //! ```text
-//! cargo run --release -p orm-bench               the table
-//! cargo run --release -p orm-bench -- insert     the lines whose names contain `insert`
-//! cargo run --release -p orm-bench -- --rounds=99    more rounds than 25
+//! cargo run --release -p orm-bench                        the table
+//! cargo run --release -p orm-bench -- insert              the lines whose names contain `insert`
+//! cargo run --release -p orm-bench -- --rounds=99         more rounds than 25
 //! cargo run --release -p orm-bench -- --profile insert    anyorm's side alone, under `block_on`, for a profiler
-//! cargo run -p orm-bench -- --quick              tiny sizes: shows that it works, measures nothing
+//! cargo run -p orm-bench -- --quick                       tiny sizes: shows that it works, measures nothing
 //! ```
 //!
 //! Both sides have a file of their own with the same tables and pragmas, and take turns, so that a busy machine
@@ -38,23 +38,19 @@ fn main() -> Result<(), Fault> {
     }
     let wanted =
         |case: &Case| filters.is_empty() || filters.iter().any(|part| case.name.contains(part.as_str()));
+    let all =
+        reads::cases().into_iter().chain(rows::cases()).chain(parents::cases()).chain(requests::cases());
+    let cases: Vec<Case> = all.filter(wanted).collect();
     let folder = Folder::new()?;
+    if has("--profile") {
+        return cases.iter().try_for_each(|case| profile(case, size, &folder.0));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
-    if !has("--profile") {
-        table::head(size);
+    table::head(size);
+    for case in &cases {
+        table::line(case, size, &measure(case, size, &folder.0, &runtime)?);
     }
-    for case in
-        reads::cases().into_iter().chain(rows::cases()).chain(parents::cases()).chain(requests::cases())
-    {
-        if wanted(&case) && has("--profile") {
-            profile(&case, size, &folder.0)?;
-        } else if wanted(&case) {
-            table::line(&case, size, &measure(&case, size, &folder.0, &runtime)?);
-        }
-    }
-    if !has("--profile") {
-        table::foot();
-    }
+    table::foot();
     Ok(())
 }
 

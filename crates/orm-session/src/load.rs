@@ -12,7 +12,7 @@ mod request;
 pub(crate) use plan::LoadPlan;
 pub(crate) use request::{KEYS_AT_ONCE, Request, with_list};
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use orm_core::entity::{EntityMeta, RelationKind, RelationMeta};
@@ -107,23 +107,36 @@ fn adopt(
         None => link_targets(tracker, relation, source, sources, uncommitted),
         Some(keys) => {
             let owners = tracker.arena(source).find_part(keys.into_any());
-            let mut members: HashMap<u32, Vec<RawHandle>, foldhash::fast::RandomState> = HashMap::default();
+            let mut members: Vec<(u32, RawHandle)> = Vec::with_capacity(targets.len());
             for (owner, &slot) in owners.into_iter().zip(&targets) {
                 // A row that this session deletes is no member any more.
                 let place = Place { arena: target, slot };
                 if let Some(owner) = owner.filter(|_| tracker.state(place).is_live()) {
-                    members.entry(owner).or_default().push(tracker.handle(place));
+                    members.push((owner, tracker.handle(place)));
                 }
             }
-            let none = Vec::new();
+            // By owner, in the order of the rows: one list, cut into the members of each.
+            members.sort_by_key(|(owner, _)| *owner);
+            let owners: Vec<u32> = members.iter().map(|(owner, _)| *owner).collect();
+            let members: Vec<RawHandle> = members.into_iter().map(|(_, member)| member).collect();
             for &slot in sources {
-                let rows = members.get(&slot).unwrap_or(&none);
+                let first = owners.partition_point(|&owner| owner < slot);
+                let count = owners[first..].iter().take_while(|&&owner| owner == slot).count();
+                let rows = &members[first..first + count];
                 fill_collection(tracker, Place { arena: source, slot }, relation, rows, into, uncommitted);
             }
         }
     }
-    let mut seen = HashSet::with_capacity(targets.len());
-    targets.into_iter().filter(|&slot| seen.insert(slot)).collect()
+    each_once(targets)
+}
+
+/// Drops repeated slots. Slots that rise, as those of rows that were not known before, cannot repeat.
+fn each_once(mut slots: Vec<u32>) -> Vec<u32> {
+    if !slots.is_sorted_by(|a, b| a < b) {
+        let mut seen = HashSet::with_capacity(slots.len());
+        slots.retain(|&slot| seen.insert(slot));
+    }
+    slots
 }
 
 /// Links that held a key hold the handle of the entity that has it.
@@ -177,7 +190,9 @@ fn fill_collection(
     }
     if let LinkMut::Many(link) = arena.link_mut(place.slot, relation.position) {
         link.set_loaded(rows);
-        link.edit(&added, &removed);
+        if !added.is_empty() || !removed.is_empty() {
+            link.edit(&added, &removed);
+        }
     }
     show_keys(tracker, place, relation);
 }

@@ -97,7 +97,9 @@ impl Session {
 
     /// Adds several new entities of one type, in order.
     pub fn add_all<E: Entity>(&mut self, values: impl IntoIterator<Item = E>) -> Vec<Handle<E>> {
-        values.into_iter().map(|value| self.add(value)).collect()
+        let values = values.into_iter();
+        self.tracker.reserve::<E>(values.size_hint().0);
+        values.map(|value| self.add(value)).collect()
     }
 
     /// Marks an entity as deleted: the next flush deletes its row. It stays readable until the commit; a rollback revives

@@ -176,8 +176,16 @@ impl Tracker {
         let slot = self.make::<E>().insert(value);
         let place = Place { arena, slot };
         self.pending.push(place);
-        self.take_in(vec![place]);
+        if !E::meta().relations.is_empty() {
+            self.take_in(vec![place]);
+        }
         slot
+    }
+
+    /// Makes room for new values.
+    pub(crate) fn reserve<E: Entity>(&mut self, values: usize) {
+        self.make::<E>().reserve(values);
+        self.pending.reserve(values);
     }
 
     /// Takes the new values out of the relation fields of some entities, and of those that come in so, and adds

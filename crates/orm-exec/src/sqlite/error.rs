@@ -114,6 +114,10 @@ fn constraint(code: i32, message: &str, sql: &str) -> Option<ConstraintError> {
         ffi::SQLITE_CONSTRAINT_NOTNULL => ConstraintKind::NotNull,
         ffi::SQLITE_CONSTRAINT_CHECK => ConstraintKind::Check,
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => ConstraintKind::ForeignKey,
+        // RESTRICT is carried out by a trigger of SQLite's own.
+        ffi::SQLITE_CONSTRAINT_TRIGGER if message == "FOREIGN KEY constraint failed" => {
+            ConstraintKind::ForeignKey
+        }
         // A trigger's RAISE, a virtual table: the message is all there is.
         _ => return None,
     };

@@ -183,6 +183,8 @@ fn was_changed(tracker: &Tracker, child: Place, inverse: &'static RelationMeta) 
             let value = arena.link(child.slot, inverse.position);
             match (tracker.target_of(&value, inverse), tracker.target_of(&image, inverse)) {
                 (Some(value), Some(image)) => value != image,
+                // What would be stored does not tell: a handle may not know its key yet.
+                (Some(_), None) => true,
                 // One of them is not tracked: compare what would be stored.
                 _ => {
                     let RelationKind::BelongsTo { columns, .. } = inverse.kind else { return true };

@@ -19,10 +19,11 @@ use crate::tracker::{Place, Tracker};
 /// What is done to one row. Indexes point into what was collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Op {
-    /// Rows of one level do not refer to each other.
+    /// Rows of one level do not refer to each other. Those with a key of their own are another statement.
     Insert {
         row: Place,
         level: u32,
+        keyed: bool,
     },
     Update {
         row: Place,
@@ -118,15 +119,19 @@ fn involved(collected: &Collected) -> Vec<u32> {
 impl Operations {
     fn inserts(&mut self, tracker: &Tracker, group: &Group, collected: &Collected) -> Result<()> {
         let rows: Vec<Place> = in_group(&collected.inserts, group);
+        let insert = |row: Place, level| {
+            let keyed = tracker.arena(row.arena).is_keyed(row.slot);
+            Op::Insert { row, level, keyed }
+        };
         if !group.cyclic {
-            self.list.extend(rows.into_iter().map(|row| Op::Insert { row, level: 0 }));
+            self.list.extend(rows.into_iter().map(|row| insert(row, 0)));
             return Ok(());
         }
         let ranked = rank_rows(tracker, &rows, false)?;
         let mut order: Vec<usize> = (0..rows.len()).collect();
         let table = |row: Place| group.arenas.iter().position(|&arena| arena == row.arena);
         order.sort_by_key(|&at| (ranked.levels[at], table(rows[at]), at));
-        self.list.extend(order.into_iter().map(|at| Op::Insert { row: rows[at], level: ranked.levels[at] }));
+        self.list.extend(order.into_iter().map(|at| insert(rows[at], ranked.levels[at])));
         self.references(ranked.deferred, false);
         Ok(())
     }
@@ -180,12 +185,12 @@ impl Operations {
     }
 
     /// Whether two operations that follow each other are rows of one statement.
-    pub(super) fn share_a_step(&self, tracker: &Tracker, collected: &Collected, a: Op, b: Op) -> bool {
+    pub(super) fn share_a_step(&self, collected: &Collected, a: Op, b: Op) -> bool {
         match (a, b) {
-            (Op::Insert { row: a, level: x }, Op::Insert { row: b, level: y }) => {
-                let arena = tracker.arena(a.arena);
-                a.arena == b.arena && x == y && arena.is_keyed(a.slot) == arena.is_keyed(b.slot)
-            }
+            (
+                Op::Insert { row: a, level: x, keyed: has_key },
+                Op::Insert { row: b, level: y, keyed: has_key_too },
+            ) => a.arena == b.arena && x == y && has_key == has_key_too,
             (Op::Update { row: a, update: x }, Op::Update { row: b, update: y }) => {
                 let (x, y) = (&collected.updates[x].columns, &collected.updates[y].columns);
                 a.arena == b.arena && (x == y || columns_of(collected, x) == columns_of(collected, y))

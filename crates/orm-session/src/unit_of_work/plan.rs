@@ -118,7 +118,7 @@ pub(crate) fn plan(tracker: &mut Tracker, dialect: &'static Dialect) -> Result<F
     let tracker = &*tracker;
     let operations = order_operations(tracker, &collected)?;
     let mut builder = Builder::new(tracker, dialect, &collected, &operations);
-    for batch in operations.list.chunk_by(|&a, &b| operations.share_a_step(tracker, &collected, a, b)) {
+    for batch in operations.list.chunk_by(|&a, &b| operations.share_a_step(&collected, a, b)) {
         builder.step(batch)?;
     }
     let mut plan = builder.plan;
