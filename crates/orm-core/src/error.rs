@@ -21,8 +21,8 @@ pub enum Error {
     /// An engine that cannot be made: an unknown URL scheme, a file that cannot be opened, an option that is wrong.
     #[error("cannot open the database: {0}")]
     Configuration(Arc<str>),
-    /// A query or schema that cannot be turned into SQL. Nothing was sent.
-    #[error("cannot build this statement: {0}")]
+    /// A query, schema or call that cannot be carried out as it stands. Nothing was sent.
+    #[error("nothing was sent: {0}")]
     Build(Arc<str>),
     /// A value that no database takes. Nothing was sent.
     #[error(transparent)]
@@ -130,7 +130,7 @@ impl Error {
         Self::Configuration(message.into().into())
     }
 
-    /// A statement that cannot be built.
+    /// A query, schema or call that cannot be carried out.
     #[doc(hidden)]
     pub fn build(message: impl Into<String>) -> Self {
         Self::Build(message.into().into())

@@ -183,14 +183,14 @@ impl Running<'_> {
         let places = statement.parameter_count();
         if places != values {
             let message = format!(
-                "it has {}, and {} bound: bind one value for each\n  in: {sql}",
+                "this statement has {}, and {} bound: bind one value for each\n  in: {sql}",
                 counted(places, "placeholder", "placeholders"),
                 counted(values, "value is", "values are"),
             );
             return Err(Failure::at(self.at, 0, Error::build(message)));
         }
         if self.step.shape.returns == Returns::Rows && statement.column_count() == 0 {
-            let message = format!("it answers no rows: run it with `execute`\n  in: {sql}");
+            let message = format!("this statement answers no rows: run it with `execute`\n  in: {sql}");
             return Err(Failure::at(self.at, 0, Error::build(message)));
         }
         Ok(())
