@@ -90,7 +90,7 @@ impl SqliteConnection {
         let mut answer = Answer { affected: 0, generated: Vec::new() };
         for chunk in elements.chunks(list::CHUNK) {
             let size = list::padded(chunk.len());
-            let sql = list::text(&step.shape, place, size, &SQLITE);
+            let sql = step.shape.sql_with_list(size, &SQLITE);
             let mut statement =
                 self.raw.prepare_cached(&sql).map_err(|error| running.failed(0, &error, &sql))?;
             let values = running.list_row(place, list, chunk, size)?;
