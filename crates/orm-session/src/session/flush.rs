@@ -61,6 +61,21 @@ impl Session {
     /// Pending work that contradicts itself is refused before anything is sent, and the session goes on. What the
     /// database refuses rolls the transaction back: the error names entity, key, column and constraint, and every call
     /// answers [`Error::Inactive`] until [`rollback`](Self::rollback) or [`recover`](Self::recover).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let tag = session.add(Tag { name: "engines".into(), ..Default::default() });
+    /// session.flush().await?;
+    /// assert_eq!(session[tag].id, 3); // the row is there, for this transaction
+    /// session.rollback().await?;
+    /// assert_eq!(engine.count(Tag::select()).await?, 2);
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn flush(&mut self) -> Operation<'_, ()> {
         let location = Location::caller();

@@ -23,6 +23,23 @@ impl Session {
     ///
     /// # Errors
     /// As [`flush`](Session::flush).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get_one::<User>(1).await?;
+    /// session[ada].name = "Ada Lovelace".into();
+    /// let mut attempt = session.begin_nested().await?;
+    /// attempt[ada].age = Some(-1);
+    /// attempt.rollback().await?; // back to the savepoint
+    /// session.commit().await?;
+    /// assert_eq!((&*session[ada].name, session[ada].age), ("Ada Lovelace", Some(36)));
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn begin_nested(&mut self) -> Operation<'_, Nested<'_>> {
         let location = Location::caller();
@@ -118,6 +135,25 @@ fn opening(depth: usize) -> Arc<str> {
 /// A savepoint of a session: derefs to the [`Session`]. Made by [`Session::begin_nested`].
 ///
 /// Dropping it rolls back to the savepoint: memory at once, the database first thing with the session's next statement.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let mut session = engine.session();
+/// let mut nested = session.begin_nested().await?;
+/// nested.add(Tag { name: "math".into(), ..Default::default() }); // there is one already
+/// match nested.flush().await {
+///     Ok(()) => nested.release().await?,
+///     Err(_) => nested.rollback().await?, // that part only: the transaction goes on
+/// }
+/// session.add(Tag { name: "engines".into(), ..Default::default() });
+/// session.commit().await?;
+/// assert_eq!(engine.count(Tag::select()).await?, 3);
+/// # Ok(()) });
+/// ```
 #[must_use = "dropping the guard rolls the savepoint back"]
 pub struct Nested<'s> {
     session: &'s mut Session,
@@ -133,6 +169,21 @@ impl Nested<'_> {
     ///
     /// # Errors
     /// As [`flush`](Session::flush); then the savepoint is rolled back.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let mut nested = session.begin_nested().await?;
+    /// nested.add(Tag { name: "engines".into(), ..Default::default() });
+    /// nested.release().await?; // kept, as far as the transaction is
+    /// session.rollback().await?;
+    /// assert_eq!(engine.count(Tag::select()).await?, 2);
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn release<'n>(mut self) -> Operation<'n, ()>
     where
