@@ -20,6 +20,7 @@ mod merging;
 mod natural_keys;
 mod nested;
 mod on_delete;
+mod once_wrong;
 mod order;
 mod recover;
 mod refresh;
@@ -52,6 +53,7 @@ const ALL: &[&[Behaviour]] = &[
     natural_keys::BEHAVIOURS,
     nested::BEHAVIOURS,
     on_delete::BEHAVIOURS,
+    once_wrong::BEHAVIOURS,
     order::BEHAVIOURS,
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,

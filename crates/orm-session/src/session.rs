@@ -12,14 +12,14 @@ mod transaction;
 use std::fmt;
 use std::sync::Arc;
 
-use orm_core::entity::Entity;
+use orm_core::entity::{Entity, EntityMeta, RelationKind};
 use orm_core::handle::RawHandle;
-use orm_core::relation::{Link, LinkMut, ManyState, OneState};
+use orm_core::relation::{Link, LinkMut, OneState};
 use orm_core::{Error, Handle, Result};
 use orm_exec::Engine;
 
 use crate::state::State;
-use crate::tracker::{Place, Tracker};
+use crate::tracker::{Place, Tracker, collections_of};
 use crate::unit_of_work::{Changes, plan};
 use connection::Scope;
 use flush::InFlight;
@@ -41,6 +41,26 @@ use nested::Nesting;
 /// # Dropped futures
 /// Each call may be dropped at any point. A read leaves nothing behind. A flush or commit that was sent runs on; the
 /// session's next call waits for its outcome and takes it over, so that memory and database agree.
+///
+/// # Example
+/// This one and those below are about a blog: a `User` has `posts`, a `Post` an `author` and `tags`. Stored are Ada and
+/// Grace, the posts Notes and Letters, both by Ada, and the tags math and poetry, with the keys 1 and 2 each.
+///
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let mut session = engine.session();
+/// let ada = session.get_one::<User>(1).await?;
+/// session[ada].name.push_str(" Lovelace");
+/// let sketch = session.add(Post { title: "Sketch".into(), author: ada.into(), ..Default::default() });
+/// session.commit().await?; // one hop: BEGIN, an INSERT, an UPDATE of one column, COMMIT
+///
+/// assert_eq!(session[sketch].id, 3); // the database gave it
+/// assert_eq!(session.get_one::<User>(1).await?, ada); // the same row is the same handle; no SQL
+/// # Ok(()) });
+/// ```
 pub struct Session {
     engine: Engine,
     tracker: Tracker,
@@ -84,18 +104,67 @@ impl Session {
     }
 
     /// Whether reads flush pending changes of the tables that they read. On by default.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// session.set_autoflush(false);
+    /// session.add(Tag { name: "engines".into(), ..Default::default() });
+    /// assert_eq!(session.count(Tag::select()).await?, 2); // what is stored
+    /// session.set_autoflush(true);
+    /// assert_eq!(session.count(Tag::select()).await?, 3); // flushed before
+    /// # Ok(()) });
+    /// ```
     pub fn set_autoflush(&mut self, autoflush: bool) {
         self.autoflush = autoflush;
     }
 
     /// Adds a new entity, and the new values inside its relation fields. It becomes a row with the next flush, always
     /// by an INSERT. Does no I/O.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let mary = session.add(User {
+    ///     name: "Mary".into(),
+    ///     posts: vec![Post { title: "On engines".into(), ..Default::default() }].into(),
+    ///     ..Default::default()
+    /// });
+    /// assert_eq!(session[mary].id, 0); // not yet
+    /// session.commit().await?;
+    /// assert_eq!(session[mary].id, 3);
+    /// let post = session[mary].posts.iter().next().copied().expect("it was taken in with its author");
+    /// assert_eq!(session[post].author.key(), Some(&3));
+    /// # Ok(()) });
+    /// ```
     pub fn add<E: Entity>(&mut self, value: E) -> Handle<E> {
         let slot = self.tracker.add(value);
         self.handle_of(slot)
     }
 
     /// Adds several new entities of one type, in order.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let tags = session.add_all(["engines", "looms"].map(|name| Tag { name: name.into(), ..Default::default() }));
+    /// session.commit().await?;
+    /// assert_eq!(session[tags[0]].id, 3);
+    /// assert_eq!(session[tags[1]].name, "looms");
+    /// # Ok(()) });
+    /// ```
     pub fn add_all<E: Entity>(&mut self, values: impl IntoIterator<Item = E>) -> Vec<Handle<E>> {
         let values = values.into_iter();
         self.tracker.reserve::<E>(values.size_hint().0);
@@ -107,6 +176,22 @@ impl Session {
     ///
     /// # Panics
     /// If the handle is stale or of another session.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let letters = session.get_one::<Post>(2).await?;
+    /// session.delete(letters);
+    /// assert_eq!(session[letters].title, "Letters"); // still readable
+    /// assert_eq!(session.get::<Post>(2).await?, None);
+    /// session.commit().await?;
+    /// assert!(session.peek(letters).is_none()); // the handle is stale
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn delete<E: Entity>(&mut self, handle: Handle<E>) {
         let place = self.place(handle);
@@ -118,23 +203,69 @@ impl Session {
     ///
     /// # Errors
     /// What a flush would refuse before it sends anything.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get_one::<User>(1).await?;
+    /// session[ada].age = Some(37);
+    /// session.add(Tag { name: "engines".into(), ..Default::default() });
+    /// assert_eq!(session.changes()?.to_string(), "insert Tag (new): name\nupdate User 1: age");
+    /// # Ok(()) });
+    /// ```
     pub fn changes(&mut self) -> Result<Changes> {
         let plan = plan(&mut self.tracker, self.engine.dialect())?;
         Ok(Changes::of(&plan, &self.tracker))
     }
 
     /// Whether a flush would write anything: a difference to the database exists. Assigning an equal value makes none.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get_one::<User>(1).await?;
+    /// session[ada].age = Some(36); // what it was
+    /// assert!(!session.is_dirty());
+    /// session[ada].age = Some(37);
+    /// assert!(session.is_dirty());
+    /// # Ok(()) });
+    /// ```
     pub fn is_dirty(&mut self) -> bool {
         // What a plan refuses is a difference too.
         self.tracker.is_touched() && self.changes().map_or(true, |changes| !changes.is_empty())
     }
 
-    /// Takes an entity out of the session, as a plain value: links hold keys, pending changes are never written. The
-    /// handle is stale from then on.
+    /// Takes an entity out of the session, as a plain value: links hold keys, pending changes are never written (flush
+    /// first to keep them). The handle is stale from then on.
     ///
     /// # Panics
     /// If the handle is stale or of another session, the entity is deleted, or a flush is unresolved (its future was
     /// dropped): any awaited call resolves it.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let notes = session.first(Post::select().order_by(Post::ID).with(Post::AUTHOR)).await?.expect("there is one");
+    /// assert!(session[notes].author.handle().is_some());
+    ///
+    /// let post = session.detach(notes);
+    /// assert_eq!(post.title, "Notes");
+    /// assert_eq!(post.author.key(), Some(&1)); // a key, good outside of the session
+    /// assert!(session.peek(notes).is_none());
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn detach<E: Entity>(&mut self, handle: Handle<E>) -> E {
         self.refuse_unresolved("detach");
@@ -147,12 +278,14 @@ impl Session {
         let mut value = self[handle].clone();
         for relation in E::meta().relations {
             if let LinkMut::One(link) = value.link_mut(relation.position)
-                && let OneState::Handle(target, _) = link.state()
+                && let OneState::Handle(target, cached) = link.state()
             {
+                let is_known = cached.is_some();
                 let key = self.tracker.place(target, (relation.target)()).ok();
                 let key = key.and_then(|target| self.tracker.arena(target.arena).key(target.slot));
                 match key {
                     Some(key) => link.set_key(&*key),
+                    None if is_known => link.forget_handle(),
                     None => link.set_empty(),
                 }
             }
@@ -166,6 +299,23 @@ impl Session {
     ///
     /// # Panics
     /// If a flush is unresolved (its future was dropped): any awaited call resolves it.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get_one::<User>(1).await?;
+    /// session[ada].name = "Nobody".into();
+    /// session.clear();
+    /// assert!(session.peek(ada).is_none());
+    /// session.commit().await?; // nothing to write
+    /// let ada = session.get_one::<User>(1).await?;
+    /// assert_eq!(session[ada].name, "Ada");
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn clear(&mut self) {
         self.refuse_unresolved("clear");
@@ -185,19 +335,14 @@ impl Session {
     fn leave_collections(&mut self, place: Place) {
         let handle = self.tracker.handle(place);
         let meta = self.tracker.arena(place.arena).meta();
-        let mut holders = Vec::new();
-        for (index, arena) in self.tracker.arenas() {
-            for relation in arena.meta().relations.iter().filter(|relation| (relation.target)().is(meta)) {
-                for slot in (0..arena.len() as u32).filter(|&slot| arena.state(slot) != State::Vacant) {
-                    let Link::Many(link) = arena.link(slot, relation.position) else { continue };
-                    if link.contains(handle) && link.state() == ManyState::Loaded {
-                        holders.push((Place { arena: index, slot }, relation.position));
-                    }
-                }
-            }
-        }
+        let holders: Vec<(Place, usize)> =
+            self.parents_of(place).chain(self.possible_holders(meta)).collect();
         for (holder, position) in holders {
             let arena = self.tracker.arena_mut(holder.arena);
+            let Link::Many(link) = arena.link(holder.slot, position) else { continue };
+            if !link.contains(handle) {
+                continue;
+            }
             if let LinkMut::Many(link) = arena.link_mut(holder.slot, position) {
                 link.edit(&[], &[handle]);
             }
@@ -205,6 +350,39 @@ impl Session {
                 link.edit(&[], &[handle]);
             }
         }
+    }
+
+    /// The collections that an entity's own links lead to, as they are and as they were.
+    fn parents_of(&self, place: Place) -> impl Iterator<Item = (Place, usize)> + use<'_> {
+        let arena = self.tracker.arena(place.arena);
+        arena.meta().relations.iter().flat_map(move |relation| {
+            let links = [
+                Some(arena.link(place.slot, relation.position)),
+                arena.image_link(place.slot, relation.position),
+            ];
+            let parents =
+                links.into_iter().flatten().filter_map(|link| self.tracker.target_of(&link, relation));
+            parents.flat_map(|parent| collections_of(relation).map(move |collection| (parent, collection)))
+        })
+    }
+
+    /// The collections that an entity may have been put into, though nothing leads there from it: those that were
+    /// written, and those of pairs.
+    fn possible_holders(&self, meta: &'static EntityMeta) -> impl Iterator<Item = (Place, usize)> + use<'_> {
+        self.tracker.arenas().flat_map(move |(index, arena)| {
+            let collections = arena.meta().relations.iter().filter(move |relation| {
+                (relation.target)().is(meta) && !matches!(relation.kind, RelationKind::BelongsTo { .. })
+            });
+            collections.flat_map(move |relation| {
+                let slots = match relation.kind {
+                    RelationKind::ManyToMany { .. } => {
+                        (0..arena.len() as u32).filter(|&slot| arena.state(slot) != State::Vacant).collect()
+                    }
+                    _ => arena.dirty_slots(),
+                };
+                slots.into_iter().map(move |slot| (Place { arena: index, slot }, relation.position))
+            })
+        })
     }
 
     pub(crate) fn tracker(&mut self) -> &mut Tracker {
@@ -229,7 +407,7 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("id", &self.tracker.session())
-            .field("pending", &self.tracker.pending().len())
+            .field("pending", &self.tracker.pending().count())
             .field("in_transaction", &!matches!(self.scope, Scope::None))
             .field("active", &matches!(self.status, Status::Active))
             .finish_non_exhaustive()

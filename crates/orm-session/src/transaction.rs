@@ -14,13 +14,48 @@ use crate::session::Session;
 const ATTEMPTS: u32 = 5;
 
 /// What a session adds to an [`Engine`].
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let mut session = engine.session(); // you commit
+/// let ada = session.get_one::<User>(1).await?;
+/// session[ada].age = Some(37);
+/// session.commit().await?;
+///
+/// let age = engine.transaction(|mut tx| async move {
+///     let ada = tx.get_one::<User>(1).await?;
+///     Ok(tx[ada].age)
+/// }); // commits by itself
+/// assert_eq!(age.await?, Some(37));
+/// # Ok(()) });
+/// ```
 pub trait EngineExt {
     /// A new session. Cheap: it takes no connection until it needs one.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let other = engine.session(); // for another task: entities are not shared
+    /// let ada = session.get_one::<User>(1).await?;
+    /// assert!(other.peek(ada).is_none());
+    /// # Ok(()) });
+    /// ```
     fn session(&self) -> Session;
 
     /// Runs `body` in a transaction: its `Ok` commits, its `Err` rolls back, and so do a panic and a dropped future.
     /// Where the database was busy, all of it is tried again with a fresh session, up to five times; so results leave
     /// as values (`detach`, clones), not as handles. Not tried again: after an explicit [`Tx::commit`].
+    ///
+    /// Flush before `tx.detach(handle)`: detaching an entity with changes that were not flushed drops those changes, and
+    /// the commit stores the row without them.
     ///
     /// Dropped: rolled back, unless COMMIT was already under way: then the outcome is open.
     ///
@@ -28,6 +63,26 @@ pub trait EngineExt {
     /// Those of `body`, of the commit, or [`Error::TransactionEscaped`] if `body` moved its `Tx` out or swapped its
     /// session. Errors of other types enter by [`Error::other`], or see
     /// [`try_transaction`](EngineExt::try_transaction).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// engine
+    ///     .transaction(|mut tx| async move {
+    ///         let from = tx.get_one::<Account>(1).await?;
+    ///         let to = tx.get_one::<Account>(2).await?;
+    ///         tx[from].balance -= 10;
+    ///         tx[to].balance += 10;
+    ///         Ok(()) // commits
+    ///     })
+    ///     .await?;
+    /// let balances = engine.all(Account::select().columns(Account::BALANCE).order_by(Account::ID)).await?;
+    /// assert_eq!(balances, [40, 10]);
+    /// # Ok(()) });
+    /// ```
     fn transaction<F, Fut, T>(&self, body: F) -> impl Future<Output = Result<T>> + Send
     where
         F: FnMut(Tx) -> Fut + Send,
@@ -38,6 +93,37 @@ pub trait EngineExt {
     ///
     /// # Errors
     /// Those of `body`; ours by `E::from`.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// #[derive(Debug)]
+    /// enum TransferError {
+    ///     TooPoor,
+    ///     Database(anyorm::Error),
+    /// }
+    ///
+    /// impl From<anyorm::Error> for TransferError {
+    ///     fn from(error: anyorm::Error) -> Self {
+    ///         Self::Database(error)
+    ///     }
+    /// }
+    ///
+    /// let result = engine
+    ///     .try_transaction(|mut tx| async move {
+    ///         let from = tx.get_one::<Account>(1).await?;
+    ///         tx[from].balance -= 1_000;
+    ///         if tx[from].balance < 0 { Err(TransferError::TooPoor) } else { Ok(()) }
+    ///     })
+    ///     .await;
+    /// assert!(matches!(result, Err(TransferError::TooPoor)));
+    /// let stored = engine.scalar(Account::select().filter(Account::ID.eq(1)).columns(Account::BALANCE)).await?;
+    /// assert_eq!(stored, 50);
+    /// # Ok(()) });
+    /// ```
     fn try_transaction<F, Fut, T, E>(&self, body: F) -> impl Future<Output = Result<T, E>> + Send
     where
         F: FnMut(Tx) -> Fut + Send,
@@ -110,6 +196,24 @@ where
 
 /// The session of a transaction: derefs to [`Session`]. It belongs to the closure that
 /// [`transaction`](EngineExt::transaction) runs, and must end there.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let ada = engine
+///     .transaction(|mut tx| async move {
+///         let ada = tx.get_one::<User>(1).await?; // the methods of a session
+///         tx[ada].age = Some(37);
+///         tx.flush().await?; // else `detach` would drop the change
+///         Ok(tx.detach(ada)) // leaves as a value
+///     })
+///     .await?;
+/// assert_eq!(ada.age, Some(37));
+/// # Ok(()) });
+/// ```
 pub struct Tx {
     session: Option<Box<Session>>,
     home: Arc<Home>,
@@ -122,10 +226,28 @@ impl Tx {
     ///
     /// # Errors
     /// As [`Session::commit`].
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let tags = engine
+    ///     .transaction(|mut tx| async move {
+    ///         tx.add(Tag { name: "engines".into(), ..Default::default() });
+    ///         tx.commit().await?; // `tx` is gone: what comes now is after the transaction
+    ///         Ok("stored")
+    ///     })
+    ///     .await?;
+    /// assert_eq!(tags, "stored");
+    /// assert_eq!(engine.count(Tag::select()).await?, 3);
+    /// # Ok(()) });
+    /// ```
     pub fn commit(mut self) -> Operation<'static, ()> {
-        let session = self.end();
+        // Not before it is polled: a commit that was never awaited leaves the transaction to its closure's end.
         Operation::new(async move {
-            match session {
+            match self.end() {
                 Some(mut session) => session.commit().await,
                 None => Ok(()),
             }
@@ -138,6 +260,24 @@ impl Tx {
     ///
     /// # Errors
     /// As [`Session::rollback`].
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let answer = engine
+    ///     .transaction(|mut tx| async move {
+    ///         tx.add(Tag { name: "engines".into(), ..Default::default() });
+    ///         tx.rollback().await?;
+    ///         Ok("changed my mind") // no error, and nothing stored
+    ///     })
+    ///     .await?;
+    /// assert_eq!(answer, "changed my mind");
+    /// assert_eq!(engine.count(Tag::select()).await?, 2);
+    /// # Ok(()) });
+    /// ```
     pub fn rollback(mut self) -> Operation<'static, ()> {
         let session = self.end();
         Operation::new(async move {

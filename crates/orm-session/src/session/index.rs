@@ -11,6 +11,20 @@ use crate::tracker::Place;
 impl Session {
     /// The entity behind a handle, or `None` if the handle is stale or of another session. `session[handle]` panics
     /// instead.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get_one::<User>(1).await?;
+    /// assert_eq!(session.peek(ada).map(|user| user.name.as_str()), Some("Ada"));
+    /// session.detach(ada);
+    /// assert!(session.peek(ada).is_none()); // `session[ada]` would panic
+    /// # Ok(()) });
+    /// ```
     pub fn peek<E: Entity>(&self, handle: Handle<E>) -> Option<&E> {
         if handle.raw().session != self.id() {
             return None;
@@ -57,6 +71,19 @@ impl Session {
 ///
 /// # Panics
 /// If the handle is stale or of another session: see [`Session::peek`].
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let mut session = engine.session();
+/// let ada = session.get_one::<User>(1).await?;
+/// let name: &str = &session[ada].name; // a plain borrow
+/// assert_eq!(name, "Ada");
+/// # Ok(()) });
+/// ```
 impl<E: Entity> Index<Handle<E>> for Session {
     type Output = E;
 
@@ -75,6 +102,19 @@ impl<E: Entity> Index<Handle<E>> for Session {
 ///
 /// # Panics
 /// If the handle is stale or of another session, or the entity is deleted.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let mut session = engine.session();
+/// let ada = session.get_one::<User>(1).await?;
+/// session[ada].name.push_str(" Lovelace");
+/// assert_eq!(session.changes()?.to_string(), "update User 1: name");
+/// # Ok(()) });
+/// ```
 impl<E: Entity> IndexMut<Handle<E>> for Session {
     #[inline]
     #[track_caller]

@@ -15,6 +15,22 @@ impl Session {
     ///
     /// # Panics
     /// If a handle is stale or of another session, or one of the entities that change is deleted.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let notes = session.get_one::<Post>(1).await?;
+    /// let users = session.all(User::select().order_by(User::ID).with(User::POSTS)).await?;
+    /// session.link(notes, Post::AUTHOR, users[1]);
+    /// assert!(session[users[1]].posts.contains(notes)); // at once
+    /// assert!(!session[users[0]].posts.contains(notes));
+    /// session.commit().await?; // UPDATE posts SET author_id = ?
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn link<A: Entity, B: Entity, K>(
         &mut self,
@@ -31,6 +47,22 @@ impl Session {
     ///
     /// # Panics
     /// If a handle is stale or of another session, or one of the entities that change is deleted.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let notes = session.one(Post::select().filter(Post::ID.eq(1)).with(Post::TAGS)).await?;
+    /// let math = session.get_one::<Tag>(1).await?;
+    /// session.unlink(notes, Post::TAGS, math);
+    /// assert!(session[notes].tags.is_empty());
+    /// assert_eq!(session.changes()?.to_string(), "unlink Post 1: tags Tag 1");
+    /// session.commit().await?;
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn unlink<A: Entity, B: Entity, K>(
         &mut self,

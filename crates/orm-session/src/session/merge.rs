@@ -30,6 +30,23 @@ impl Session {
     /// # Errors
     /// [`Error::StaleData`] if the value has a version (other than 0, which is *unset*) and the row has another one. A
     /// flush error for a handle of another session inside, or an entity that is being deleted. Then nothing is merged.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// // From a form, say: no handle, no session.
+    /// let form = User { id: 1, name: "Ada Lovelace".into(), email: "ada@example.org".into(), ..Default::default() };
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.merge(form).await?;
+    /// assert_eq!(session.changes()?.to_string(), "update User 1: name, age"); // the form had no age
+    /// session[ada].age = Some(36);
+    /// session.commit().await?; // UPDATE users SET name = ?
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn merge<E: Entity>(&mut self, value: E) -> Operation<'_, Handle<E>> {
         let location = Location::caller();

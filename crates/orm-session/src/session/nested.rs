@@ -23,6 +23,23 @@ impl Session {
     ///
     /// # Errors
     /// As [`flush`](Session::flush).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get_one::<User>(1).await?;
+    /// session[ada].name = "Ada Lovelace".into();
+    /// let mut attempt = session.begin_nested().await?;
+    /// attempt[ada].age = Some(-1);
+    /// attempt.rollback().await?; // back to the savepoint
+    /// session.commit().await?;
+    /// assert_eq!((&*session[ada].name, session[ada].age), ("Ada Lovelace", Some(36)));
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn begin_nested(&mut self) -> Operation<'_, Nested<'_>> {
         let location = Location::caller();
@@ -35,13 +52,6 @@ impl Session {
             let depth = self.nesting.open();
             Ok(Nested { session: self, depth, ended: false })
         })
-    }
-
-    /// Ends savepoints whose guards were dropped while a flush was under way.
-    pub(super) fn finish_dropped_savepoints(&mut self) {
-        if let Some(depth) = self.nesting.dropped.take() {
-            self.roll_back_nested(depth);
-        }
     }
 
     /// Takes back what came since a savepoint, in memory at once and in the database with the next statement.
@@ -62,8 +72,6 @@ pub(super) struct Nesting {
     depth: usize,
     /// Statements that ride with the next program.
     waiting: Vec<Arc<str>>,
-    /// The outermost savepoint whose guard was dropped while a flush was under way.
-    dropped: Option<usize>,
 }
 
 impl Nesting {
@@ -77,9 +85,14 @@ impl Nesting {
         self.waiting.clone()
     }
 
-    /// A program ran in the transaction, and the waiting statements with it.
+    /// A program is on its way, and the waiting statements with it.
     pub(super) fn sent(&mut self) {
         self.waiting.clear();
+    }
+
+    /// The transaction never began: every savepoint is to be opened with the next program.
+    pub(super) fn restart(&mut self) {
+        self.waiting = (1..=self.depth).map(opening).collect();
     }
 
     /// What a failed flush leaves: all up to the innermost savepoint.
@@ -122,6 +135,25 @@ fn opening(depth: usize) -> Arc<str> {
 /// A savepoint of a session: derefs to the [`Session`]. Made by [`Session::begin_nested`].
 ///
 /// Dropping it rolls back to the savepoint: memory at once, the database first thing with the session's next statement.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let mut session = engine.session();
+/// let mut nested = session.begin_nested().await?;
+/// nested.add(Tag { name: "math".into(), ..Default::default() }); // there is one already
+/// match nested.flush().await {
+///     Ok(()) => nested.release().await?,
+///     Err(_) => nested.rollback().await?, // that part only: the transaction goes on
+/// }
+/// session.add(Tag { name: "engines".into(), ..Default::default() });
+/// session.commit().await?;
+/// assert_eq!(engine.count(Tag::select()).await?, 3);
+/// # Ok(()) });
+/// ```
 #[must_use = "dropping the guard rolls the savepoint back"]
 pub struct Nested<'s> {
     session: &'s mut Session,
@@ -137,6 +169,21 @@ impl Nested<'_> {
     ///
     /// # Errors
     /// As [`flush`](Session::flush); then the savepoint is rolled back.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let mut nested = session.begin_nested().await?;
+    /// nested.add(Tag { name: "engines".into(), ..Default::default() });
+    /// nested.release().await?; // kept, as far as the transaction is
+    /// session.rollback().await?;
+    /// assert_eq!(engine.count(Tag::select()).await?, 2);
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn release<'n>(mut self) -> Operation<'n, ()>
     where
@@ -193,12 +240,10 @@ impl Drop for Nested<'_> {
         if self.ended {
             return;
         }
-        if self.session.in_flight.is_some() {
-            let outermost = self.session.nesting.dropped.map_or(self.depth, |other| other.min(self.depth));
-            self.session.nesting.dropped = Some(outermost);
-        } else {
-            self.session.roll_back_nested(self.depth);
+        if self.session.nesting.depth >= self.depth {
+            self.session.abandon_flush();
         }
+        self.session.roll_back_nested(self.depth);
     }
 }
 

@@ -30,6 +30,19 @@ impl Session {
     ///
     /// # Errors
     /// Of the database, or of an autoflush.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get::<User>(1).await?; // SELECT .. WHERE id = ?
+    /// assert_eq!(session.get::<User>(1).await?, ada); // the identity map answers: no SQL
+    /// assert_eq!(session.get::<User>(99).await?, None);
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn get<E: Entity>(&mut self, key: impl KeyArg<E::Key>) -> Operation<'_, Option<Handle<E>>> {
         let (location, key) = (Location::caller(), key.into_key());
@@ -40,6 +53,21 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotFound`] naming entity and key if there is none.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get_one::<User>(1).await?;
+    /// assert_eq!(session[ada].name, "Ada");
+    ///
+    /// let error = session.get_one::<User>(99).await.unwrap_err();
+    /// assert!(matches!(&error, anyorm::Error::NotFound(missing) if missing.key == "99"));
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn get_one<E: Entity>(&mut self, key: impl KeyArg<E::Key>) -> Operation<'_, Handle<E>> {
         let (location, key) = (Location::caller(), key.into_key());
@@ -70,7 +98,7 @@ impl Session {
     fn known<E: Entity>(&self, key: &E::Key) -> Option<Option<Handle<E>>> {
         let slot = self.tracker.of::<E>()?.find(key)?;
         let state = self.tracker.state(Place { arena: E::meta().index.get() as u32, slot });
-        Some(if state == State::Deleting { None } else { Some(self.handle_of(slot)) })
+        Some(state.is_live().then(|| self.handle_of(slot)))
     }
 
     async fn select_by_key<E: Entity>(
@@ -87,7 +115,8 @@ impl Session {
         Ok(sink.rows)
     }
 
-    /// Reads the row of an entity again. Pending changes of this entity are gone, its collections are not loaded.
+    /// Reads the row of an entity again. Pending changes of this entity are gone, a pending delete too, and its
+    /// collections are not loaded.
     ///
     /// Dropped: nothing happened.
     ///
@@ -96,6 +125,21 @@ impl Session {
     ///
     /// # Panics
     /// If the handle is stale or of another session.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get_one::<User>(1).await?;
+    /// engine.execute(User::update().set(User::AGE, 37).filter(User::ID.eq(1))).await?;
+    /// assert_eq!(session[ada].age, Some(36)); // as it was read
+    /// session.refresh(ada).await?;
+    /// assert_eq!(session[ada].age, Some(37));
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn refresh<E: Entity>(&mut self, handle: Handle<E>) -> Operation<'_, ()> {
         let location = Location::caller();
@@ -103,7 +147,10 @@ impl Session {
         Operation::new(async move {
             self.ready().await?;
             let Some(key) = self.tracker.of::<E>().and_then(|arena| arena.key_of_row(place.slot)) else {
-                let message = "it is not stored yet: flush before you refresh it";
+                let message = match self.tracker.state(place) {
+                    State::Deleted => "it is deleted: there is no row to read",
+                    _ => "it is not stored yet: flush before you refresh it",
+                };
                 return Err(self.tracker.fault(place, message));
             };
             let rows = self.select_by_key::<E>(&key, location).await?;
@@ -121,6 +168,23 @@ impl Session {
     ///
     /// # Errors
     /// If the query cannot be built, of the database, of an autoflush, or if a value does not fit its type.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let posts = session.all(Post::select().order_by(Post::TITLE).with(Post::AUTHOR)).await?; // handles
+    /// for post in posts {
+    ///     let author = session[post].author.handle().expect("loaded with the post");
+    ///     assert_eq!(session[author].name, "Ada");
+    /// }
+    /// let titles = session.all(Post::select().columns(Post::TITLE).order_by(Post::TITLE)).await?; // plain values
+    /// assert_eq!(titles, ["Letters", "Notes"]);
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn all<Q>(&mut self, query: Q) -> Operation<'_, Vec<<Q::Shape as Track>::Tracked>>
     where
@@ -134,6 +198,19 @@ impl Session {
     ///
     /// # Errors
     /// As [`all`](Self::all).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let oldest = session.first(User::select().order_by(User::AGE.desc())).await?.expect("there are users");
+    /// assert_eq!(session[oldest].name, "Ada");
+    /// assert_eq!(session.first(User::select().filter(User::AGE.gt(100))).await?, None);
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn first<Q>(&mut self, query: Q) -> Operation<'_, Option<<Q::Shape as Track>::Tracked>>
     where
@@ -150,6 +227,21 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::RowCount`] if there is none, or more than one. As [`all`](Self::all).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.one(User::select().filter(User::EMAIL.eq("ada@example.org"))).await?;
+    /// assert_eq!(session[ada].name, "Ada");
+    ///
+    /// let two = session.one(User::select()).await;
+    /// assert!(matches!(two, Err(anyorm::Error::RowCount(_))));
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn one<Q>(&mut self, query: Q) -> Operation<'_, <Q::Shape as Track>::Tracked>
     where
@@ -166,6 +258,18 @@ impl Session {
     ///
     /// # Errors
     /// As [`one`](Self::one).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let oldest: Option<i32> = session.scalar(User::select().columns(max(User::AGE))).await?;
+    /// assert_eq!(oldest, Some(36));
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn scalar<Q, T>(&mut self, query: Q) -> Operation<'_, T>
     where
@@ -179,6 +283,18 @@ impl Session {
     ///
     /// # Errors
     /// As [`all`](Self::all).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// session.add(Tag { name: "engines".into(), ..Default::default() });
+    /// assert_eq!(session.count(Tag::select()).await?, 3); // what is pending is flushed before
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn count<Q: Query>(&mut self, query: Q) -> Operation<'_, u64> {
         let (location, statement) = (Location::caller(), query.statement());
@@ -192,6 +308,18 @@ impl Session {
     ///
     /// # Errors
     /// As [`all`](Self::all).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// assert!(session.exists(Post::select().filter(Post::TITLE.eq("Notes"))).await?);
+    /// assert!(!session.exists(User::select().filter(User::AGE.gt(100))).await?);
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn exists<Q: Query>(&mut self, query: Q) -> Operation<'_, bool> {
         let (location, statement) = (Location::caller(), query.statement());
@@ -210,6 +338,22 @@ impl Session {
     /// # Errors
     /// If the statement cannot be built, of the database, of the flush before it. A failed statement leaves the
     /// transaction open.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get_one::<User>(1).await?;
+    /// let older = User::update().set(User::AGE, User::AGE + 1).filter(User::AGE.is_not_null());
+    /// assert_eq!(session.execute(older).await?, 1);
+    /// session.refresh(ada).await?;
+    /// assert_eq!(session[ada].age, Some(37));
+    /// session.commit().await?;
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn execute<Q: Query>(&mut self, query: Q) -> Operation<'_, u64> {
         let (location, statement) = (Location::caller(), query.statement());
@@ -234,6 +378,21 @@ impl Session {
     ///
     /// # Panics
     /// If a handle is stale or of another session.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let users = session.all(User::select().order_by(User::ID)).await?;
+    /// assert!(!session[users[0]].posts.is_loaded());
+    /// session.load(&users, User::POSTS.then(Post::TAGS)).await?; // a statement for each relation, not for each user
+    /// assert_eq!(session[users[0]].posts.len(), 2);
+    /// assert!(session[users[1]].posts.is_empty());
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn load<E: Entity>(
         &mut self,
@@ -247,7 +406,7 @@ impl Session {
             self.ready().await?;
             self.autoflush(&Reads::Tables(load::tables_of(&path)), location).await?;
             for relation in path {
-                slots = self.load_relation(relation, slots, load::Into::Values, location).await?;
+                slots = self.load_relation(relation, slots, load::Fill::Values, location).await?;
             }
             Ok(())
         })
@@ -305,7 +464,7 @@ impl Session {
         &mut self,
         relation: &'static RelationMeta,
         slots: Vec<u32>,
-        into: load::Into,
+        into: load::Fill,
         location: &'static Location<'static>,
     ) -> Result<Vec<u32>> {
         let request = load::Request::new(&mut self.tracker, relation, slots, into);

@@ -17,6 +17,23 @@ impl Session {
     ///
     /// # Errors
     /// If a transaction is open already, or the session is inactive.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// session.begin().await?;
+    /// // These two reads see one state of the database.
+    /// let users = session.count(User::select()).await?;
+    /// let posts = session.count(Post::select()).await?;
+    /// session.commit().await?;
+    /// assert_eq!((users, posts), (2, 2));
+    /// assert!(!session.in_transaction());
+    /// # Ok(()) });
+    /// ```
     pub fn begin(&mut self) -> Operation<'_, ()> {
         Operation::new(async move {
             self.ready().await?;
@@ -41,6 +58,20 @@ impl Session {
     }
 
     /// Whether a transaction is open, or begun and waiting for its first statement.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// session.add(Tag { name: "engines".into(), ..Default::default() });
+    /// assert!(!session.in_transaction()); // so far this is memory only
+    /// session.flush().await?;
+    /// assert!(session.in_transaction());
+    /// # Ok(()) });
+    /// ```
     pub fn in_transaction(&self) -> bool {
         !matches!(self.scope, Scope::None)
     }
@@ -53,6 +84,23 @@ impl Session {
     ///
     /// # Errors
     /// As [`flush`](Self::flush): a failed commit is rolled back and the session inactive.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get_one::<User>(1).await?;
+    /// session[ada].age = Some(37);
+    /// session.commit().await?; // one hop: BEGIN, UPDATE users SET age = ?, COMMIT
+    ///
+    /// let age = engine.scalar(User::select().filter(User::ID.eq(1)).columns(User::AGE)).await?;
+    /// assert_eq!(age, Some(37));
+    /// assert_eq!(session[ada].age, Some(37)); // handles stay good
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn commit(&mut self) -> Operation<'_, ()> {
         let location = Location::caller();
@@ -69,6 +117,27 @@ impl Session {
     ///
     /// # Errors
     /// If the connection fails; memory is rolled back all the same.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get_one::<User>(1).await?;
+    /// let grace = session.get_one::<User>(2).await?;
+    /// session[ada].name = "Nobody".into();
+    /// session.delete(grace);
+    /// let tag = session.add(Tag::default());
+    /// session.flush().await?;
+    ///
+    /// session.rollback().await?;
+    /// assert_eq!(session[ada].name, "Ada");
+    /// assert_eq!(session.get::<User>(2).await?, Some(grace)); // alive again
+    /// assert!(session.peek(tag).is_none()); // was never there
+    /// # Ok(()) });
+    /// ```
     pub fn rollback(&mut self) -> Operation<'_, ()> {
         Operation::new(async move {
             self.resolve().await;
@@ -82,10 +151,33 @@ impl Session {
     /// Rolls the transaction back in the database, and keeps the work: all that was pending, and all that earlier
     /// flushes of the transaction had written, is pending again. Mend what made the flush fail, and commit again.
     ///
+    /// Entities that were read in the transaction stay in the session. One whose row the transaction itself had made, by
+    /// raw SQL, is found missing when it is next written or refreshed.
+    ///
     /// Dropped at any point: as [`rollback`](Self::rollback).
     ///
     /// # Errors
     /// If the connection fails; the work is kept all the same.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get_one::<User>(1).await?;
+    /// session[ada].age = Some(37);
+    /// let tag = session.add(Tag { name: "math".into(), ..Default::default() }); // there is one already
+    /// let error = session.commit().await.unwrap_err();
+    /// assert!(error.constraint().is_some());
+    ///
+    /// session.recover().await?;
+    /// session[tag].name = "engines".into();
+    /// session.commit().await?; // the change of Ada's age, too
+    /// assert_eq!(session[tag].id, 3);
+    /// # Ok(()) });
+    /// ```
     pub fn recover(&mut self) -> Operation<'_, ()> {
         Operation::new(async move {
             self.resolve().await;

@@ -11,6 +11,23 @@ use crate::tracker::{Place, Tracker};
 /// insert Post (new): author_id, title
 /// update User 1: name
 /// ```
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let mut session = engine.session();
+/// let notes = session.get_one::<Post>(1).await?;
+/// session.delete(notes);
+/// session.add(Tag { name: "engines".into(), ..Default::default() });
+///
+/// let changes = session.changes()?;
+/// let actions: Vec<_> = changes.iter().map(|change| (change.action, change.entity)).collect();
+/// assert_eq!(actions, [("insert", "Tag"), ("unlink", "Post"), ("delete", "Post")]);
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     rows: Vec<Change>,
