@@ -65,6 +65,8 @@ pub struct Cells {
     bytes: Vec<u8>,
     /// The first cell that cannot be sent.
     fault: Option<Box<Fault>>,
+    /// Whether a NaN was ever added: whoever cannot send one need not look for it in every program.
+    nan: bool,
 }
 
 /// A value that no database takes, found while it was encoded.
@@ -103,6 +105,12 @@ impl Cells {
         self.fault.as_deref()
     }
 
+    /// The first cell that is NaN, which not every database stores.
+    pub fn nan(&self) -> Option<usize> {
+        let is_nan = |cell: &Cell| matches!(cell, Cell::Float(value) if value.is_nan());
+        if self.nan { self.cells.iter().position(is_nan) } else { None }
+    }
+
     /// Adds NULL in place of a value that cannot be sent, and remembers why: the program is refused before any I/O.
     pub fn refuse(&mut self, reason: impl Into<String>) {
         let cell = self.cells.len();
@@ -120,6 +128,7 @@ impl Cells {
         self.cells.clear();
         self.bytes.clear();
         self.fault = None;
+        self.nan = false;
     }
 
     /// Forgets every cell from `len` on, as if it had never been pushed.
@@ -144,6 +153,7 @@ impl Cells {
 
     /// Adds a floating point number.
     pub fn float(&mut self, value: f64) {
+        self.nan |= value.is_nan();
         self.cells.push(Cell::Float(value));
     }
 

@@ -39,6 +39,8 @@ pub struct Dialect {
     pub type_name: fn(ColumnType) -> &'static str,
     /// How `true` and `false` are written.
     pub booleans: [&'static str; 2],
+    /// Whether a float can be NaN. Where not, one would become NULL, so it is not sent.
+    pub stores_nan: bool,
     /// What stands before the rows of `(a, b) IN (..)`: `VALUES ` where a list of rows must be a subquery. Where it
     /// need not be, it must not: PostgreSQL takes the parameters of VALUES for text.
     pub row_list: &'static str,

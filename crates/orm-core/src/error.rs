@@ -24,7 +24,7 @@ pub enum Error {
     /// A query, schema or call that cannot be carried out as it stands. Nothing was sent.
     #[error("nothing was sent: {0}")]
     Build(Arc<str>),
-    /// A value that no database takes. Nothing was sent.
+    /// A value that the database does not take: text with a NUL character, NaN on SQLite. Nothing was sent.
     #[error(transparent)]
     Value(Arc<ValueError>),
     /// The database refused a statement for a reason that has no kind of its own.

@@ -13,6 +13,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::cells::{Cell, Cells};
+use crate::dialect::Dialect;
 use crate::row::{ColumnError, Row};
 
 /// The text of a statement and what it takes and answers. Shared by all steps and rows that differ in values only.
@@ -220,18 +221,30 @@ impl From<Failure> for crate::Error {
 }
 
 impl Program {
-    /// Refuses values that no database takes, before anything is sent.
+    /// Refuses values that the database does not take, before anything is sent.
     ///
     /// # Errors
     /// An [`Error::Value`](crate::Error::Value) that names the parameter and the SQL, with the failing step and row.
-    pub fn verify(&self) -> Result<(), Failure> {
-        let Some(fault) = self.input.fault() else { return Ok(()) };
-        let owner = self.steps.iter().position(|step| step.cells.contains(&(fault.cell as u32)));
-        let Some(at) = owner else { return Ok(()) };
+    pub fn verify(&self, dialect: &Dialect) -> Result<(), Failure> {
+        let refused = |cell, reason: &str| self.refusal(cell, reason).map_or(Ok(()), Err);
+        if let Some(fault) = self.input.fault() {
+            refused(fault.cell, &fault.reason)?;
+        }
+        match self.input.nan() {
+            Some(cell) if !dialect.stores_nan => refused(
+                cell,
+                &format!("NaN, which {} stores as NULL: send None if that is meant", dialect.name),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// The failure of the step that a cell belongs to.
+    fn refusal(&self, cell: usize, reason: &str) -> Option<Failure> {
+        let at = self.steps.iter().position(|step| step.cells.contains(&(cell as u32)))?;
         let step = &self.steps[at];
-        let (offset, width) =
-            (fault.cell - step.cells.start as usize, usize::from(step.shape.parameters.max(1)));
-        let error = crate::Error::value(offset % width, &fault.reason, &step.shape.sql);
-        Err(Failure::at(at, (offset / width) as u32, error))
+        let (offset, width) = (cell - step.cells.start as usize, usize::from(step.shape.parameters.max(1)));
+        let error = crate::Error::value(offset % width, reason, &step.shape.sql);
+        Some(Failure::at(at, (offset / width) as u32, error))
     }
 }

@@ -10,7 +10,7 @@
 //! | `cancel` | stopping a statement from another thread |
 //! | `error` | SQLite's errors as ours |
 //!
-//! A float that is NaN is stored as NULL: SQLite has no NaN.
+//! A float that is NaN is refused: SQLite has none, and would store NULL in its place.
 
 mod answers;
 mod bind;

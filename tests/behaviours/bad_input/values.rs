@@ -15,7 +15,17 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_row_of_another_width_says_so,
     nul_in_text_names_entity_and_column,
     nul_in_a_parameter_names_the_parameter,
+    nan_names_entity_and_column,
 ];
+
+#[derive(Clone, Debug, Default, PartialEq, Entity)]
+#[entity(table = "readings")]
+struct Reading {
+    #[key(auto)]
+    id: i64,
+    celsius: f64,
+    wind: Option<f64>,
+}
 
 /// A user whose age is not what the entity says.
 async fn odd_age(db: &Database, age: &'static str) -> Result<()> {
@@ -145,5 +155,26 @@ async fn nul_in_a_parameter_names_the_parameter(db: Database) -> Result<()> {
     let filter = User::select().filter(User::NAME.eq("\0"));
     says(&session.all(filter).await.expect_err("text has no NUL"), &["cannot be sent", "users"]);
     assert_eq!(session.count(User::select()).await?, 0);
+    nothing_lost(&db.engine).await
+}
+
+async fn nan_names_entity_and_column(db: Database) -> Result<()> {
+    db.engine.create_all(&schema![Reading]).await?;
+    let mut session = db.engine.session();
+    let reading = session.add(Reading { celsius: f64::NAN, ..Reading::default() });
+    let error = session.commit().await.expect_err("SQLite has no NaN");
+    assert!(matches!(error, Error::Value(_)), "{error:?}");
+    says(&error, &["Reading.celsius of a new Reading cannot be sent", "NaN", "stores as NULL"]);
+    session.recover().await?;
+    session[reading].celsius = 20.5;
+    session.commit().await?;
+
+    // A column that may be NULL does not take it either: it would come back as None.
+    session[reading].wind = Some(f64::NAN);
+    says(&session.commit().await.expect_err("SQLite has no NaN"), &["Reading.wind of Reading 1"]);
+    session.rollback().await?;
+    let filter = Reading::select().filter(Reading::CELSIUS.eq(f64::NAN));
+    says(&db.engine.all(filter).await.expect_err("SQLite has no NaN"), &["parameter 1 cannot be sent"]);
+    assert_eq!(db.engine.one(Reading::select()).await?, Reading { id: 1, celsius: 20.5, wind: None });
     nothing_lost(&db.engine).await
 }

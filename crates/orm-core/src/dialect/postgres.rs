@@ -18,6 +18,7 @@ pub static POSTGRES: Dialect = Dialect {
     max_name: 63,
     type_name,
     booleans: ["FALSE", "TRUE"],
+    stores_nan: true,
     row_list: "",
     next_key: "DEFAULT",
     no_limit: None,

@@ -18,6 +18,7 @@ pub static SQLITE: Dialect = Dialect {
     max_name: 63,
     type_name,
     booleans: ["0", "1"],
+    stores_nan: false,
     row_list: "VALUES ",
     next_key: "NULL",
     no_limit: Some("-1"),

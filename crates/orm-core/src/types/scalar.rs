@@ -61,7 +61,7 @@ impl SqlType for f64 {
             ValueRef::Float(v) => Ok(v),
             // SQLite stores a whole number in a NUMERIC column as an integer.
             ValueRef::Int(v) => Ok(v as f64),
-            // SQLite stores NaN as NULL, but NULL is refused here: it is more often a missing value.
+            // NULL is not NaN: SQLite stores one as the other, which is why it is not sent any.
             other => Err(Misfit::kind("a float", other)),
         }
     }

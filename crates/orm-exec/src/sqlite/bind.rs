@@ -4,7 +4,7 @@ use orm_core::{Cell, Cells, ValueRef};
 use rusqlite::types::{Null, ToSql, ToSqlOutput, ValueRef as Raw};
 use rusqlite::{Result, Statement};
 
-/// Binds a value to a placeholder, counted from 0. SQLite has no NaN: it stores NULL in its place.
+/// Binds a value to a placeholder, counted from 0.
 #[inline]
 pub(super) fn bind(statement: &mut Statement<'_>, index: usize, value: ValueRef<'_>) -> Result<()> {
     statement.raw_bind_parameter(index + 1, Bound(value))

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use orm_core::program::{Failure, OnFailure, ProgramResult};
-use orm_core::{Error, Outcome, Program, Result, Sink};
+use orm_core::{Error, Outcome, Program, Result, SQLITE, Sink};
 use rusqlite::{ErrorCode, OpenFlags};
 
 use super::answers::Answers;
@@ -91,7 +91,7 @@ impl SqliteConnection {
         sink: &mut dyn Sink,
         begun: &mut bool,
     ) -> Result<Outcome, Failure> {
-        program.verify()?;
+        program.verify(&SQLITE)?;
         if let Some(begin) = &program.begin {
             self.control(begin).map_err(Failure::outside)?;
             *begun = true;

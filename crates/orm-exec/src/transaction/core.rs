@@ -116,7 +116,7 @@ impl Runner for &mut Core {
         self.check()?;
         let mut program = Program::single(compiled.shape, compiled.input);
         // Checked here, so that a failure of a later step means that what was pending was sent.
-        program.verify()?;
+        program.verify(self.dialect)?;
         program.steps.splice(0..0, self.pending.iter().cloned().map(bare_step));
         let began = !self.begun;
         program.begin = began.then(|| self.dialect.begin_write.into());

@@ -4,7 +4,7 @@ use futures_lite::future;
 use orm_core::program::{Expect, FailureKind, OnFailure, Returns};
 use orm_core::{Error, Value, sql};
 
-use crate::support::{Hand, Rows, from, insert, int, memory, numbers, run, text};
+use crate::support::{Arg, Hand, Rows, from, insert, int, memory, numbers, run, text};
 
 const INSERT: &str = "INSERT INTO t (n) VALUES (?)";
 const UPDATE: &str = "UPDATE t SET n = n + 1 WHERE n = ?";
@@ -84,11 +84,10 @@ fn every_kind_of_value_arrives() {
             .bind(true)
             .bind_str("grüße")
             .bind(Vec::<u8>::new())
-            .bind(f64::NAN)
-            .returning::<(Option<i64>, i64, f64, bool, String, Vec<u8>, Option<f64>)>();
+            .bind(f64::NEG_INFINITY)
+            .returning::<(Option<i64>, i64, f64, bool, String, Vec<u8>, f64)>();
         let row = engine.one(query).await.unwrap();
-        // NaN is stored as NULL.
-        assert_eq!(row, (None, i64::MIN, 0.1, true, "grüße".to_owned(), vec![], None));
+        assert_eq!(row, (None, i64::MIN, 0.1, true, "grüße".to_owned(), vec![], f64::NEG_INFINITY));
     });
 }
 
@@ -192,6 +191,26 @@ fn values_are_checked_before_anything_is_sent() {
         let failure = run(&engine, program).await.result.unwrap_err();
         assert_eq!((failure.step, failure.row), (Some(1), 1));
         assert!(matches!(failure.error, Error::Value(_)), "{}", failure.error);
+        assert_eq!(numbers(&engine).await, [0_i64; 0]);
+    });
+}
+
+#[test]
+fn nan_is_refused_before_it_becomes_null() {
+    future::block_on(async {
+        let engine = memory().await;
+        let nan = || Arg::Value(Value::Float(f64::NAN));
+        let program = Hand::default()
+            .step(INSERT, Returns::Count, &[&[int(1)]])
+            .step(INSERT, Returns::Count, &[&[int(2)], &[nan()]])
+            .0;
+        let failure = run(&engine, program).await.result.unwrap_err();
+        assert_eq!((failure.step, failure.row), (Some(1), 1));
+        let text = failure.error.to_string();
+        assert!(
+            text.starts_with("parameter 1 cannot be sent: it is NaN, which SQLite stores as NULL"),
+            "{text}"
+        );
         assert_eq!(numbers(&engine).await, [0_i64; 0]);
     });
 }
