@@ -19,6 +19,7 @@ mod loaders;
 mod merging;
 mod nested;
 mod on_delete;
+mod once_wrong;
 mod order;
 mod recover;
 mod refresh;
@@ -50,6 +51,7 @@ const ALL: &[&[Behaviour]] = &[
     merging::BEHAVIOURS,
     nested::BEHAVIOURS,
     on_delete::BEHAVIOURS,
+    once_wrong::BEHAVIOURS,
     order::BEHAVIOURS,
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,

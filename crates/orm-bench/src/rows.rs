@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use anyorm::bridge;
 use anyorm::prelude::*;
 use rusqlite::{Connection, params};
 
 use crate::case::{Case, Fault, Lap, Ours, Size, Watch, check};
-use crate::model::{INSERT_USER, SELECT_USERS, User, decode_user, fill, fill_by_hand, user};
+use crate::model::{INSERT_USER, SELECT_USERS, User, decode_user, fill, fill_by_hand, open_by_hand, user};
 
-pub(crate) fn cases() -> [Case; 4] {
+pub(crate) fn cases() -> [Case; 5] {
     let (rows, once) = (|size: Size| size.rows, |_| 1);
     [
         Case {
@@ -20,6 +22,15 @@ pub(crate) fn cases() -> [Case; 4] {
             goal: None,
             by_hand: read_plain_by_hand,
             ours: |engine, size| Box::pin(read_plain(engine, size)) as Ours,
+        },
+        // What crossing threads costs on its own, without anything of ours but the bridge.
+        Case {
+            name: "10,000 rows by hand, in bridge::run_sync",
+            per: rows,
+            hops_of: once,
+            goal: None,
+            by_hand: read_plain_by_hand,
+            ours: |engine, size| Box::pin(read_across(engine, size)) as Ours,
         },
         Case {
             name: "10,000 rows into tracked entities",
@@ -51,11 +62,14 @@ pub(crate) fn cases() -> [Case; 4] {
 fn read_plain_by_hand(raw: &mut Connection, size: Size) -> Result<Duration, Fault> {
     fill_by_hand(raw, size.rows)?;
     let start = Instant::now();
-    let mut statement = raw.prepare_cached(SELECT_USERS)?;
-    let users = statement.query_map([], decode_user)?.collect::<rusqlite::Result<Vec<User>>>()?;
+    let users = select_by_hand(raw)?;
     let time = start.elapsed();
     check("rows read", black_box(users).len(), size.rows)?;
     Ok(time)
+}
+
+fn select_by_hand(raw: &Connection) -> rusqlite::Result<Vec<User>> {
+    raw.prepare_cached(SELECT_USERS)?.query_map([], decode_user)?.collect()
 }
 
 async fn read_plain(engine: Engine, size: Size) -> Result<Lap, Fault> {
@@ -65,6 +79,24 @@ async fn read_plain(engine: Engine, size: Size) -> Result<Lap, Fault> {
     let lap = watch.stop();
     check("rows read", users.len(), size.rows)?;
     Ok(lap)
+}
+
+async fn read_across(engine: Engine, size: Size) -> Result<Lap, Fault> {
+    fill(&engine, size.rows).await?;
+    let (_, _, file): (i64, String, String) =
+        engine.one(sql("PRAGMA database_list").returning::<(i64, String, String)>()).await?;
+    let raw = bridge::run_sync(move || {
+        let raw = open_by_hand(Path::new(&file))?;
+        // As everywhere else, the statement is prepared and the pages are read before.
+        select_by_hand(&raw)?;
+        Ok::<_, Fault>(raw)
+    })
+    .await?;
+    let start = Instant::now();
+    let (users, _raw) = bridge::run_sync(move || (select_by_hand(&raw), raw)).await;
+    let time = start.elapsed();
+    check("rows read", users?.len(), size.rows)?;
+    Ok(Lap { time, hops: 1 })
 }
 
 /// Structs, and a map by key: what an identity map is.

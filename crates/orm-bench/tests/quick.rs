@@ -11,6 +11,7 @@ fn every_line_is_printed() {
         "session.get",
         "engine.first",
         "engine.all",
+        "run_sync",
         "tracked",
         "insert 10,000",
         "change one",

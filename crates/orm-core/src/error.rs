@@ -41,8 +41,8 @@ pub enum Error {
     /// An engine that cannot be made: an unknown URL scheme, a file that cannot be opened, an option that is wrong.
     #[error("cannot open the database: {0}")]
     Configuration(Arc<str>),
-    /// A query or schema that cannot be turned into SQL. Nothing was sent.
-    #[error("cannot build this statement: {0}")]
+    /// A query, schema or call that cannot be carried out as it stands. Nothing was sent.
+    #[error("nothing was sent: {0}")]
     Build(Arc<str>),
     /// A value that no database takes. Nothing was sent.
     #[error(transparent)]
@@ -104,8 +104,13 @@ pub enum Error {
     /// A statement was stopped because its future was dropped or its deadline passed.
     #[error("the statement was interrupted")]
     Interrupted,
-    /// The one connection that could run this is held by an open transaction, or a `Connection`, of the same task, so
-    /// waiting for it would never end: any call on a `:memory:` engine, a write on the engine of a file.
+    /// The engine has one connection, as `:memory:` has, and an open transaction, or a `Connection`, of the same task
+    /// holds it: a call that waits for it usually waits for itself, and would hang until the acquire timeout.
+    ///
+    /// A task that runs several futures in turn (`join!`, `select!`) is refused as well, though another of its branches
+    /// might go on and end the transaction: that cannot be told apart from the task that waits for itself. Spawn the
+    /// branches as tasks of their own, or use one transaction for all. On an engine with readers nothing is refused: a
+    /// write waits in line, and where that was for itself, the [`Timeout`](Self::Timeout) names the holder.
     #[error(
         "the only connection that could run this is held by a transaction (or connection) of this task, taken at \
          {holder}: use that transaction (or session) for this call, or end it first"
@@ -145,7 +150,7 @@ impl Error {
         Self::Configuration(message.into().into())
     }
 
-    /// A statement that cannot be built.
+    /// A query, schema or call that cannot be carried out.
     #[doc(hidden)]
     pub fn build(message: impl Into<String>) -> Self {
         Self::Build(message.into().into())

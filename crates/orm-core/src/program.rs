@@ -7,6 +7,8 @@
 //! COMMIT
 //! ```
 
+mod list;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -25,7 +27,8 @@ pub struct StatementShape {
     /// Whether the statement changes nothing, so that a reader may run it.
     pub reads_only: bool,
     /// Where a list of unknown length stands: its elements' placeholders are written at this byte of `sql`,
-    /// between parentheses that are already there. A shape with a list takes one parameter row only.
+    /// between parentheses that are already there, by [`with_list`](Self::with_list). A shape with a list takes one
+    /// parameter row only.
     pub list: Option<ListAt>,
 }
 

@@ -164,6 +164,12 @@ pub trait OneLink {
     fn set_key(&mut self, key: &dyn Any);
     /// Points it to an entity of the session, with its key if it has one.
     fn set_handle(&mut self, handle: RawHandle, key: Option<&dyn Any>);
+    /// Keeps only the key of a handle that has one.
+    fn forget_handle(&mut self);
+    /// A copy of the field, to be given to [`restore`](OneLink::restore) later.
+    fn save(&self) -> Box<dyn Any + Send>;
+    /// Becomes what it was when it was saved.
+    fn restore(&mut self, saved: &dyn Any);
     /// Takes the new value out, as a `Box<E>`, and leaves it empty.
     fn take_new(&mut self) -> Option<Box<dyn Any + Send>>;
 }

@@ -165,7 +165,7 @@ impl<'d> Writer<'d> {
         let most = self.dialect.max_parameters;
         if self.parameters > most {
             return Err(Error::build(format!(
-                "it has {} parameters and {} takes {most}: split the list of values, or compare with a subquery",
+                "this statement has {} parameters and {} takes {most}: split the list of values, or compare with a subquery",
                 self.parameters, self.dialect.name
             )));
         }

@@ -1,7 +1,7 @@
 //! The statements that a session needs for an entity, written from its metadata: one shape serves every row.
 //!
 //! Each function documents the SQL it writes, in SQLite's form. A shape with a list (`IN (..)`) has nothing between
-//! the parentheses: the driver writes the placeholders at [`ListAt::byte`](crate::program::ListAt::byte), for an
+//! the parentheses: once its length is known, [`StatementShape::with_list`] writes the placeholders there, for an
 //! element of one column as `?, ?`, for one of more as `(?, ?), (?, ?)`. A list without elements is the element NULL
 //! (`NULL`, or `(NULL, NULL)`), which matches no row.
 

@@ -81,8 +81,8 @@ impl Engine {
     /// statement, so beginning does no I/O. Dropped while it waits, it leaves nothing behind.
     ///
     /// # Errors
-    /// [`Error::Timeout`] if the connection was not free in time, naming who has it; [`Error::HeldBySelf`] if this task
-    /// has it.
+    /// [`Error::Timeout`] if the connection was not free in time, naming who has it; [`Error::HeldBySelf`] if it is
+    /// the only one and this task has it.
     ///
     /// ```
     /// # use orm_core::sql;

@@ -108,6 +108,11 @@ impl Pool {
         Acquire::new(self.clone(), self.lane(access), location)
     }
 
+    /// Whether one connection does everything: `:memory:`, or a file opened with no readers.
+    fn has_one_connection(&self) -> bool {
+        self.0.options.readers == 0
+    }
+
     pub(crate) fn statistics(&self) -> Statistics {
         let state = self.state();
         Statistics {
@@ -204,7 +209,7 @@ impl Pool {
 
     fn lane(&self, access: Access) -> LaneKind {
         match access {
-            Access::Read if self.0.options.readers > 0 => LaneKind::Readers,
+            Access::Read if !self.has_one_connection() => LaneKind::Readers,
             Access::Read | Access::Write => LaneKind::Writer,
         }
     }

@@ -39,6 +39,9 @@ pub(crate) struct Arena<E: Entity> {
     sent: Vec<Image<E>>,
     /// One list per layer, the transaction's first.
     undo: Vec<Vec<Entry<E>>>,
+    /// Rows of slots that were read in the transaction, as they were read, where a flush changed them since: a rollback
+    /// forgets such slots, a recovery needs the row.
+    changed_since_read: Vec<Image<E>>,
     /// Slots that are deleted and not committed.
     deleted: Vec<u32>,
 }
@@ -50,6 +53,8 @@ struct Slot<E> {
     image: u32,
     /// One more than the innermost layer whose undo list names it; 0 for none.
     layer: u16,
+    /// Read in the transaction, where it may be uncommitted, and not changed by a flush since.
+    as_read: bool,
     state: State,
 }
 
@@ -76,6 +81,7 @@ impl<E: Entity> Arena<E> {
             dirty: 0,
             sent: Vec::new(),
             undo: Vec::new(),
+            changed_since_read: Vec::new(),
             deleted: Vec::new(),
         }
     }
@@ -92,7 +98,7 @@ impl<E: Entity> Arena<E> {
     #[inline]
     pub(crate) fn write(&mut self, handle: RawHandle) -> Option<&mut E> {
         let slot = self.slots.get_mut(handle.slot as usize)?;
-        if slot.generation != handle.generation || !slot.state.is_writable() {
+        if slot.generation != handle.generation || !slot.state.is_live() {
             return None;
         }
         if slot.image == NO_IMAGE && slot.state != State::Pending {
@@ -145,7 +151,7 @@ impl<E: Entity> Arena<E> {
     pub(crate) fn is_writable(&self, handle: RawHandle) -> bool {
         self.slots
             .get(handle.slot as usize)
-            .is_some_and(|slot| slot.generation == handle.generation && slot.state.is_writable())
+            .is_some_and(|slot| slot.generation == handle.generation && slot.state.is_live())
     }
 
     /// Makes room for `rows` more.
@@ -190,7 +196,14 @@ impl<E: Entity> Arena<E> {
                 slot.state = state;
             }
             None => {
-                self.slots.push(Slot { value: Some(value), generation: 0, image: NO_IMAGE, layer: 0, state });
+                self.slots.push(Slot {
+                    value: Some(value),
+                    generation: 0,
+                    image: NO_IMAGE,
+                    layer: 0,
+                    as_read: false,
+                    state,
+                });
             }
         }
         at
@@ -210,6 +223,7 @@ impl<E: Entity> Arena<E> {
         }
         slot.state = State::Vacant;
         slot.layer = 0;
+        slot.as_read = false;
         slot.generation += 1;
         self.free.push(at);
         slot.value.take()
@@ -288,6 +302,7 @@ impl<E: Entity> Arena<E> {
             return;
         }
         self.slots[slot as usize].layer = mark;
+        self.slots[slot as usize].as_read = matches!(undo, Undo::Loaded);
         if self.undo.len() <= layer {
             self.undo.resize_with(layer + 1, Vec::new);
         }

@@ -83,7 +83,7 @@ fn parts_of(tracker: &mut Tracker, relation: &'static RelationMeta) -> Vec<Box<d
 
 /// Where loaded members go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Into {
+pub(crate) enum Fill {
     /// Into the entities' fields, queued adds and removes kept.
     Values,
     /// Into the images only: what the rows have, under a list that the program assigned.
@@ -96,7 +96,7 @@ fn adopt(
     relation: &'static RelationMeta,
     sources: &[u32],
     parts: Vec<Box<dyn Part>>,
-    into: Into,
+    into: Fill,
     uncommitted: Option<usize>,
 ) -> Vec<u32> {
     let (source, target) = (tracker.ensure((relation.source)()), tracker.ensure((relation.target)()));
@@ -170,13 +170,13 @@ fn fill_collection(
     place: Place,
     relation: &'static RelationMeta,
     rows: &[RawHandle],
-    into: Into,
+    into: Fill,
     uncommitted: Option<usize>,
 ) {
     let arena = tracker.arena_mut(place.arena);
     let Link::Many(link) = arena.link(place.slot, relation.position) else { return };
     let (state, added, removed) = (link.state(), link.added(), link.removed());
-    if into == Into::Values && matches!(state, ManyState::Loaded | ManyState::Replaced) {
+    if into == Fill::Values && matches!(state, ManyState::Loaded | ManyState::Replaced) {
         return;
     }
     if let Some(layer) = uncommitted {
@@ -185,7 +185,7 @@ fn fill_collection(
     if let Some(LinkMut::Many(image)) = arena.image_link_mut(place.slot, relation.position) {
         image.set_loaded(rows);
     }
-    if into == Into::Images {
+    if into == Fill::Images {
         return;
     }
     if let LinkMut::Many(link) = arena.link_mut(place.slot, relation.position) {

@@ -12,14 +12,14 @@ mod transaction;
 use std::fmt;
 use std::sync::Arc;
 
-use orm_core::entity::Entity;
+use orm_core::entity::{Entity, EntityMeta, RelationKind};
 use orm_core::handle::RawHandle;
-use orm_core::relation::{Link, LinkMut, ManyState, OneState};
+use orm_core::relation::{Link, LinkMut, OneState};
 use orm_core::{Error, Handle, Result};
 use orm_exec::Engine;
 
 use crate::state::State;
-use crate::tracker::{Place, Tracker};
+use crate::tracker::{Place, Tracker, collections_of};
 use crate::unit_of_work::{Changes, plan};
 use connection::Scope;
 use flush::InFlight;
@@ -278,12 +278,14 @@ impl Session {
         let mut value = self[handle].clone();
         for relation in E::meta().relations {
             if let LinkMut::One(link) = value.link_mut(relation.position)
-                && let OneState::Handle(target, _) = link.state()
+                && let OneState::Handle(target, cached) = link.state()
             {
+                let is_known = cached.is_some();
                 let key = self.tracker.place(target, (relation.target)()).ok();
                 let key = key.and_then(|target| self.tracker.arena(target.arena).key(target.slot));
                 match key {
                     Some(key) => link.set_key(&*key),
+                    None if is_known => link.forget_handle(),
                     None => link.set_empty(),
                 }
             }
@@ -333,19 +335,14 @@ impl Session {
     fn leave_collections(&mut self, place: Place) {
         let handle = self.tracker.handle(place);
         let meta = self.tracker.arena(place.arena).meta();
-        let mut holders = Vec::new();
-        for (index, arena) in self.tracker.arenas() {
-            for relation in arena.meta().relations.iter().filter(|relation| (relation.target)().is(meta)) {
-                for slot in (0..arena.len() as u32).filter(|&slot| arena.state(slot) != State::Vacant) {
-                    let Link::Many(link) = arena.link(slot, relation.position) else { continue };
-                    if link.contains(handle) && link.state() == ManyState::Loaded {
-                        holders.push((Place { arena: index, slot }, relation.position));
-                    }
-                }
-            }
-        }
+        let holders: Vec<(Place, usize)> =
+            self.parents_of(place).chain(self.possible_holders(meta)).collect();
         for (holder, position) in holders {
             let arena = self.tracker.arena_mut(holder.arena);
+            let Link::Many(link) = arena.link(holder.slot, position) else { continue };
+            if !link.contains(handle) {
+                continue;
+            }
             if let LinkMut::Many(link) = arena.link_mut(holder.slot, position) {
                 link.edit(&[], &[handle]);
             }
@@ -353,6 +350,39 @@ impl Session {
                 link.edit(&[], &[handle]);
             }
         }
+    }
+
+    /// The collections that an entity's own links lead to, as they are and as they were.
+    fn parents_of(&self, place: Place) -> impl Iterator<Item = (Place, usize)> + use<'_> {
+        let arena = self.tracker.arena(place.arena);
+        arena.meta().relations.iter().flat_map(move |relation| {
+            let links = [
+                Some(arena.link(place.slot, relation.position)),
+                arena.image_link(place.slot, relation.position),
+            ];
+            let parents =
+                links.into_iter().flatten().filter_map(|link| self.tracker.target_of(&link, relation));
+            parents.flat_map(|parent| collections_of(relation).map(move |collection| (parent, collection)))
+        })
+    }
+
+    /// The collections that an entity may have been put into, though nothing leads there from it: those that were
+    /// written, and those of pairs.
+    fn possible_holders(&self, meta: &'static EntityMeta) -> impl Iterator<Item = (Place, usize)> + use<'_> {
+        self.tracker.arenas().flat_map(move |(index, arena)| {
+            let collections = arena.meta().relations.iter().filter(move |relation| {
+                (relation.target)().is(meta) && !matches!(relation.kind, RelationKind::BelongsTo { .. })
+            });
+            collections.flat_map(move |relation| {
+                let slots = match relation.kind {
+                    RelationKind::ManyToMany { .. } => {
+                        (0..arena.len() as u32).filter(|&slot| arena.state(slot) != State::Vacant).collect()
+                    }
+                    _ => arena.dirty_slots(),
+                };
+                slots.into_iter().map(move |slot| (Place { arena: index, slot }, relation.position))
+            })
+        })
     }
 
     pub(crate) fn tracker(&mut self) -> &mut Tracker {
@@ -377,7 +407,7 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("id", &self.tracker.session())
-            .field("pending", &self.tracker.pending().len())
+            .field("pending", &self.tracker.pending().count())
             .field("in_transaction", &!matches!(self.scope, Scope::None))
             .field("active", &matches!(self.status, Status::Active))
             .finish_non_exhaustive()

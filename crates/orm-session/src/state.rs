@@ -9,6 +9,8 @@
 //!                  Deleted
 //! ```
 //!
+//! Between `Pending` and `Persistent`, while the flush is under way, an entity is `Inserting`.
+//!
 //! A deleted slot keeps its handle readable until COMMIT, so that a rollback revives that very handle.
 
 /// Where an entity stands between memory and database.
@@ -34,13 +36,8 @@ impl State {
         self != State::Vacant
     }
 
-    /// Whether a handle to the slot writes.
-    pub(crate) fn is_writable(self) -> bool {
-        matches!(self, State::Pending | State::Inserting | State::Persistent)
-    }
-
-    /// Whether `get` and relations may answer with the slot.
+    /// Whether a handle to the slot writes, and `get` and relations may answer with it.
     pub(crate) fn is_live(self) -> bool {
-        self.is_writable()
+        matches!(self, State::Pending | State::Inserting | State::Persistent)
     }
 }

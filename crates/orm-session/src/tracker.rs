@@ -1,5 +1,11 @@
 //! Everything a session tracks, without a connection: what planning a flush needs and nothing else.
 
+mod flushed;
+mod given;
+
+pub(crate) use flushed::{Flushed, FlushedPair};
+pub(crate) use given::GivenLinks;
+
 use std::any::Any;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,6 +17,7 @@ use orm_core::{Error, Handle, Reads, Result};
 
 use crate::arena::{AnyArena, Arena};
 use crate::state::State;
+use crate::unit_of_work::references_to;
 
 /// An entity of the session: its arena and its slot there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,6 +35,10 @@ pub(crate) struct Tracker {
     pending: Vec<Place>,
     /// Marked by `delete` and not flushed.
     deleting: Vec<Place>,
+    /// Links that the last plan wrote on behalf of collections.
+    given: GivenLinks,
+    /// The flushes of the open transaction.
+    flushed: Vec<Flushed>,
 }
 
 impl Tracker {
@@ -36,7 +47,14 @@ impl Tracker {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let session = NonZeroU32::new(id).expect("a process makes fewer than 2^32 sessions");
-        Self { session, arenas: Vec::new(), pending: Vec::new(), deleting: Vec::new() }
+        Self {
+            session,
+            arenas: Vec::new(),
+            pending: Vec::new(),
+            deleting: Vec::new(),
+            given: GivenLinks::default(),
+            flushed: Vec::new(),
+        }
     }
 
     pub(crate) fn session(&self) -> NonZeroU32 {
@@ -129,8 +147,9 @@ impl Tracker {
 
     // What is pending.
 
-    pub(crate) fn pending(&self) -> &[Place] {
-        &self.pending
+    /// Added and not flushed, in order. One that was deleted again waits in the list, but is not pending any more.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = Place> {
+        self.pending.iter().copied().filter(|&place| self.state(place) == State::Pending)
     }
 
     pub(crate) fn deleting(&self) -> &[Place] {
@@ -138,7 +157,9 @@ impl Tracker {
     }
 
     pub(crate) fn take_pending(&mut self) -> (Vec<Place>, Vec<Place>) {
-        (std::mem::take(&mut self.pending), std::mem::take(&mut self.deleting))
+        let pending = self.pending().collect();
+        self.pending.clear();
+        (pending, std::mem::take(&mut self.deleting))
     }
 
     /// Puts work that was taken back in front of what came since.
@@ -163,7 +184,7 @@ impl Tracker {
             return Vec::new();
         }
         let is_related = |place: &&Place| related.iter().any(|(arena, _)| *arena == place.arena);
-        let pending = self.pending.iter().filter(is_related).copied();
+        let pending = self.pending().filter(|place| is_related(&place));
         let dirty = related.iter().flat_map(|&(arena, tracked)| {
             tracked.dirty_slots().into_iter().map(move |slot| Place { arena, slot })
         });
@@ -235,10 +256,7 @@ impl Tracker {
     /// Marks an entity as deleted. One that was never flushed just goes, with the end of `layer` at the latest.
     pub(crate) fn delete(&mut self, place: Place, layer: usize) {
         match self.state(place) {
-            State::Pending => {
-                self.pending.retain(|&other| other != place);
-                self.arena_mut(place.arena).discard(place.slot, layer);
-            }
+            State::Pending => self.arena_mut(place.arena).discard(place.slot, layer),
             State::Persistent => {
                 self.arena_mut(place.arena).set_state(place.slot, State::Deleting);
                 self.deleting.push(place);
@@ -284,11 +302,22 @@ impl Tracker {
             self.arena_mut(place.arena).end(place.slot);
         }
         self.arenas_mut().for_each(|arena| arena.rollback(layer));
+        self.given.clear();
+        self.flushed.retain(|flushed| flushed.layer < layer);
+    }
+
+    /// What was flushed is committed.
+    pub(crate) fn commit(&mut self) {
+        self.arenas_mut().for_each(|arena| arena.commit());
+        self.flushed.clear();
     }
 
     /// A savepoint is released: what it could take back is the surrounding layer's to take back.
     pub(crate) fn release(&mut self, layer: usize) {
         self.arenas_mut().for_each(|arena| arena.release(layer));
+        for flushed in &mut self.flushed {
+            flushed.layer = flushed.layer.min(layer - 1);
+        }
     }
 
     /// All that was flushed in the transaction is pending again.
@@ -302,11 +331,14 @@ impl Tracker {
             deleting.extend(recovered.deleting.into_iter().map(place));
         }
         self.return_pending(pending, deleting);
+        self.recover_flushed();
     }
 
     /// Ends one entity's life in the session.
     pub(crate) fn forget(&mut self, place: Place) {
-        self.pending.retain(|&other| other != place);
+        if self.state(place) == State::Pending {
+            self.pending.retain(|&other| other != place);
+        }
         self.arena_mut(place.arena).end(place.slot);
     }
 
@@ -314,6 +346,8 @@ impl Tracker {
     pub(crate) fn forget_all(&mut self) {
         self.pending.clear();
         self.deleting.clear();
+        self.given.clear();
+        self.flushed.clear();
         for arena in self.arenas.iter_mut().flatten() {
             for slot in 0..arena.len() as u32 {
                 arena.end(slot);
@@ -340,7 +374,31 @@ impl Tracker {
             |index: u32| self.pending.iter().chain(&self.deleting).any(|place| place.arena == index);
         let touched = self.arenas().filter(|(index, arena)| arena.has_dirty() || waiting(*index));
         let mut tables = touched.flat_map(|(_, arena)| written_tables(arena.meta()));
-        tables.find(|table| is_read(table))
+        tables
+            .find(|table| is_read(table))
+            .or_else(|| self.tables_of_deletes().into_iter().find(|table| is_read(table)))
+    }
+
+    /// The tables that the pending deletes reach by the database's actions.
+    fn tables_of_deletes(&self) -> Vec<&'static str> {
+        let mut entities: Vec<&'static EntityMeta> = Vec::new();
+        for place in &self.deleting {
+            let meta = self.arena(place.arena).meta();
+            if !entities.iter().any(|known| known.is(meta)) {
+                entities.push(meta);
+            }
+        }
+        let mut next = 0;
+        while let Some(&meta) = entities.get(next) {
+            next += 1;
+            for relation in references_to(self, meta) {
+                let source = (relation.source)();
+                if !entities.iter().any(|known| known.is(source)) {
+                    entities.push(source);
+                }
+            }
+        }
+        entities.into_iter().map(|meta| meta.table).collect()
     }
 
     // Relations.

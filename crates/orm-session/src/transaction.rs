@@ -245,9 +245,9 @@ impl Tx {
     /// # Ok(()) });
     /// ```
     pub fn commit(mut self) -> Operation<'static, ()> {
-        let session = self.end();
+        // Not before it is polled: a commit that was never awaited leaves the transaction to its closure's end.
         Operation::new(async move {
-            match session {
+            match self.end() {
                 Some(mut session) => session.commit().await,
                 None => Ok(()),
             }

@@ -23,6 +23,7 @@ mod schedule;
 mod settle;
 mod unique;
 
+pub(crate) use delete::references_to;
 pub(crate) use explain::explain;
 pub(crate) use links::replaced_unread;
 pub use plan::{Change, Changes};

@@ -308,6 +308,22 @@ impl<T: Target> OneLink for BelongsTo<T> {
         self.end = End::Handle(Handle::from_raw(handle), key.and_then(|key| key.downcast_ref()).cloned());
     }
 
+    fn forget_handle(&mut self) {
+        if let End::Handle(_, Some(key)) = &self.end {
+            self.end = End::Key(key.clone());
+        }
+    }
+
+    fn save(&self) -> Box<dyn Any + Send> {
+        Box::new(self.clone())
+    }
+
+    fn restore(&mut self, saved: &dyn Any) {
+        if let Some(saved) = saved.downcast_ref::<Self>() {
+            self.clone_from(saved);
+        }
+    }
+
     fn take_new(&mut self) -> Option<Box<dyn Any + Send>> {
         match std::mem::replace(&mut self.end, End::Empty) {
             End::New(value) => Some(value),

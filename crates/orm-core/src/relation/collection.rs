@@ -150,13 +150,15 @@ impl<E: Entity> Collection<E> {
 
     #[track_caller]
     fn members_or_panic(&self) -> &[Handle<E>] {
-        let entity = E::meta().name;
-        self.loaded().unwrap_or_else(|| {
-            panic!(
-                "this collection of {entity} is not loaded: load it with the query, `.with(..)`, or with \
-                 `session.load(&[handle], ..)`, or ask `loaded()`, which answers None"
-            )
-        })
+        // Not a closure: it would not know the caller, and the panic would point here.
+        match self.loaded() {
+            Some(members) => members,
+            None => panic!(
+                "this collection of {} is not loaded: load it with the query, `.with(..)`, or with \
+                 `session.load(&[handle], ..)`, or ask `loaded()`, which answers None",
+                E::meta().name
+            ),
+        }
     }
 
     /// Adds a member: a handle, or a new value. One that is there already stays there once.

@@ -44,7 +44,7 @@ fn assert_input(query: impl Query, expected: &[Value]) {
 #[track_caller]
 fn assert_refused(query: impl Query, message: &str) {
     let error = query.statement().expect_err("the query contradicts itself");
-    assert_eq!(error.to_string(), format!("cannot build this statement: {message}"));
+    assert_eq!(error.to_string(), format!("nothing was sent: {message}"));
 }
 
 fn text(value: &str) -> Value {

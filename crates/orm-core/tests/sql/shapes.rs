@@ -18,15 +18,16 @@ fn both(
     shapes
 }
 
-/// Asserts that the placeholders of a list, written where the shape says, give this text.
+/// Asserts what the list of a shape becomes for so many elements.
 #[track_caller]
-fn assert_list(shape: &StatementShape, width: u16, elements: &str, expected_end: &str) {
+fn assert_list(shape: &StatementShape, dialect: &Dialect, width: u16, elements: usize, expected_end: &str) {
     let list = shape.list.expect("a list");
     assert_eq!(list, ListAt { byte: list.byte, parameter: 0, width });
     assert_eq!(shape.parameters, 1);
-    let mut sql = shape.sql.to_string();
-    sql.insert_str(list.byte as usize, elements);
-    assert!(sql.ends_with(expected_end), "{sql}");
+    let written = shape.with_list(elements, dialect);
+    assert!(written.sql.ends_with(expected_end), "{}", written.sql);
+    assert_eq!((usize::from(written.parameters), written.list), (elements * usize::from(width), None));
+    assert_eq!(written.with_list(9, dialect), written, "there is no list left to write");
 }
 
 #[test]
@@ -105,8 +106,9 @@ fn select_a_list_of_keys() {
         r#"SELECT "id", "name" FROM "tags" WHERE "id" IN ()"#,
         r#"SELECT "id", "name" FROM "tags" WHERE "id" IN ()"#,
     );
-    assert_list(&sqlite, 1, "?, ?", r#"WHERE "id" IN (?, ?)"#);
-    assert_list(&postgres, 1, "$1, $2", r#"WHERE "id" IN ($1, $2)"#);
+    assert_list(&sqlite, &SQLITE, 1, 2, r#"WHERE "id" IN (?, ?)"#);
+    assert_list(&postgres, &POSTGRES, 1, 2, r#"WHERE "id" IN ($1, $2)"#);
+    assert_list(&sqlite, &SQLITE, 1, 0, r#"WHERE "id" IN (NULL)"#);
 }
 
 #[test]
@@ -116,8 +118,10 @@ fn select_a_list_of_composite_keys() {
         r#"SELECT "region", "number", "note", "customer" FROM "orders" WHERE ("region", "number") IN (VALUES )"#,
         r#"SELECT "region", "number", "note", "customer" FROM "orders" WHERE ("region", "number") IN ()"#,
     );
-    assert_list(&sqlite, 2, "(?, ?), (?, ?)", r#"("region", "number") IN (VALUES (?, ?), (?, ?))"#);
-    assert_list(&postgres, 2, "($1, $2), ($3, $4)", r#"("region", "number") IN (($1, $2), ($3, $4))"#);
+    assert_list(&sqlite, &SQLITE, 2, 2, r#"("region", "number") IN (VALUES (?, ?), (?, ?))"#);
+    assert_list(&postgres, &POSTGRES, 2, 2, r#"("region", "number") IN (($1, $2), ($3, $4))"#);
+    assert_list(&sqlite, &SQLITE, 2, 0, r#"IN (VALUES (NULL, NULL))"#);
+    assert_list(&postgres, &POSTGRES, 2, 0, r#"IN ((NULL, NULL))"#);
 }
 
 #[test]
@@ -127,7 +131,7 @@ fn select_children() {
         r#"SELECT "region", "number", "line", "price" FROM "order_items" WHERE ("region", "number") IN (VALUES ) ORDER BY "region", "number", "line""#,
         r#"SELECT "region", "number", "line", "price" FROM "order_items" WHERE ("region", "number") IN () ORDER BY "region", "number", "line""#,
     );
-    assert_list(&sqlite, 2, "(?, ?)", r#"IN (VALUES (?, ?)) ORDER BY "region", "number", "line""#);
+    assert_list(&sqlite, &SQLITE, 2, 1, r#"IN (VALUES (?, ?)) ORDER BY "region", "number", "line""#);
 }
 
 #[test]
@@ -137,7 +141,7 @@ fn select_along_links() {
         r#"SELECT "tags"."id", "tags"."name", "post_tags"."post_id" FROM "post_tags" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" WHERE "post_tags"."post_id" IN () ORDER BY "tags"."id""#,
         r#"SELECT "tags"."id", "tags"."name", "post_tags"."post_id" FROM "post_tags" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" WHERE "post_tags"."post_id" IN () ORDER BY "tags"."id""#,
     );
-    assert_list(&sqlite, 1, "?", r#""post_tags"."post_id" IN (?) ORDER BY "tags"."id""#);
+    assert_list(&sqlite, &SQLITE, 1, 1, r#""post_tags"."post_id" IN (?) ORDER BY "tags"."id""#);
 }
 
 #[test]
@@ -166,4 +170,15 @@ fn references_to_a_row_that_goes() {
         r#"UPDATE "posts" SET "editor_id" = NULL WHERE "editor_id" = ?"#,
         r#"UPDATE "posts" SET "editor_id" = NULL WHERE "editor_id" = $1"#,
     );
+}
+
+#[test]
+fn a_list_between_other_parameters() {
+    let sql = "UPDATE t SET a = ? WHERE b IN () AND c = ?";
+    let list = Some(ListAt { byte: sql.find(')').unwrap() as u32, parameter: 1, width: 1 });
+    let shape =
+        StatementShape { sql: sql.into(), parameters: 3, returns: Returns::Count, reads_only: false, list };
+    let written = shape.with_list(2, &SQLITE);
+    assert_eq!(&*written.sql, "UPDATE t SET a = ? WHERE b IN (?, ?) AND c = ?");
+    assert_eq!((written.parameters, written.returns), (4, Returns::Count));
 }

@@ -107,7 +107,7 @@ fn too_many_rows_for_one_statement() {
     let statement = Tag::insert().values((0..40_000).map(|_| tag(0, "a"))).statement().unwrap();
     assert_eq!(
         statement.compile(&SQLITE).unwrap_err().to_string(),
-        "cannot build this statement: it has 40000 parameters and SQLite takes 32766: split the list of values, or \
+        "nothing was sent: this statement has 40000 parameters and SQLite takes 32766: split the list of values, or \
          compare with a subquery"
     );
 }
@@ -195,6 +195,6 @@ fn writes_cannot_be_counted() {
     let statement = Tag::delete().everything().statement().unwrap().into_count();
     assert_eq!(
         statement.compile(&SQLITE).unwrap_err().to_string(),
-        "cannot build this statement: `count` needs a query, and this is an insert, update or delete: use `execute`"
+        "nothing was sent: `count` needs a query, and this is an insert, update or delete: use `execute`"
     );
 }

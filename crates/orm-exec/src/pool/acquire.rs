@@ -38,6 +38,7 @@ impl Acquire {
 
     /// Takes a free connection, or joins the queue.
     fn start(&mut self, waker: &Waker) -> Result<Option<Lease>> {
+        let one_connection = self.pool.has_one_connection();
         let mut state = self.pool.state();
         if state.closed {
             return Err(Error::Closed);
@@ -47,8 +48,8 @@ impl Acquire {
             drop(state);
             return Ok(Some(self.lease(permit, waker)));
         }
-        if lane.size() == 1
-            && let Some(holder) = lane.holders().iter().find(|holder| holder.is_kept_by(waker))
+        // With readers, waiting is worth it: other branches of this task go on, and one of them may end the transaction.
+        if one_connection && let Some(holder) = lane.holders().iter().find(|holder| holder.is_kept_by(waker))
         {
             return Err(Error::HeldBySelf { holder: holder.place().into() });
         }
@@ -72,7 +73,7 @@ impl Acquire {
         let lane = state.lane(self.lane);
         let what = match self.lane {
             LaneKind::Readers => "a reader connection",
-            LaneKind::Writer if self.pool.0.options.readers == 0 => "the only connection",
+            LaneKind::Writer if self.pool.has_one_connection() => "the only connection",
             LaneKind::Writer => "the writer connection",
         };
         let holders = lane.holders().iter().map(|holder| holder.place()).collect();

@@ -53,8 +53,8 @@ impl Holder {
     }
 
     /// Whether the task of `waker` would wait for itself: it holds the connection for a transaction, and nothing is
-    /// under way that could end it. One task that polls several futures in turn looks the same: it is refused too,
-    /// where it might have got through.
+    /// under way that could end it. One task that polls several futures in turn (`join!`, `select!`) looks the same,
+    /// though another of its branches might go on and end the transaction: the two cannot be told apart.
     pub(super) fn is_kept_by(&self, waker: &Waker) -> bool {
         let state = self.state();
         state.pinned && !state.working && state.waker.as_ref().is_some_and(|seen| seen.will_wake(waker))

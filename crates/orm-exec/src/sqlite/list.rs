@@ -1,10 +1,8 @@
-//! `IN (..)` over the answer of an earlier step: the elements, and the text for a chunk of them.
+//! `IN (..)` over the answer of an earlier step: the elements, and the size of the chunks they are sent in.
 
 use std::collections::HashSet;
-use std::fmt::Write;
 
-use orm_core::program::{ListAt, StatementShape};
-use orm_core::{Dialect, ValueRef};
+use orm_core::ValueRef;
 
 use super::answers::Answers;
 
@@ -55,30 +53,6 @@ impl List {
 /// The number of elements that a chunk of `len` is padded to, so that few texts are prepared: 1, 2, 4 .. [`CHUNK`].
 pub(super) fn padded(len: usize) -> usize {
     len.next_power_of_two()
-}
-
-/// The text of the statement with placeholders for `elements`.
-pub(super) fn text(shape: &StatementShape, list: ListAt, elements: usize, dialect: &Dialect) -> String {
-    debug_assert!(
-        matches!(dialect.placeholder, orm_core::dialect::Placeholder::Question),
-        "numbers would shift"
-    );
-    let (before, after) = shape.sql.split_at(list.byte as usize);
-    let mut text = String::with_capacity(shape.sql.len() + elements * (3 * usize::from(list.width) + 4));
-    text.push_str(before);
-    for element in 0..elements {
-        text.push_str(if element == 0 { "" } else { ", " });
-        match list.width {
-            1 => text.push('?'),
-            width => {
-                let places = (0..width).map(|_| "?").collect::<Vec<_>>().join(", ");
-                // Writing to a String cannot fail.
-                let _ = write!(text, "({places})");
-            }
-        }
-    }
-    text.push_str(after);
-    text
 }
 
 /// Writes a value so that different values differ, also next to each other.

@@ -90,7 +90,7 @@ impl SqliteConnection {
         let mut answer = Answer { affected: 0, generated: Vec::new() };
         for chunk in elements.chunks(list::CHUNK) {
             let size = list::padded(chunk.len());
-            let sql = list::text(&step.shape, place, size, &SQLITE);
+            let sql = step.shape.sql_with_list(size, &SQLITE);
             let mut statement =
                 self.raw.prepare_cached(&sql).map_err(|error| running.failed(0, &error, &sql))?;
             let values = running.list_row(place, list, chunk, size)?;
@@ -183,14 +183,14 @@ impl Running<'_> {
         let places = statement.parameter_count();
         if places != values {
             let message = format!(
-                "it has {}, and {} bound: bind one value for each\n  in: {sql}",
+                "this statement has {}, and {} bound: bind one value for each\n  in: {sql}",
                 counted(places, "placeholder", "placeholders"),
                 counted(values, "value is", "values are"),
             );
             return Err(Failure::at(self.at, 0, Error::build(message)));
         }
         if self.step.shape.returns == Returns::Rows && statement.column_count() == 0 {
-            let message = format!("it answers no rows: run it with `execute`\n  in: {sql}");
+            let message = format!("this statement answers no rows: run it with `execute`\n  in: {sql}");
             return Err(Failure::at(self.at, 0, Error::build(message)));
         }
         Ok(())

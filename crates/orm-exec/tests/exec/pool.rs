@@ -99,19 +99,49 @@ fn a_task_that_waits_for_its_own_transaction_is_told_at_once() {
 }
 
 #[test]
-fn so_is_one_that_waits_for_its_own_writer_of_a_file() {
+fn so_is_one_on_a_file_without_readers() {
     future::block_on(async {
         let folder = Folder::new();
-        let engine = file(&folder, "").await;
+        let engine = file(&folder, "?readers=0").await;
         let transaction = engine.begin().await.unwrap();
         let error = insert(&engine, 1).await.unwrap_err();
         assert!(matches!(error, Error::HeldBySelf { .. }), "{error:?}");
         drop(transaction);
-        let connection = engine.connection().await.unwrap();
-        let error = engine.begin().await.unwrap_err();
-        assert!(matches!(error, Error::HeldBySelf { .. }), "{error:?}");
-        drop(connection);
         insert(&engine, 1).await.unwrap();
+    });
+}
+
+#[test]
+fn a_task_that_waits_for_its_own_writer_of_a_file_is_told_after_the_timeout() {
+    future::block_on(async {
+        let folder = Folder::new();
+        let engine = file(&folder, "?acquire_timeout=30").await;
+        let line = line!() + 1;
+        let transaction = engine.begin().await.unwrap();
+        let error = insert(&engine, 1).await.unwrap_err();
+        let Error::Timeout(timeout) = &error else { panic!("{error:?}") };
+        assert_eq!(timeout.holders, [format!("{}:{line}", file!())]);
+        drop(transaction);
+        insert(&engine, 1).await.unwrap();
+    });
+}
+
+#[test]
+fn two_branches_of_one_task_take_turns_with_the_writer_of_a_file() {
+    future::block_on(async {
+        let folder = Folder::new();
+        let engine = file(&folder, "").await;
+        let write = async |n: i64| {
+            let mut transaction = engine.begin().await?;
+            // No statement is under way while the other branch asks for the writer.
+            future::yield_now().await;
+            transaction.execute(sql("INSERT INTO t (n) VALUES (?)").bind(n)).await?;
+            transaction.commit().await
+        };
+        let (a, b) = future::zip(write(1), write(2)).await;
+        a.unwrap();
+        b.unwrap();
+        assert_eq!(numbers(&engine).await, [1, 2]);
     });
 }
 

@@ -48,6 +48,10 @@ pub(crate) trait AnyArena: Any + Send {
     fn key_text(&self, slot: u32) -> Option<String>;
     /// Whether the value has this key.
     fn has_key(&self, slot: u32, key: &dyn Any) -> bool;
+    /// The key of the row, as the transaction has it, an `E::Key`.
+    fn row_key_any(&self, slot: u32) -> Option<Box<dyn Any>>;
+    /// Whether two keys, each an `E::Key`, are equal.
+    fn same_key(&self, a: &dyn Any, b: &dyn Any) -> bool;
     fn find_any(&self, key: &dyn Any) -> Option<u32>;
     /// The slot that the identity map has for the key of this slot's value.
     fn find_same_key(&self, slot: u32) -> Option<u32>;
@@ -93,7 +97,8 @@ pub(crate) trait AnyArena: Any + Send {
 
     fn send(&mut self, inserts: &[u32]);
     fn unsend(&mut self, inserts: &[u32]);
-    fn settle_images(&mut self, layer: Option<usize>);
+    /// Answers the slots whose row has another key now, each with the key before, an `E::Key`.
+    fn settle_images(&mut self, layer: Option<usize>) -> Vec<(u32, Box<dyn Any>)>;
     fn settle_inserts(&mut self, slots: &[u32], generated: &[i64], layer: Option<usize>);
     fn settle_deletes(&mut self, slots: &[u32], layer: Option<usize>);
     fn commit(&mut self);
@@ -223,7 +228,7 @@ impl<E: Entity> AnyArena for Arena<E> {
     fn discard(&mut self, slot: u32, layer: usize) {
         self.slots[slot as usize].state = State::Deleted;
         self.deleted.push(slot);
-        self.note(slot, layer, Undo::Added { generated: false });
+        self.note(slot, layer, Undo::Added { unset: None });
     }
 
     fn key(&self, slot: u32) -> Option<Box<dyn Any>> {
@@ -237,6 +242,14 @@ impl<E: Entity> AnyArena for Arena<E> {
 
     fn has_key(&self, slot: u32, key: &dyn Any) -> bool {
         self.value(slot).key().is_some_and(|own| key.downcast_ref() == Some(&own))
+    }
+
+    fn row_key_any(&self, slot: u32) -> Option<Box<dyn Any>> {
+        self.row_key(slot).map(|key| Box::new(key) as Box<dyn Any>)
+    }
+
+    fn same_key(&self, a: &dyn Any, b: &dyn Any) -> bool {
+        a.downcast_ref::<E::Key>().is_some_and(|a| b.downcast_ref() == Some(a))
     }
 
     fn find_any(&self, key: &dyn Any) -> Option<u32> {
@@ -367,8 +380,9 @@ impl<E: Entity> AnyArena for Arena<E> {
         }
     }
 
-    fn settle_images(&mut self, layer: Option<usize>) {
-        Arena::settle_images(self, layer);
+    fn settle_images(&mut self, layer: Option<usize>) -> Vec<(u32, Box<dyn Any>)> {
+        let moved = Arena::settle_images(self, layer).into_iter();
+        moved.map(|(slot, key)| (slot, Box::new(key) as Box<dyn Any>)).collect()
     }
 
     fn settle_inserts(&mut self, slots: &[u32], generated: &[i64], layer: Option<usize>) {

@@ -1,5 +1,7 @@
 //! Settling and taking back: what a flush, a commit, a rollback and a recovery do to the slots of one type.
 
+use std::collections::HashMap;
+
 use orm_core::entity::Entity;
 use orm_core::value::ValueRef;
 
@@ -12,8 +14,8 @@ pub(super) enum Undo<E> {
     Value(E),
     /// The value is as it was; only the state changed, by a delete.
     Revive,
-    /// There was no row. `generated` says that its key came from the database.
-    Added { generated: bool },
+    /// There was no row. Where its key came from the database, the field had this value before: *unset*.
+    Added { unset: Option<i64> },
     /// The row was not read yet, and may not exist outside the transaction.
     Loaded,
 }
@@ -59,30 +61,35 @@ impl<E: Entity> Arena<E> {
     }
 
     /// The flush succeeded: rows are what was sent. `layer` is there while the transaction stays open.
-    pub(super) fn settle_images(&mut self, layer: Option<usize>) {
+    /// Answers the slots whose row has another key now, each with the key before.
+    pub(super) fn settle_images(&mut self, layer: Option<usize>) -> Vec<(u32, E::Key)> {
         let sent = std::mem::take(&mut self.sent);
         let mut moved = Vec::new();
         for image in &sent {
             let old = image.value.as_ref().and_then(E::key);
             // A slot whose row was deleted has left the map already.
             if self.slots[image.slot as usize].state == State::Persistent && old != self.row_key(image.slot) {
-                if let Some(old) = old
-                    && self.map.get(&old) == Some(&image.slot)
-                {
+                let Some(old) = old else { continue };
+                if self.map.get(&old) == Some(&image.slot) {
                     self.map.remove(&old);
                 }
-                moved.push(image.slot);
+                moved.push((image.slot, old));
             }
         }
-        for slot in moved {
-            self.remap(slot);
+        for (slot, _) in &moved {
+            self.remap(*slot);
         }
-        let Some(layer) = layer else { return };
+        let Some(layer) = layer else { return moved };
         for Image { slot, value } in sent {
-            if let Some(value) = value {
+            let Some(value) = value else { continue };
+            if self.slots[slot as usize].as_read && self.slots[slot as usize].layer as usize > layer {
+                self.slots[slot as usize].as_read = false;
+                self.changed_since_read.push(Image { slot, value: Some(value) });
+            } else {
                 self.note(slot, layer, Undo::Value(value));
             }
         }
+        moved
     }
 
     /// The INSERTs succeeded.
@@ -90,26 +97,32 @@ impl<E: Entity> Arena<E> {
         self.map.reserve(slots.len());
         for (at, &slot) in slots.iter().enumerate() {
             self.slots[slot as usize].state = State::Persistent;
-            if let Some(&key) = generated.get(at) {
-                self.assign_generated_key(slot, key);
-            }
+            let unset = generated.get(at).and_then(|&key| self.assign_generated_key(slot, key));
             self.remap(slot);
             if let Some(layer) = layer {
-                self.note(slot, layer, Undo::Added { generated: !generated.is_empty() });
+                self.note(slot, layer, Undo::Added { unset });
             }
         }
     }
 
-    fn assign_generated_key(&mut self, slot: u32, key: i64) {
+    /// Answers what the field was before, which is *unset* for its type.
+    fn assign_generated_key(&mut self, slot: u32, key: i64) -> Option<i64> {
         let column = E::meta().key[0];
         if let Some(image) = self.image_mut(slot) {
             // Written while the flush was under way: the key goes into the row's image whatever the program wrote.
             let _ = image.assign(column, ValueRef::Int(key));
         }
         let value = self.value_mut(slot);
-        if value.key().is_none() {
-            // A key that does not fit the field is left unset, and shows as such: the database made it.
-            let _ = value.assign(column, ValueRef::Int(key));
+        if value.key().is_some() {
+            return None;
+        }
+        let mut cells = orm_core::Cells::default();
+        value.encode(column, &mut cells);
+        // A key that does not fit the field is left unset, and shows as such: the database made it.
+        let _ = value.assign(column, ValueRef::Int(key));
+        match cells.value(0) {
+            ValueRef::Int(unset) => Some(unset),
+            _ => None,
         }
     }
 
@@ -134,6 +147,7 @@ impl<E: Entity> Arena<E> {
         for entry in self.take_entries(0) {
             self.slots[entry.slot as usize].layer = 0;
         }
+        self.changed_since_read.clear();
         for slot in std::mem::take(&mut self.deleted) {
             if self.slots[slot as usize].state == State::Deleted {
                 self.vacate_unmapped(slot);
@@ -158,6 +172,11 @@ impl<E: Entity> Arena<E> {
                 if entry.outer == below {
                     // The layer below has an older entry.
                     self.slots[entry.slot as usize].layer = below;
+                    if let Undo::Value(row) = entry.undo
+                        && std::mem::take(&mut self.slots[entry.slot as usize].as_read)
+                    {
+                        self.changed_since_read.push(Image { slot: entry.slot, value: Some(row) });
+                    }
                 } else if let Some(list) = self.undo.last_mut() {
                     self.slots[entry.slot as usize].layer = below;
                     list.push(entry);
@@ -172,6 +191,9 @@ impl<E: Entity> Arena<E> {
         // Innermost layer first: the outermost entry of a slot is the last to be restored.
         let mut entries = self.take_entries(layer);
         entries.reverse();
+        if layer == 0 {
+            self.changed_since_read.clear();
+        }
         // Keys may have moved between slots: all leave the map before any comes back.
         let mut affected: Vec<u32> = entries.iter().map(|entry| entry.slot).collect();
         affected.extend(self.images.iter().filter(|image| image.value.is_some()).map(|image| image.slot));
@@ -219,6 +241,13 @@ impl<E: Entity> Arena<E> {
         for entry in &entries {
             self.unmap(entry.slot);
         }
+        // The oldest of each slot is the row as it was read.
+        let mut read: HashMap<u32, E> = HashMap::new();
+        for Image { slot, value } in std::mem::take(&mut self.changed_since_read) {
+            if let Some(row) = value {
+                read.entry(slot).or_insert(row);
+            }
+        }
         for Entry { slot, undo, .. } in entries {
             self.slots[slot as usize].layer = 0;
             if std::mem::replace(&mut seen[slot as usize], true) {
@@ -226,31 +255,28 @@ impl<E: Entity> Arena<E> {
             }
             let deleted = self.slots[slot as usize].state == State::Deleted;
             match undo {
-                Undo::Added { .. } | Undo::Loaded if deleted => {
+                Undo::Added { .. } if deleted => {
                     self.vacate_unmapped(slot);
                     continue;
                 }
-                Undo::Value(row) => {
-                    if let Some(version) = E::meta().version {
-                        self.copy_column(slot, &row, version);
-                    }
-                    self.set_image(slot, row);
-                }
+                Undo::Value(row) => self.unflush(slot, row),
                 Undo::Revive => {}
-                Undo::Added { generated } => {
+                Undo::Added { unset } => {
                     self.drop_image(slot);
                     self.slots[slot as usize].state = State::Pending;
-                    if generated {
+                    if let Some(unset) = unset {
                         let key = E::meta().key[0];
-                        let _ = self.value_mut(slot).assign(key, ValueRef::Int(0));
+                        let _ = self.value_mut(slot).assign(key, ValueRef::Int(unset));
                     }
                     recovered.pending.push(slot);
                     continue;
                 }
-                Undo::Loaded if self.image(slot).is_some() => {}
+                // It stays, for others may hold its handle. A row that was the transaction's own, by raw SQL, is found
+                // missing when it is written or refreshed.
                 Undo::Loaded => {
-                    self.vacate_unmapped(slot);
-                    continue;
+                    if let Some(row) = read.remove(&slot) {
+                        self.unflush(slot, row);
+                    }
                 }
             }
             if deleted {
@@ -262,6 +288,14 @@ impl<E: Entity> Arena<E> {
         let slots = &self.slots;
         self.deleted.retain(|&slot| slots[slot as usize].state == State::Deleted);
         recovered
+    }
+
+    /// The row is this again; what the value has beyond it is to be written again.
+    fn unflush(&mut self, slot: u32, row: E) {
+        if let Some(version) = E::meta().version {
+            self.copy_column(slot, &row, version);
+        }
+        self.set_image(slot, row);
     }
 
     fn copy_column(&mut self, slot: u32, from: &E, column: usize) {

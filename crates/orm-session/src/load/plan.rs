@@ -4,7 +4,7 @@ use orm_core::entity::RelationMeta;
 use orm_core::program::{Expect, Program, Step};
 use orm_core::{Cell, Dialect, Result};
 
-use super::{Into, adopt, parts_of, shared, statement_of};
+use super::{Fill, adopt, parts_of, shared, statement_of};
 use crate::arena::Part;
 use crate::tracker::Tracker;
 
@@ -67,7 +67,7 @@ impl LoadPlan {
         let mut slots = vec![roots];
         for (node, parts) in self.nodes.iter().zip(parts) {
             let sources = &slots[usize::from(node.parent)];
-            let targets = adopt(tracker, node.relation, sources, parts, Into::Values, uncommitted);
+            let targets = adopt(tracker, node.relation, sources, parts, Fill::Values, uncommitted);
             slots.push(targets);
         }
     }

@@ -5,7 +5,7 @@ use orm_core::program::{Expect, Program, StatementShape, Step};
 use orm_core::relation::{Link, ManyState, OneState};
 use orm_core::{Cells, Dialect, Result};
 
-use super::{Into, adopt, parts_of, shared, statement_of};
+use super::{Fill, adopt, parts_of, shared, statement_of};
 use crate::arena::Parts;
 use crate::state::State;
 use crate::tracker::{Place, Tracker};
@@ -20,7 +20,7 @@ pub(crate) struct Request {
     slots: Vec<u32>,
     /// Those whose targets are not known.
     unknown: Vec<u32>,
-    into: Into,
+    into: Fill,
 }
 
 impl Request {
@@ -28,7 +28,7 @@ impl Request {
         tracker: &mut Tracker,
         relation: &'static RelationMeta,
         slots: Vec<u32>,
-        into: Into,
+        into: Fill,
     ) -> Self {
         let source = tracker.ensure((relation.source)());
         let unknown = |slot: &u32| {
@@ -39,7 +39,7 @@ impl Request {
             let link = arena.link(*slot, relation.position);
             match &link {
                 Link::Many(many) => {
-                    into == Into::Images || !matches!(many.state(), ManyState::Loaded | ManyState::Replaced)
+                    into == Fill::Images || !matches!(many.state(), ManyState::Loaded | ManyState::Replaced)
                 }
                 Link::One(one) => {
                     matches!(one.state(), OneState::Key(_)) && tracker.target_of(&link, relation).is_none()

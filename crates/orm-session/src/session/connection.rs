@@ -1,14 +1,14 @@
 //! The session's connection: none between calls, one that stays while a transaction is open.
 
-use std::panic::{AssertUnwindSafe, Location};
+use std::panic::Location;
+use std::sync::Arc;
 
-use futures_lite::FutureExt;
 use orm_core::program::{Failure, OnFailure, Program};
-use orm_core::{Outcome, Result, Sink};
+use orm_core::{Error, Outcome, Result, Sink};
 use orm_exec::{Access, Job, Lease};
 
-use super::Session;
-use super::flush::{InFlight, Left};
+use super::flush::{InFlight, left_by};
+use super::{Session, Status};
 
 /// Where the session stands between `begin` and `commit`.
 pub(super) enum Scope {
@@ -53,14 +53,13 @@ impl Session {
         let lease = self.pinned(&mut program, location).await?;
         program.on_failure = OnFailure::Keep;
         program.before = self.nesting.statements();
+        self.nesting.sent();
         let mut job = Borrowed { parking: &mut self.in_flight, job: Some(lease.run(program, sink)), writes };
         let output = job.finish().await;
         drop(job);
-        let failed = output.result.is_err();
-        self.take_back(output.lease, writes && !failed);
-        if let Err(failure) = &output.result {
-            self.saw_retryable |= failure.error.is_retryable();
-        }
+        let error = output.result.as_ref().err().map(|failure| failure.error.clone());
+        self.saw_retryable = error.as_ref().is_some_and(Error::is_retryable);
+        self.take_back(output.lease, writes && error.is_none(), error);
         output.result
     }
 
@@ -80,20 +79,26 @@ impl Session {
         Ok(lease)
     }
 
-    /// Takes a connection back from a job. What was waiting to be sent was sent with it, unless the transaction never
-    /// began.
-    pub(super) fn take_back(&mut self, lease: Lease, wrote: bool) {
-        if !lease.in_transaction() {
-            // BEGIN failed, or the database ended the transaction by itself.
-            if let Scope::Open(_) = self.scope {
-                self.scope = Scope::None;
-            }
-            return;
+    /// Takes a connection back from a job. A transaction that has ended by itself leaves the session inactive, quoting
+    /// the error that came with it.
+    pub(super) fn take_back(&mut self, lease: Lease, wrote: bool, error: Option<Error>) {
+        if lease.in_transaction() {
+            lease.pin();
+            let wrote = wrote || matches!(&self.scope, Scope::Open(open) if open.wrote);
+            self.scope = Scope::Open(Open { lease: Some(lease), wrote });
+        } else if let Scope::Open(_) = self.scope {
+            self.end_scope();
+            let first = error.unwrap_or_else(|| {
+                Error::Ended(
+                    "a statement ended the session's transaction: leave that to `commit` and `rollback`"
+                        .into(),
+                )
+            });
+            self.status = Status::Inactive(Arc::new(first));
+        } else {
+            // BEGIN failed, or the job never ran: what is to be sent before the first statement still is.
+            self.nesting.restart();
         }
-        self.nesting.sent();
-        lease.pin();
-        let wrote = wrote || matches!(&self.scope, Scope::Open(open) if open.wrote);
-        self.scope = Scope::Open(Open { lease: Some(lease), wrote });
     }
 }
 
@@ -118,14 +123,7 @@ impl<S: Sink + Unpin + 'static> Drop for Borrowed<'_, S> {
     fn drop(&mut self) {
         // After a panic of the job there is nothing left to await.
         if let Some(job) = self.job.take().filter(|_| !std::thread::panicking()) {
-            let writes = self.writes;
-            let left = async move {
-                // A panic in there belongs to the call that was dropped, not to the one that happens to come next.
-                let output = AssertUnwindSafe(job).catch_unwind().await.ok();
-                let wrote = writes && output.as_ref().is_some_and(|output| output.result.is_ok());
-                Left { lease: output.map(|output| output.lease), wrote }
-            };
-            *self.parking = Some(InFlight::Statement(Box::pin(left)));
+            *self.parking = Some(InFlight::Statement(left_by(job, self.writes)));
         }
     }
 }

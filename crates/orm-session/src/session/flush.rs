@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_lite::FutureExt;
 use orm_core::entity::RelationMeta;
 use orm_core::program::Discard;
-use orm_core::{Error, Outcome, Reads, Result};
+use orm_core::{Error, Outcome, Reads, Result, Sink};
 use orm_exec::{Job, JobOutput, Lease, Operation};
 
 use super::connection::Scope;
@@ -29,6 +29,19 @@ pub(super) struct Left {
     /// The connection, unless a panic took it.
     pub(super) lease: Option<Lease>,
     pub(super) wrote: bool,
+}
+
+/// What a job leaves behind, once it is over.
+pub(super) fn left_by<S: Sink + Unpin + 'static>(
+    job: Job<S>,
+    writes: bool,
+) -> Pin<Box<dyn Future<Output = Left> + Send>> {
+    Box::pin(async move {
+        // A panic in there belongs to the call that was dropped, not to the one that happens to come next.
+        let output = AssertUnwindSafe(job).catch_unwind().await.ok();
+        let wrote = writes && output.as_ref().is_some_and(|output| output.result.is_ok());
+        Left { lease: output.map(|output| output.lease), wrote }
+    })
 }
 
 /// A flush that was sent.
@@ -88,7 +101,7 @@ impl Session {
                 let Left { lease, wrote } = left.await;
                 self.in_flight = None;
                 if let Some(lease) = lease {
-                    self.take_back(lease, wrote);
+                    self.take_back(lease, wrote, None);
                 }
             }
             Some(InFlight::Flush(_)) => {
@@ -98,7 +111,6 @@ impl Session {
             None => {}
         }
         self.notice_lost_connection();
-        self.finish_dropped_savepoints();
         self.dismiss_guests();
     }
 
@@ -138,9 +150,23 @@ impl Session {
         program.before = self.nesting.statements();
         // From here to the first poll of the job nothing awaits: what is marked as sent is sent.
         plan.send(&mut self.tracker);
+        self.nesting.sent();
         let job = lease.run(program, Discard);
         self.in_flight = Some(InFlight::Flush(Box::new(Ticket { job, plan, commit })));
         self.finish_flush().await
+    }
+
+    /// Gives up a flush under way, whose outcome does not matter any more: what it did is rolled back first thing after
+    /// it. Its work is pending again.
+    pub(super) fn abandon_flush(&mut self) {
+        match self.in_flight.take() {
+            Some(InFlight::Flush(ticket)) => {
+                let Ticket { job, mut plan, .. } = *ticket;
+                plan.unsend(&mut self.tracker, self.nesting.depth());
+                self.in_flight = Some(InFlight::Statement(left_by(job, true)));
+            }
+            other => self.in_flight = other,
+        }
     }
 
     /// Awaits the flush under way and settles it.
@@ -166,17 +192,17 @@ impl Session {
                 if commit {
                     self.end_scope();
                 } else {
-                    self.take_back(lease, true);
+                    self.take_back(lease, true, None);
                 }
                 Ok(())
             }
             Err(failure) => {
-                self.saw_retryable |= failure.error.is_retryable();
+                self.saw_retryable = failure.error.is_retryable();
                 let error = explain(&plan, &self.tracker, failure);
                 plan.unsend(&mut self.tracker, self.nesting.depth());
                 // Still open after a failure inside a savepoint, which was rolled back; else there is none any more.
                 self.scope = if self.nesting.depth() > 0 { Scope::Begun } else { Scope::None };
-                self.take_back(lease, true);
+                self.take_back(lease, true, None);
                 self.status = Status::Inactive(Arc::new(error.clone()));
                 Err(error)
             }
@@ -208,7 +234,7 @@ impl Session {
             }
         }
         for (relation, slots) in wanted {
-            self.load_relation(relation, slots, load::Into::Images, location).await?;
+            self.load_relation(relation, slots, load::Fill::Images, location).await?;
         }
         Ok(())
     }

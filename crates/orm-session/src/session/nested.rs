@@ -54,13 +54,6 @@ impl Session {
         })
     }
 
-    /// Ends savepoints whose guards were dropped while a flush was under way.
-    pub(super) fn finish_dropped_savepoints(&mut self) {
-        if let Some(depth) = self.nesting.dropped.take() {
-            self.roll_back_nested(depth);
-        }
-    }
-
     /// Takes back what came since a savepoint, in memory at once and in the database with the next statement.
     fn roll_back_nested(&mut self, depth: usize) {
         if self.nesting.depth < depth {
@@ -79,8 +72,6 @@ pub(super) struct Nesting {
     depth: usize,
     /// Statements that ride with the next program.
     waiting: Vec<Arc<str>>,
-    /// The outermost savepoint whose guard was dropped while a flush was under way.
-    dropped: Option<usize>,
 }
 
 impl Nesting {
@@ -94,9 +85,14 @@ impl Nesting {
         self.waiting.clone()
     }
 
-    /// A program ran in the transaction, and the waiting statements with it.
+    /// A program is on its way, and the waiting statements with it.
     pub(super) fn sent(&mut self) {
         self.waiting.clear();
+    }
+
+    /// The transaction never began: every savepoint is to be opened with the next program.
+    pub(super) fn restart(&mut self) {
+        self.waiting = (1..=self.depth).map(opening).collect();
     }
 
     /// What a failed flush leaves: all up to the innermost savepoint.
@@ -244,12 +240,10 @@ impl Drop for Nested<'_> {
         if self.ended {
             return;
         }
-        if self.session.in_flight.is_some() {
-            let outermost = self.session.nesting.dropped.map_or(self.depth, |other| other.min(self.depth));
-            self.session.nesting.dropped = Some(outermost);
-        } else {
-            self.session.roll_back_nested(self.depth);
+        if self.session.nesting.depth >= self.depth {
+            self.session.abandon_flush();
         }
+        self.session.roll_back_nested(self.depth);
     }
 }
 

@@ -98,7 +98,7 @@ impl Session {
     fn known<E: Entity>(&self, key: &E::Key) -> Option<Option<Handle<E>>> {
         let slot = self.tracker.of::<E>()?.find(key)?;
         let state = self.tracker.state(Place { arena: E::meta().index.get() as u32, slot });
-        Some(if state == State::Deleting { None } else { Some(self.handle_of(slot)) })
+        Some(state.is_live().then(|| self.handle_of(slot)))
     }
 
     async fn select_by_key<E: Entity>(
@@ -115,7 +115,8 @@ impl Session {
         Ok(sink.rows)
     }
 
-    /// Reads the row of an entity again. Pending changes of this entity are gone, its collections are not loaded.
+    /// Reads the row of an entity again. Pending changes of this entity are gone, a pending delete too, and its
+    /// collections are not loaded.
     ///
     /// Dropped: nothing happened.
     ///
@@ -146,7 +147,10 @@ impl Session {
         Operation::new(async move {
             self.ready().await?;
             let Some(key) = self.tracker.of::<E>().and_then(|arena| arena.key_of_row(place.slot)) else {
-                let message = "it is not stored yet: flush before you refresh it";
+                let message = match self.tracker.state(place) {
+                    State::Deleted => "it is deleted: there is no row to read",
+                    _ => "it is not stored yet: flush before you refresh it",
+                };
                 return Err(self.tracker.fault(place, message));
             };
             let rows = self.select_by_key::<E>(&key, location).await?;
@@ -402,7 +406,7 @@ impl Session {
             self.ready().await?;
             self.autoflush(&Reads::Tables(load::tables_of(&path)), location).await?;
             for relation in path {
-                slots = self.load_relation(relation, slots, load::Into::Values, location).await?;
+                slots = self.load_relation(relation, slots, load::Fill::Values, location).await?;
             }
             Ok(())
         })
@@ -460,7 +464,7 @@ impl Session {
         &mut self,
         relation: &'static RelationMeta,
         slots: Vec<u32>,
-        into: load::Into,
+        into: load::Fill,
         location: &'static Location<'static>,
     ) -> Result<Vec<u32>> {
         let request = load::Request::new(&mut self.tracker, relation, slots, into);

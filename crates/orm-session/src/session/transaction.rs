@@ -151,6 +151,9 @@ impl Session {
     /// Rolls the transaction back in the database, and keeps the work: all that was pending, and all that earlier
     /// flushes of the transaction had written, is pending again. Mend what made the flush fail, and commit again.
     ///
+    /// Entities that were read in the transaction stay in the session. One whose row the transaction itself had made, by
+    /// raw SQL, is found missing when it is next written or refreshed.
+    ///
     /// Dropped at any point: as [`rollback`](Self::rollback).
     ///
     /// # Errors

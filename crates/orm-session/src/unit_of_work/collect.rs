@@ -7,8 +7,8 @@ use orm_core::Result;
 use orm_core::entity::{RelationKind, RelationMeta};
 use orm_core::relation::{Link, LinkMut, OneState};
 
-use super::delete::{DeleteEffects, effects_of_deletes};
-use super::links::{Pairs, sync_collections};
+use super::delete::{DeleteEffects, effects_of_deletes, has_effect};
+use super::links::{Pair, Pairs, sync_collections};
 use crate::state::State;
 use crate::tracker::{Place, Tracker, collections_of};
 
@@ -64,6 +64,7 @@ pub(super) struct Move {
 /// # Errors
 /// A flush error for work that contradicts itself. The session stays as it is; nothing was sent.
 pub(super) fn collect(tracker: &mut Tracker) -> Result<Collected> {
+    tracker.take_given_back();
     let touched = tracker.touched_with_relations();
     tracker.take_in(touched);
     let touched = tracker.touched_with_relations();
@@ -77,17 +78,32 @@ pub(super) fn collect(tracker: &mut Tracker) -> Result<Collected> {
             resolve_links(tracker, place, &mut collected)?;
         }
     }
-    collected.inserts = tracker.pending().to_vec();
+    collected.inserts = tracker.pending().collect();
     collected.deletes = tracker.deleting().to_vec();
     for &place in &collected.deletes {
         for relation in tracker.arena(place.arena).meta().relations {
             note_leave(tracker, place, relation, &mut collected.moves);
         }
     }
-    match_keys(tracker, &mut collected)?;
     compare_images(tracker, &mut collected)?;
+    match_keys(tracker, &mut collected)?;
     collected.effects = effects_of_deletes(tracker, &collected.deletes);
+    leave_out_cascaded(&mut collected);
     Ok(collected)
+}
+
+/// Rows that the database deletes along with others are not written before.
+fn leave_out_cascaded(collected: &mut Collected) {
+    let Collected { effects, updates, pairs, .. } = collected;
+    if effects.cascaded.is_empty() {
+        return;
+    }
+    updates.retain(|update| !effects.cascaded.contains_key(&update.place));
+    let stays = |pair: &Pair| {
+        !effects.cascaded.contains_key(&pair.source) && !effects.cascaded.contains_key(&pair.target)
+    };
+    pairs.added.retain(stays);
+    pairs.removed.retain(stays);
 }
 
 /// Gives every link of an entity the key of its target, as far as it is known.
@@ -99,11 +115,25 @@ fn resolve_links(tracker: &mut Tracker, place: Place, collected: &mut Collected)
         let link = arena.link(place.slot, relation.position);
         let Link::One(one) = &link else { continue };
         match one.state() {
+            OneState::Handle(handle, Some(_))
+                if handle.session == tracker.session()
+                    && tracker.place(handle, (relation.target)()).is_err() =>
+            {
+                // The target was detached: its key is as good.
+                if let LinkMut::One(one) =
+                    tracker.arena_mut(place.arena).link_mut(place.slot, relation.position)
+                {
+                    one.forget_handle();
+                }
+            }
             OneState::Handle(handle, _) => {
                 let target = tracker
                     .place(handle, (relation.target)())
                     .map_err(|wrong| tracker.fault(place, format!("`{}` is {wrong}", relation.name)))?;
                 if !tracker.state(target).is_live() {
+                    if goes_along(tracker, place, relation, target) {
+                        continue;
+                    }
                     let target = tracker.describe(target);
                     let message = format!(
                         "`{}` refers to {target}, which is being deleted: delete this one too, or give it another",
@@ -136,6 +166,15 @@ fn resolve_links(tracker: &mut Tracker, place: Place, collected: &mut Collected)
     Ok(())
 }
 
+/// Whether the database does the right thing with a row whose target is deleted: it led there before, too, and has an
+/// action for it.
+fn goes_along(tracker: &Tracker, place: Place, relation: &'static RelationMeta, target: Place) -> bool {
+    let image = tracker.arena(place.arena).image_link(place.slot, relation.position);
+    tracker.state(place) == State::Persistent
+        && image.is_none_or(|image| tracker.leads_to(&image, target))
+        && has_effect(relation)
+}
+
 fn note_move(tracker: &Tracker, child: Place, relation: &'static RelationMeta, moves: &mut Vec<Move>) {
     if collections_of(relation).next().is_none() {
         return;
@@ -159,8 +198,18 @@ fn note_leave(tracker: &Tracker, child: Place, relation: &'static RelationMeta, 
 
 /// Finds rows that switch their entity, and refuses two live entities of one key.
 fn match_keys(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
+    let rekeyed: Vec<Place> = rekeyed(tracker, collected).collect();
     let Collected { inserts, deletes, switches, .. } = collected;
-    let mut keyed: Vec<u32> = Vec::new();
+    let mut keyed: Vec<u32> = rekeyed.iter().map(|place| place.arena).collect();
+    for &Place { arena, slot } in &rekeyed {
+        let other = tracker.arena(arena).find_same_key(slot).filter(|&other| other != slot);
+        let Some(other) = other.map(|slot| Place { arena, slot }) else { continue };
+        // Another one that gives the key up in the same flush does so first.
+        if tracker.state(other).is_live() && tracker.arena(arena).equal_keys(&[other.slot, slot]).is_some() {
+            let message = format!("its new key is that of {}: give it another", tracker.describe(other));
+            return Err(tracker.fault(Place { arena, slot }, message));
+        }
+    }
     for &new in inserts.iter() {
         let arena = tracker.arena(new.arena);
         if !arena.is_keyed(new.slot) {
@@ -186,10 +235,14 @@ fn match_keys(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
     keyed.sort_unstable();
     keyed.dedup();
     for arena in keyed {
-        let slots: Vec<u32> =
-            inserts.iter().filter(|place| place.arena == arena).map(|place| place.slot).collect();
+        let slots: Vec<u32> = inserts
+            .iter()
+            .chain(&rekeyed)
+            .filter(|place| place.arena == arena)
+            .map(|place| place.slot)
+            .collect();
         if let Some((_, slot)) = tracker.arena(arena).equal_keys(&slots) {
-            let message = "two new entities of this session have this key: give one of them another";
+            let message = "two entities of this session would have this key: give one of them another";
             return Err(tracker.fault(Place { arena, slot }, message));
         }
     }
@@ -198,6 +251,18 @@ fn match_keys(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
         deletes.retain(|place| !switches.iter().any(|switch| switch.old == *place));
     }
     Ok(())
+}
+
+/// The rows whose key changes.
+pub(super) fn rekeyed<'a>(
+    tracker: &'a Tracker,
+    collected: &'a Collected,
+) -> impl Iterator<Item = Place> + use<'a> {
+    let changed = collected.updates.iter().filter(|update| {
+        let key = tracker.arena(update.place.arena).meta().key;
+        collected.columns[update.columns.clone()].iter().any(|&column| key.contains(&usize::from(column)))
+    });
+    changed.map(|update| update.place)
 }
 
 /// Finds the columns in which values differ from their rows.

@@ -1,7 +1,7 @@
 //! What a delete does to other rows: to those in the database by a statement or by the database's own action, and
 //! the same to those that the session tracks.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use orm_core::entity::{EntityMeta, OnDelete, RelationKind, RelationMeta};
 use orm_core::relation::Link;
@@ -18,8 +18,8 @@ pub(super) struct DeleteEffects {
     pub(super) unlinked: Vec<(&'static RelationMeta, Vec<Place>)>,
     /// Tracked rows whose reference becomes NULL.
     pub(super) emptied: Vec<(Place, usize)>,
-    /// Tracked rows that the database deletes along.
-    pub(super) cascaded: Vec<Place>,
+    /// Tracked rows that the database deletes along, each with the row whose delete takes it.
+    pub(super) cascaded: HashMap<Place, Place>,
 }
 
 /// Works out what the deletes do. Looks through the tracked rows of the entities that refer to a deleted one.
@@ -54,12 +54,12 @@ pub(super) fn effects_of_deletes(tracker: &Tracker, deletes: &[Place]) -> Delete
             }
         }
     }
-    mirror(tracker, gone, &mut effects);
+    mirror(tracker, gone.into_iter().map(|place| (place, place)).collect(), &mut effects);
     effects
 }
 
 /// Every `belongs_to` that leads to an entity, as far as the entity or the session knows of it.
-fn references_to(tracker: &Tracker, meta: &'static EntityMeta) -> Vec<&'static RelationMeta> {
+pub(crate) fn references_to(tracker: &Tracker, meta: &'static EntityMeta) -> Vec<&'static RelationMeta> {
     let declared = meta.relations.iter().filter_map(|relation| match relation.kind {
         RelationKind::HasMany { inverse } => Some(inverse()),
         _ => None,
@@ -97,7 +97,8 @@ fn all_children_go(
 }
 
 /// Does to the tracked rows what the database does to the stored ones, through as many levels as there are.
-fn mirror(tracker: &Tracker, mut gone: HashSet<Place>, effects: &mut DeleteEffects) {
+/// `gone` has each deleted row with the explicit delete that takes it.
+fn mirror(tracker: &Tracker, mut gone: HashMap<Place, Place>, effects: &mut DeleteEffects) {
     let mut emptied: HashSet<(Place, usize)> = HashSet::new();
     loop {
         let mut fresh = Vec::new();
@@ -105,21 +106,20 @@ fn mirror(tracker: &Tracker, mut gone: HashSet<Place>, effects: &mut DeleteEffec
             for relation in arena.meta().relations {
                 let Some(effect) = Effect::of(relation) else { continue };
                 let target = (relation.target)().index.get() as u32;
-                if !gone.iter().any(|place| place.arena == target) {
+                if !gone.keys().any(|place| place.arena == target) {
                     continue;
                 }
                 for slot in 0..arena.len() as u32 {
                     let child = Place { arena: index, slot };
-                    if arena.state(slot) != State::Persistent || gone.contains(&child) {
+                    if arena.state(slot) != State::Persistent || gone.contains_key(&child) {
                         continue;
                     }
                     // What it leads to now: a child that moved away has been updated before the delete.
                     let link = arena.link(slot, relation.position);
-                    if !tracker.target_of(&link, relation).is_some_and(|parent| gone.contains(&parent)) {
-                        continue;
-                    }
+                    let parent = tracker.target_of(&link, relation);
+                    let Some(&root) = parent.and_then(|parent| gone.get(&parent)) else { continue };
                     match effect {
-                        Effect::Cascade => fresh.push(child),
+                        Effect::Cascade => fresh.push((child, root)),
                         Effect::Empty if emptied.insert((child, relation.position)) => {
                             effects.emptied.push((child, relation.position));
                         }
@@ -128,12 +128,17 @@ fn mirror(tracker: &Tracker, mut gone: HashSet<Place>, effects: &mut DeleteEffec
                 }
             }
         }
-        fresh.retain(|&child| gone.insert(child));
+        fresh.retain(|&(child, root)| gone.insert(child, root).is_none());
         if fresh.is_empty() {
             return;
         }
-        effects.cascaded.append(&mut fresh);
+        effects.cascaded.extend(fresh);
     }
+}
+
+/// Whether a delete of the target does something to the row that refers to it, rather than being refused.
+pub(super) fn has_effect(relation: &RelationMeta) -> bool {
+    Effect::of(relation).is_some()
 }
 
 /// What a delete of the target does to the row that refers to it.

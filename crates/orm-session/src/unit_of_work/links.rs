@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use orm_core::entity::{LinkTable, RelationKind, RelationMeta};
 use orm_core::handle::RawHandle;
-use orm_core::relation::{Link, LinkMut, ManyLink, ManyState, OneState};
+use orm_core::relation::{Link, ManyLink, ManyState, OneState};
 use orm_core::{Error, Result};
 
 use crate::arena::AnyArena;
@@ -96,10 +96,14 @@ fn delta(arena: &dyn AnyArena, slot: u32, relation: usize) -> Option<Delta> {
         (_, ManyState::NotSet) => return None,
         (None, ManyState::NotLoaded) => Delta { added: value.added(), removed: Vec::new() },
         (None, _) => Delta { added: value.members(), removed: Vec::new() },
-        (Some(image), ManyState::NotLoaded) => Delta {
-            added: minus(&value.added(), &image.added()),
-            removed: minus(&value.removed(), &image.removed()),
-        },
+        (Some(image), ManyState::NotLoaded) => {
+            // The image's queue was sent: what left the queue since is taken back.
+            let mut added = minus(&value.added(), &image.added());
+            added.extend(minus(&image.removed(), &value.removed()));
+            let mut removed = minus(&value.removed(), &image.removed());
+            removed.extend(minus(&image.added(), &value.added()));
+            Delta { added, removed }
+        }
         (Some(image), _) => {
             let (before, after) = (known(image), value.members());
             Delta { added: minus(&after, &before), removed: minus(&before, &after) }
@@ -138,20 +142,20 @@ fn adopt_children(
         if !tracker.state(child).is_live() {
             continue;
         }
-        let arena = tracker.arena(child.arena);
-        let link = arena.link(child.slot, inverse.position);
+        let link = tracker.arena(child.arena).link(child.slot, inverse.position);
         if tracker.leads_to(&link, parent) {
             continue;
         }
-        if !is_empty(&link) && was_changed(tracker, child, inverse) {
+        let is_free = match tracker.given(child, inverse.position) {
+            // Another collection gave it up, or claims it too.
+            Some(given) => given.parent.is_none(),
+            None if tracker.state(child) == State::Pending => is_empty(&link),
+            None => !was_changed(tracker, child, inverse),
+        };
+        if !is_free {
             return Err(contradiction(tracker, parent, relation, child, inverse));
         }
-        let handle = tracker.handle(parent);
-        let arena = tracker.arena_mut(child.arena);
-        arena.touch(child.slot);
-        if let LinkMut::One(link) = arena.link_mut(child.slot, inverse.position) {
-            link.set_handle(handle, None);
-        }
+        tracker.give(child, inverse.position, Some(parent));
     }
     for &handle in &delta.removed {
         // A member whose slot died in the meantime has left by itself.
@@ -160,11 +164,7 @@ fn adopt_children(
             continue;
         }
         if tracker.leads_to(&tracker.arena(child.arena).link(child.slot, inverse.position), parent) {
-            let arena = tracker.arena_mut(child.arena);
-            arena.touch(child.slot);
-            if let LinkMut::One(link) = arena.link_mut(child.slot, inverse.position) {
-                link.set_empty();
-            }
+            tracker.give(child, inverse.position, None);
         }
     }
     Ok(())
@@ -211,6 +211,7 @@ fn contradiction(
     let own = tracker.arena(child.arena).link(child.slot, inverse.position);
     let other = match tracker.target_of(&own, inverse) {
         Some(target) => tracker.describe(target),
+        None if is_empty(&own) => "empty".to_owned(),
         None => format!("another {}", (inverse.target)().name),
     };
     tracker.fault(

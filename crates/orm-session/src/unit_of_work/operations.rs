@@ -190,7 +190,8 @@ impl Operations {
             (
                 Op::Insert { row: a, level: x, keyed: has_key },
                 Op::Insert { row: b, level: y, keyed: has_key_too },
-            ) => a.arena == b.arena && x == y && has_key == has_key_too,
+                // Rows with keys of their own refer to nothing that the statement itself would have to answer.
+            ) => a.arena == b.arena && has_key == has_key_too && (has_key || x == y),
             (Op::Update { row: a, update: x }, Op::Update { row: b, update: y }) => {
                 let (x, y) = (&collected.updates[x].columns, &collected.updates[y].columns);
                 a.arena == b.arena && (x == y || columns_of(collected, x) == columns_of(collected, y))

@@ -16,7 +16,7 @@ use super::delete::DeleteEffects;
 use super::links::{Pair, Pairs};
 use super::operations::{Op, Operations, Reference, columns_of, order_operations};
 use super::order::Deferred;
-use crate::tracker::{Place, Tracker};
+use crate::tracker::{GivenLinks, Place, Tracker};
 
 /// What a flush will do, in order, and what settling it needs.
 #[derive(Default)]
@@ -35,6 +35,8 @@ pub(crate) struct FlushPlan {
     pub(super) touched: Vec<Place>,
     /// What was pending when the plan was sent, to be pending again if it fails.
     pub(super) taken: (Vec<Place>, Vec<Place>),
+    /// Links that the plan wrote on behalf of collections.
+    pub(super) given: GivenLinks,
 }
 
 /// Whose rows a step writes.

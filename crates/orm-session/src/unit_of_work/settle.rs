@@ -1,5 +1,6 @@
 //! After the program ran: memory takes over what the database now has, or everything is as it was.
 
+use std::any::Any;
 use std::collections::{BTreeMap, HashSet};
 
 use orm_core::entity::{RelationKind, RelationMeta};
@@ -7,10 +8,10 @@ use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, ManyState, OneState};
 use orm_core::{Outcome, ValueRef};
 
-use super::links::mirrored;
+use super::links::{Pair, mirrored};
 use super::plan::{FlushPlan, Origin, version_of};
 use crate::state::State;
-use crate::tracker::{Place, Tracker, collections_of};
+use crate::tracker::{Flushed, FlushedPair, Place, Tracker, collections_of};
 
 impl FlushPlan {
     /// The program is about to be sent: what is pending is under way, and later writes are later work.
@@ -19,6 +20,7 @@ impl FlushPlan {
         let pending = std::mem::take(&mut self.taken.0);
         for_each_arena(tracker, &pending, |arena, slots| arena.send(slots));
         self.taken.0 = pending;
+        self.given = tracker.send_given();
     }
 
     /// The program failed and nothing of it is left in the database: all of it is pending again.
@@ -26,12 +28,13 @@ impl FlushPlan {
         let (pending, deleting) = std::mem::take(&mut self.taken);
         for_each_arena(tracker, &pending, |arena, slots| arena.unsend(slots));
         tracker.return_pending(pending, deleting);
+        tracker.return_given(std::mem::take(&mut self.given));
         tracker.sort_out_deletes(layer);
     }
 
     /// The program succeeded. `layer` is the innermost layer of a transaction that stays open, `None` if the program
     /// committed.
-    pub(crate) fn settle(&self, tracker: &mut Tracker, outcome: &Outcome, layer: Option<usize>) {
+    pub(crate) fn settle(&mut self, tracker: &mut Tracker, outcome: &Outcome, layer: Option<usize>) {
         self.settle_versions(tracker);
         self.settle_rows(tracker, outcome, layer);
         self.settle_links(tracker);
@@ -44,8 +47,27 @@ impl FlushPlan {
             normalise_collections(tracker, place);
         }
         tracker.sort_out_deletes(layer.unwrap_or(0));
-        if layer.is_none() {
-            tracker.arenas_mut().for_each(|arena| arena.commit());
+        match layer {
+            Some(layer) => {
+                let flushed = self.flushed(tracker, layer);
+                tracker.note_flushed(flushed);
+            }
+            None => tracker.commit(),
+        }
+    }
+
+    /// What `recover` needs to know of this flush.
+    fn flushed(&mut self, tracker: &Tracker, layer: usize) -> Flushed {
+        let handles = |pair: &Pair| FlushedPair {
+            relation: pair.relation,
+            source: tracker.handle(pair.source),
+            target: tracker.handle(pair.target),
+        };
+        Flushed {
+            layer,
+            given: std::mem::take(&mut self.given),
+            added: self.pairs.added.iter().map(handles).collect(),
+            removed: self.pairs.removed.iter().map(handles).collect(),
         }
     }
 
@@ -66,7 +88,12 @@ impl FlushPlan {
 
     fn settle_rows(&self, tracker: &mut Tracker, outcome: &Outcome, layer: Option<usize>) {
         // First: where a row was changed and then switched or deleted, its image is what a rollback brings back.
-        tracker.arenas_mut().for_each(|arena| arena.settle_images(layer));
+        let mut rekeyed = Vec::new();
+        for index in tracker.arenas().map(|(index, _)| index).collect::<Vec<_>>() {
+            let moved = tracker.arena_mut(index).settle_images(layer).into_iter();
+            rekeyed.extend(moved.map(|(slot, old)| (Place { arena: index, slot }, old)));
+        }
+        follow_keys(tracker, &rekeyed, layer);
         for switch in &self.switches {
             let arena = tracker.arena_mut(switch.old.arena);
             arena.settle_deletes(&[switch.old.slot], layer);
@@ -125,12 +152,10 @@ impl FlushPlan {
             Origin::Delete { rows } => Some(rows.as_slice()),
             _ => None,
         });
-        let gone: Vec<Place> = explicit
-            .flatten()
-            .chain(&self.effects.cascaded)
-            .copied()
-            .chain(self.switches.iter().map(|s| s.old))
-            .collect();
+        let mut cascaded: Vec<Place> = self.effects.cascaded.keys().copied().collect();
+        cascaded.sort_unstable();
+        let gone: Vec<Place> =
+            explicit.flatten().copied().chain(cascaded).chain(self.switches.iter().map(|s| s.old)).collect();
         if gone.is_empty() {
             return;
         }
@@ -166,6 +191,55 @@ impl FlushPlan {
             }
         }
         for_each_arena(tracker, &gone, |arena, slots| arena.settle_deletes(slots, layer));
+    }
+}
+
+/// Tracked rows that refer to a row whose key changed follow it, as the stored ones did by ON UPDATE CASCADE.
+fn follow_keys(tracker: &mut Tracker, rekeyed: &[(Place, Box<dyn Any>)], layer: Option<usize>) {
+    for (target, old) in rekeyed {
+        let meta = tracker.arena(target.arena).meta();
+        let handle = tracker.handle(*target);
+        let Some(key) = tracker.arena(target.arena).row_key_any(target.slot) else { continue };
+        let references: Vec<(u32, usize)> = tracker
+            .arenas()
+            .flat_map(|(index, arena)| arena.meta().relations.iter().map(move |relation| (index, relation)))
+            .filter(|(_, relation)| {
+                matches!(relation.kind, RelationKind::BelongsTo { .. }) && (relation.target)().is(meta)
+            })
+            .map(|(index, relation)| (index, relation.position))
+            .collect();
+        for (index, position) in references {
+            for slot in 0..tracker.arena(index).len() as u32 {
+                if !tracker.state(Place { arena: index, slot }).is_live() {
+                    continue;
+                }
+                let Link::One(link) = tracker.arena(index).link(slot, position) else { continue };
+                let (by_handle, by_key) = match link.state() {
+                    OneState::Handle(own, Some(_)) => (own == handle, false),
+                    OneState::Key(own) => (false, tracker.arena(target.arena).same_key(own, &**old)),
+                    _ => (false, false),
+                };
+                if !(by_handle || by_key) {
+                    continue;
+                }
+                let arena = tracker.arena_mut(index);
+                if let Some(layer) = layer {
+                    arena.save_undo(slot, layer);
+                }
+                set_key(arena.link_mut(slot, position), by_handle.then_some(handle), &*key);
+                if let Some(link) = arena.image_link_mut(slot, position) {
+                    set_key(link, by_handle.then_some(handle), &*key);
+                }
+            }
+        }
+    }
+}
+
+fn set_key(link: LinkMut<'_>, handle: Option<RawHandle>, key: &dyn Any) {
+    let LinkMut::One(link) = link else { return };
+    match handle {
+        Some(handle) => link.set_handle(handle, Some(key)),
+        None => link.set_key(key),
     }
 }
 
@@ -221,7 +295,7 @@ fn count_version(tracker: &mut Tracker, from: Place, to: Place) {
     }
 }
 
-fn learn_key(link: &mut dyn orm_core::relation::OneLink, handle: RawHandle, key: Option<&dyn std::any::Any>) {
+fn learn_key(link: &mut dyn orm_core::relation::OneLink, handle: RawHandle, key: Option<&dyn Any>) {
     if matches!(link.state(), OneState::Handle(own, _) if own == handle) {
         link.set_handle(handle, key);
     }
@@ -239,11 +313,20 @@ fn normalise_collections(tracker: &mut Tracker, place: Place) {
         };
         let (state, members) = (link.state(), link.members());
         let queued = !link.added().is_empty() || !link.removed().is_empty();
+        // New entities that were deleted before any flush.
+        let is_dead = |member: &RawHandle| {
+            !tracker.place(*member, (relation.target)()).is_ok_and(|member| tracker.state(member).is_live())
+        };
+        let dead: Vec<RawHandle> = members.iter().copied().filter(is_dead).collect();
         let LinkMut::Many(link) = tracker.arena_mut(place.arena).link_mut(place.slot, relation.position)
         else {
             continue;
         };
         match state {
+            ManyState::Loaded | ManyState::Replaced if !dead.is_empty() => {
+                link.set_loaded(&members);
+                link.edit(&[], &dead);
+            }
             ManyState::Replaced => link.set_loaded(&members),
             ManyState::NotLoaded if queued => link.set_not_loaded(),
             _ => {}
@@ -289,7 +372,7 @@ impl Edits {
 
     /// Makes the changes, so that they can be taken back with the layer.
     pub(crate) fn apply(self, tracker: &mut Tracker, layer: Option<usize>) {
-        for ((place, position), mut edit) in self.0 {
+        for ((place, position), edit) in self.0 {
             let state = tracker.state(place);
             // One that was deleted keeps its collections: a rollback revives it as it was.
             if !state.is_readable() || state == State::Deleted {
@@ -301,19 +384,29 @@ impl Edits {
                 continue;
             }
             let members: HashSet<RawHandle> = link.members().into_iter().collect();
-            edit.add.retain(|member| !members.contains(member));
-            edit.remove.retain(|member| members.contains(member));
-            if edit.add.is_empty() && edit.remove.is_empty() {
+            // What the program wrote since the image was taken is its later word: only the image learns of the rest.
+            let image: Option<HashSet<RawHandle>> = match arena.image_link(place.slot, position) {
+                Some(Link::Many(image)) => Some(image.members().into_iter().collect()),
+                _ => None,
+            };
+            let Edit { mut add, mut remove } = edit;
+            if let Some(LinkMut::Many(link)) = arena.image_link_mut(place.slot, position) {
+                link.edit(&add, &remove);
+            }
+            add.retain(|member| {
+                !members.contains(member) && image.as_ref().is_none_or(|image| !image.contains(member))
+            });
+            remove.retain(|member| {
+                members.contains(member) && image.as_ref().is_none_or(|image| image.contains(member))
+            });
+            if add.is_empty() && remove.is_empty() {
                 continue;
             }
             if let Some(layer) = layer {
                 arena.save_undo(place.slot, layer);
             }
             if let LinkMut::Many(link) = arena.link_mut(place.slot, position) {
-                link.edit(&edit.add, &edit.remove);
-            }
-            if let Some(LinkMut::Many(link)) = arena.image_link_mut(place.slot, position) {
-                link.edit(&edit.add, &edit.remove);
+                link.edit(&add, &remove);
             }
             let relation = &arena.meta().relations[position];
             show_keys(tracker, place, relation);

@@ -1,10 +1,10 @@
 //! Unique values that pass from one row to another in the same flush.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use orm_core::entity::EntityMeta;
 
-use super::collect::{Collected, Update};
+use super::collect::{Collected, Update, rekeyed};
 use super::operations::{Op, Operations, columns_of};
 use super::order::value_text;
 use crate::tracker::{Place, Tracker};
@@ -30,7 +30,39 @@ pub(super) fn handovers(tracker: &Tracker, collected: &Collected, operations: &O
             find(tracker, collected, operations, arena, &columns, &mut handovers);
         }
     }
+    after_new_keys(tracker, collected, operations, &mut handovers);
     handovers
+}
+
+/// A row that refers to one whose key changes is written after it: it is given the new key.
+fn after_new_keys(
+    tracker: &Tracker,
+    collected: &Collected,
+    operations: &Operations,
+    handovers: &mut Vec<Handover>,
+) {
+    let rekeyed: HashSet<Place> = rekeyed(tracker, collected).collect();
+    if rekeyed.is_empty() {
+        return;
+    }
+    let updates = operations.list.iter().enumerate().filter_map(|(at, op)| match *op {
+        Op::Update { row, .. } if rekeyed.contains(&row) => Some((row, at)),
+        _ => None,
+    });
+    let updates: HashMap<Place, usize> = updates.collect();
+    for (after, op) in operations.list.iter().enumerate() {
+        let (Op::Insert { row, .. } | Op::Update { row, .. }) = *op else { continue };
+        let arena = tracker.arena(row.arena);
+        for relation in arena.meta().relations {
+            let target = tracker.target_of(&arena.link(row.slot, relation.position), relation);
+            if let Some(&before) = target.and_then(|target| updates.get(&target))
+                && before != after
+            {
+                // No column of its own may be NULL for a moment.
+                handovers.push(Handover { before, after, row, columns: Vec::new() });
+            }
+        }
+    }
 }
 
 fn arenas_that_give_up(tracker: &Tracker, collected: &Collected) -> Vec<u32> {
@@ -43,8 +75,9 @@ fn arenas_that_give_up(tracker: &Tracker, collected: &Collected) -> Vec<u32> {
         let meta = tracker.arena(update.place.arena).meta();
         columns.iter().any(|&column| is_in_unique_value(meta, usize::from(column)))
     });
+    let cascaded = collected.effects.cascaded.keys().map(|row| row.arena);
     let mut arenas: Vec<u32> =
-        deleted.chain(switched).chain(changed.map(|update| update.place.arena)).collect();
+        deleted.chain(cascaded).chain(switched).chain(changed.map(|update| update.place.arena)).collect();
     arenas.sort_unstable();
     arenas.dedup();
     // Without a row that takes a value there is nothing to hand over.
@@ -106,6 +139,13 @@ fn find(
             && let Some(value) = text(row, false)
         {
             taken.push((value, at));
+        }
+    }
+    // What goes along with a deleted row gives its values up with it.
+    for (&row, root) in collected.effects.cascaded.iter().filter(|(row, _)| row.arena == arena) {
+        let delete = operations.list.iter().position(|op| matches!(op, Op::Delete { row } if row == root));
+        if let Some((at, value)) = delete.zip(text(row, true)) {
+            given.entry(value).or_insert((at, row));
         }
     }
     for (value, after) in taken {

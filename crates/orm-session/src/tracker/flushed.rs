@@ -1,0 +1,65 @@
+//! What the flushes of an open transaction did that images do not tell: for `recover`, which makes it pending again.
+
+use orm_core::entity::RelationMeta;
+use orm_core::handle::RawHandle;
+use orm_core::relation::{Link, LinkMut, ManyState};
+
+use super::Tracker;
+use super::given::GivenLinks;
+
+/// One flush.
+pub(crate) struct Flushed {
+    /// The layer it belongs to.
+    pub(crate) layer: usize,
+    /// Links that were given to children.
+    pub(crate) given: GivenLinks,
+    /// Pairs that were written: where the collection was not loaded, nothing else remembers them.
+    pub(crate) added: Vec<FlushedPair>,
+    /// Pairs that were removed.
+    pub(crate) removed: Vec<FlushedPair>,
+}
+
+/// A pair of a many-to-many relation.
+#[derive(Clone, Copy)]
+pub(crate) struct FlushedPair {
+    pub(crate) relation: &'static RelationMeta,
+    pub(crate) source: RawHandle,
+    pub(crate) target: RawHandle,
+}
+
+impl Tracker {
+    pub(crate) fn note_flushed(&mut self, flushed: Flushed) {
+        self.flushed.push(flushed);
+    }
+
+    /// The work of all flushes is pending again: links that were given may be taken back, and pairs of collections that
+    /// are not loaded are queued.
+    pub(super) fn recover_flushed(&mut self) {
+        for flushed in std::mem::take(&mut self.flushed) {
+            self.return_given(flushed.given);
+            flushed.added.into_iter().for_each(|pair| self.queue(pair, true));
+            flushed.removed.into_iter().for_each(|pair| self.queue(pair, false));
+        }
+    }
+
+    fn queue(&mut self, pair: FlushedPair, add: bool) {
+        let FlushedPair { relation, source, target } = pair;
+        let Ok(source) = self.place(source, (relation.source)()) else { return };
+        if !self.state(source).is_live() {
+            return;
+        }
+        let arena = self.arena_mut(source.arena);
+        let Link::Many(link) = arena.link(source.slot, relation.position) else { return };
+        if link.state() != ManyState::NotLoaded {
+            // A loaded collection shows the difference to its image.
+            return;
+        }
+        arena.touch(source.slot);
+        if let LinkMut::Many(link) = arena.link_mut(source.slot, relation.position) {
+            match add {
+                true => link.insert(target),
+                false => link.remove(target),
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Links that planning wrote into children because of their parents' collections.
+//!
+//! A plan is a question as much as an order: it may be asked for by `changes`, or fail. So what it writes on behalf of a
+//! collection is noted, and taken back before the next plan looks at what the program wrote.
+
+use std::any::Any;
+use std::collections::HashMap;
+
+use orm_core::handle::RawHandle;
+use orm_core::relation::{Link, LinkMut, OneState};
+
+use super::{Place, Tracker};
+
+/// The links that were given, by child and relation.
+pub(crate) type GivenLinks = HashMap<(Place, usize), GivenLink, foldhash::fast::RandomState>;
+
+/// One link that was given.
+pub(crate) struct GivenLink {
+    /// The child, to know it from a later tenant of its slot.
+    child: RawHandle,
+    /// The field as the program had it; `None` for an empty one.
+    before: Option<Box<dyn Any + Send>>,
+    /// The parent that was written; `None` for none.
+    pub(crate) parent: Option<RawHandle>,
+}
+
+impl Tracker {
+    /// The link that this plan gave to a child, if it did.
+    pub(crate) fn given(&self, child: Place, relation: usize) -> Option<&GivenLink> {
+        self.given.get(&(child, relation))
+    }
+
+    /// Points a child to a parent, or to none, on behalf of a collection.
+    pub(crate) fn give(&mut self, child: Place, relation: usize, parent: Option<Place>) {
+        let handle = self.handle(child);
+        let parent = parent.map(|parent| self.handle(parent));
+        let arena = self.arena_mut(child.arena);
+        arena.touch(child.slot);
+        let LinkMut::One(link) = arena.link_mut(child.slot, relation) else { return };
+        let before = match link.state() {
+            OneState::Empty => None,
+            _ => Some(link.save()),
+        };
+        match parent {
+            Some(parent) => link.set_handle(parent, None),
+            None => link.set_empty(),
+        }
+        let entry = self.given.entry((child, relation));
+        entry.or_insert(GivenLink { child: handle, before, parent }).parent = parent;
+    }
+
+    /// Takes the given links back, where the program has not written over them since.
+    pub(crate) fn take_given_back(&mut self) {
+        for ((child, relation), given) in std::mem::take(&mut self.given) {
+            let arena = self.arena_mut(child.arena);
+            if arena.slot(given.child).is_none() || !arena.state(child.slot).is_live() {
+                continue;
+            }
+            let Link::One(link) = arena.link(child.slot, relation) else { continue };
+            let still = match (link.state(), given.parent) {
+                (OneState::Handle(handle, _), Some(parent)) => handle == parent,
+                (OneState::Empty, None) => true,
+                _ => false,
+            };
+            if !still {
+                continue;
+            }
+            if let LinkMut::One(link) = arena.link_mut(child.slot, relation) {
+                match &given.before {
+                    Some(before) => link.restore(&**before),
+                    None => link.set_empty(),
+                }
+            }
+        }
+    }
+
+    /// The given links, for a plan that is sent: from now on they are what the program wants.
+    pub(crate) fn send_given(&mut self) -> GivenLinks {
+        std::mem::take(&mut self.given)
+    }
+
+    /// Links that were given by a plan whose work is pending again.
+    pub(crate) fn return_given(&mut self, given: GivenLinks) {
+        for (key, older) in given {
+            let parent = self.given.get(&key).map_or(older.parent, |newer| newer.parent);
+            self.given.insert(key, GivenLink { parent, ..older });
+        }
+    }
+}
