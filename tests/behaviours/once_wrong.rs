@@ -30,6 +30,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     autoflush_sees_what_a_pending_delete_takes_along,
     a_value_that_a_cascade_frees_is_free,
     an_unawaited_commit_of_a_transaction_is_none,
+    a_new_row_has_no_links_to_remove,
 ];
 
 #[derive(Clone, Debug, Default, PartialEq, Entity)]
@@ -462,5 +463,19 @@ async fn an_unawaited_commit_of_a_transaction_is_none(db: Database) -> Result<()
         })
         .await?;
     assert_eq!(db.engine.count(User::select()).await?, 1);
+    Ok(())
+}
+
+/// A removal from a collection that is not loaded is queued, whatever is removed.
+async fn a_new_row_has_no_links_to_remove(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    elsewhere(&db, "INSERT INTO tags VALUES (1, 'red')").await?;
+    let mut session = db.engine.session();
+    let red = session.get_one::<Tag>(1).await?;
+    let ada = session.add(user("Ada"));
+    let notes = session.add(post("Notes", ada));
+    session[red].posts.remove(notes);
+    session.commit().await?;
+    assert_eq!(pairs(&db).await?, []);
     Ok(())
 }
