@@ -15,6 +15,26 @@ use crate::row::ColumnError;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong. Cheap to clone: a failed session quotes its first error until it is rolled back.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// use anyorm::error::ConstraintKind;
+///
+/// let mut session = engine.session();
+/// session.add(User { email: "ada@example.org".into(), ..Default::default() });
+/// let error = session.commit().await.unwrap_err();
+/// match error.constraint() {
+///     Some(broken) if broken.kind == ConstraintKind::Unique => {
+///         assert_eq!((broken.entity, &broken.columns[..]), (Some("User"), &["email".to_owned()][..]));
+///     }
+///     _ => return Err(error),
+/// }
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -173,6 +193,17 @@ impl Error {
 
     /// Whether trying the whole transaction again may help: the database was busy, or chose this transaction to
     /// give way.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let error = engine.execute(sql("SELECT nothing")).await.unwrap_err();
+    /// assert!(!error.is_retryable()); // wrong SQL stays wrong
+    /// # Ok(()) });
+    /// ```
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Busy(_) => true,
@@ -182,6 +213,20 @@ impl Error {
     }
 
     /// The constraint that was violated, if that is what happened.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// use anyorm::error::ConstraintKind;
+    ///
+    /// let orphan = Post { author: BelongsTo::to_key(99), ..Default::default() };
+    /// let error = engine.execute(Post::insert().value(orphan)).await.unwrap_err();
+    /// assert_eq!(error.constraint().map(|broken| broken.kind), Some(ConstraintKind::ForeignKey));
+    /// # Ok(()) });
+    /// ```
     pub fn constraint(&self) -> Option<&ConstraintError> {
         match self {
             Self::Constraint(error) => Some(error),
@@ -191,6 +236,17 @@ impl Error {
     }
 
     /// The SQL of the statement that failed, where there is one.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let error = engine.execute(sql("DELETE FROM nowhere")).await.unwrap_err();
+    /// assert_eq!(error.sql(), Some("DELETE FROM nowhere"));
+    /// # Ok(()) });
+    /// ```
     pub fn sql(&self) -> Option<&str> {
         let sql = match self {
             Self::Value(error) => &error.sql,
