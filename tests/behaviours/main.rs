@@ -17,6 +17,7 @@ mod keys;
 mod linking;
 mod loaders;
 mod merging;
+mod natural_keys;
 mod nested;
 mod on_delete;
 mod once_wrong;
@@ -49,6 +50,7 @@ const ALL: &[&[Behaviour]] = &[
     linking::BEHAVIOURS,
     loaders::BEHAVIOURS,
     merging::BEHAVIOURS,
+    natural_keys::BEHAVIOURS,
     nested::BEHAVIOURS,
     on_delete::BEHAVIOURS,
     once_wrong::BEHAVIOURS,

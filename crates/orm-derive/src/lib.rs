@@ -86,6 +86,9 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// Options of `#[column]` can stand in one attribute or in several. A flag can be taken back: `unique = false`.
 ///
+/// A key that the database does not assign may change, and what refers to it follows: foreign keys to it, those of
+/// relations too, are created with ON UPDATE CASCADE.
+///
 /// # On a field: relations
 ///
 /// **`#[belongs_to]`** goes on a `BelongsTo<User>`, or on a `BelongsTo<Option<User>>` where there may be none. The

@@ -114,6 +114,7 @@ fn foreign_key(out: &mut Writer<'_>, table: &Table, key: &ForeignKey) {
         Some(OnDelete::Restrict) => " ON DELETE RESTRICT",
         None => "",
     });
+    out.push(if key.follows { " ON UPDATE CASCADE" } else { "" });
 }
 
 fn create_index(table: &Table, index: &Index, dialect: &Dialect) -> String {

@@ -32,6 +32,8 @@ pub(super) struct ForeignKey {
     pub(super) target: &'static str,
     pub(super) target_columns: Vec<&'static str>,
     pub(super) on_delete: Option<OnDelete>,
+    /// Whether the rows follow a key that changes. A key that the database assigns does not.
+    pub(super) follows: bool,
 }
 
 #[derive(Debug)]
@@ -93,6 +95,7 @@ fn table(entity: &'static EntityMeta, entities: &[&'static EntityMeta]) -> Resul
             target: target.table,
             target_columns: hop.on.iter().map(|(column, _)| *column).collect(),
             on_delete: *on_delete,
+            follows: !target.auto_key,
         });
     }
     for column in entity.columns {
@@ -107,6 +110,7 @@ fn table(entity: &'static EntityMeta, entities: &[&'static EntityMeta]) -> Resul
             target: target.table,
             target_columns: vec![target.columns[at].name],
             on_delete: reference.on_delete,
+            follows: !(target.auto_key && target.key == [at]),
         });
     }
     let key: Vec<_> = entity.key_columns().map(|column| column.name).collect();
@@ -204,6 +208,7 @@ fn link_table(relation: &'static RelationMeta) -> Table {
         target: entity.table,
         target_columns: entity.key_columns().map(|column| column.name).collect(),
         on_delete: Some(OnDelete::Cascade),
+        follows: !entity.auto_key,
     });
     Table {
         name: through.table,

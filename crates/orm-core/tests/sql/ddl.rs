@@ -119,7 +119,7 @@ fn composite_keys_and_plain_references() {
     "line" INTEGER NOT NULL,
     "price" INTEGER NOT NULL,
     PRIMARY KEY ("region", "number", "line"),
-    CONSTRAINT "order_items_region_number_fkey" FOREIGN KEY ("region", "number") REFERENCES "orders" ("region", "number")
+    CONSTRAINT "order_items_region_number_fkey" FOREIGN KEY ("region", "number") REFERENCES "orders" ("region", "number") ON UPDATE CASCADE
 )"#
         .to_owned()
     ));
@@ -163,9 +163,9 @@ fn a_circle_is_closed_after_its_tables() {
             r#"CREATE TABLE IF NOT EXISTS "eggs" (
     "id" BIGINT NOT NULL PRIMARY KEY,
     "chicken" TEXT NOT NULL,
-    CONSTRAINT "eggs_chicken_fkey" FOREIGN KEY ("chicken") REFERENCES "chickens" ("name")
+    CONSTRAINT "eggs_chicken_fkey" FOREIGN KEY ("chicken") REFERENCES "chickens" ("name") ON UPDATE CASCADE
 )"#,
-            r#"DO $$ BEGIN ALTER TABLE "chickens" ADD CONSTRAINT "chickens_egg_fkey" FOREIGN KEY ("egg") REFERENCES "eggs" ("id"); EXCEPTION WHEN duplicate_object THEN NULL; END $$"#,
+            r#"DO $$ BEGIN ALTER TABLE "chickens" ADD CONSTRAINT "chickens_egg_fkey" FOREIGN KEY ("egg") REFERENCES "eggs" ("id") ON UPDATE CASCADE; EXCEPTION WHEN duplicate_object THEN NULL; END $$"#,
         ]
     );
     assert_eq!(
@@ -183,9 +183,9 @@ fn a_circle_on_sqlite_is_in_the_tables() {
     let schema = schema![Chicken, Egg];
     let create = created(&schema, &SQLITE);
     assert_eq!(create.len(), 2);
-    assert!(
-        create[0].contains(r#"CONSTRAINT "chickens_egg_fkey" FOREIGN KEY ("egg") REFERENCES "eggs" ("id")"#)
-    );
+    assert!(create[0].contains(
+        r#"CONSTRAINT "chickens_egg_fkey" FOREIGN KEY ("egg") REFERENCES "eggs" ("id") ON UPDATE CASCADE"#
+    ));
     assert_eq!(
         schema.drop(&SQLITE).unwrap(),
         [

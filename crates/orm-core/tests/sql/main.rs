@@ -7,6 +7,7 @@ mod entities;
 mod expression;
 mod faults;
 mod join;
+mod natural_key;
 mod select;
 mod shapes;
 mod subquery;
