@@ -136,9 +136,21 @@ pub enum Error {
 impl Error {
     /// Carries another error through a function that returns [`Result`].
     ///
+    /// # Example
     /// ```
-    /// let error = orm_core::Error::other("not enough money");
-    /// assert_eq!(error.to_string(), "not enough money");
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let result = engine
+    ///     .transaction(|mut tx| async move {
+    ///         let account = tx.get_one::<Account>(1).await?;
+    ///         tx[account].balance -= 1_000;
+    ///         if tx[account].balance < 0 { Err(anyorm::Error::other("not enough money")) } else { Ok(()) }
+    ///     })
+    ///     .await;
+    /// assert_eq!(result.unwrap_err().to_string(), "not enough money"); // and rolled back
+    /// # Ok(()) });
     /// ```
     pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Other(Arc::from(error.into()))
