@@ -7,7 +7,7 @@ pub use orm_core::entity::{
     Reference, RelationKind, RelationMeta, Target,
 };
 pub use orm_core::relation::{BelongsTo, HasMany, Link, LinkMut, Many, ManyThrough, ManyToMany, Relation};
-pub use orm_core::row::{ColumnError, Misfit, Row};
+pub use orm_core::row::{ColumnError, Misfit, Row, RowSource};
 pub use orm_core::types::{ColumnType, SqlType};
 pub use orm_core::value::ValueRef;
 pub use orm_session::new_arena;

@@ -34,6 +34,7 @@
 //! | open a database | [`Engine`], [`EngineBuilder`] |
 //! | read, change, store | [`Session`], [`Handle`], [`EngineExt`] |
 //! | ask | [`Entity::select`], [`Column`], [`Expr`](expr::Expr), [`sql`] |
+//! | name the type of a query | [`stmt`], [`query`], and below |
 //! | work without a session | [`Engine`], [`Connection`], [`Transaction`], [`Savepoint`] |
 //! | run blocking code | [`bridge`] |
 //! | see what is sent | [`observe`] |
@@ -41,6 +42,41 @@
 //!
 //! Nothing here names a runtime: the same program runs on tokio, smol, async-std, or any other executor, without a
 //! feature flag. Every future is `Send`, and says what it leaves behind when it is dropped.
+//!
+//! # Functions that answer queries
+//! A query has the type of its statement, of what it starts from, and of what its rows become:
+//!
+//! ```
+//! use anyorm::prelude::*;
+//! use anyorm::query::{Graph, Query, Values, Whole};
+//! use anyorm::stmt::Select;
+//!
+//! # #[derive(Clone, Debug, Default, Entity)]
+//! # struct User { #[key(auto)] id: i64, name: String, age: Option<i32>, #[has_many(Post::AUTHOR)] posts: HasMany<Post> }
+//! # #[derive(Clone, Debug, Default, Entity)]
+//! # struct Post { #[key(auto)] id: i64, #[belongs_to] author: BelongsTo<User> }
+//! fn adults() -> Select<User, Whole<User>> {
+//!     User::select().filter(User::AGE.ge(18))
+//! }
+//!
+//! /// For a session: relations are handles.
+//! fn adults_with_posts() -> Select<User, Graph<User>> {
+//!     adults().with(User::POSTS)
+//! }
+//!
+//! fn names() -> impl Query<Shape = Values<String>> {
+//!     adults().columns(User::NAME)
+//! }
+//!
+//! # futures_lite::future::block_on(async {
+//! # let engine = Engine::open("sqlite::memory:").await?;
+//! # engine.create_all(&schema![User, Post]).await?;
+//! let users: Vec<User> = engine.all(adults().order_by(User::NAME.asc())).await?;
+//! let handles: Vec<Handle<User>> = engine.session().all(adults_with_posts()).await?;
+//! let names: Vec<String> = engine.all(names()).await?;
+//! # assert_eq!((users.len(), handles.len(), names.len()), (0, 0, 0));
+//! # Ok::<_, anyorm::Error>(()) }).unwrap();
+//! ```
 
 pub mod prelude;
 
@@ -55,7 +91,9 @@ pub use orm_core::relation::{BelongsTo, Collection, HasMany, IntoPath, ManyToMan
 pub use orm_core::schema;
 pub use orm_core::schema::Schema;
 pub use orm_core::types::{Json, SqlType};
-pub use orm_core::{Column, Dialect, Error, Handle, POSTGRES, Result, SQLITE, Value, error, expr, sql, stmt};
+pub use orm_core::{
+    Column, Dialect, Error, Handle, POSTGRES, Result, SQLITE, Value, error, expr, query, sql, stmt,
+};
 pub use orm_derive::{Entity, SqlType};
 pub use orm_exec::{
     Connection, Engine, EngineBuilder, OpenMode, Operation, Savepoint, Statistics, Synchronous, Transaction,

@@ -93,6 +93,9 @@ pub enum Error {
         error: Arc<Error>,
     },
     /// The connection was lost while COMMIT was under way: the work may be stored, or not.
+    ///
+    /// That takes a network between program and database. SQLite never answers this: it runs in the process, so that
+    /// the outcome of a COMMIT is always known, also after the future that asked for it was dropped.
     #[error("the outcome of this commit is not known: {0}\ncall `rollback()` and read the rows again")]
     OutcomeUnknown(Arc<str>),
     /// No connection, or no lock, was free in time.
@@ -101,7 +104,8 @@ pub enum Error {
     /// The engine was closed.
     #[error("this engine is closed")]
     Closed,
-    /// A statement was stopped because its future was dropped or its deadline passed.
+    /// A statement was stopped because the future that awaited it was dropped. Drivers answer it; nobody awaits that
+    /// answer any more, so programs do not meet it.
     #[error("the statement was interrupted")]
     Interrupted,
     /// The engine has one connection, as `:memory:` has, and an open transaction, or a `Connection`, of the same task

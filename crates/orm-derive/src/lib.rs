@@ -73,7 +73,7 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// | attribute | meaning |
 /// |---|---|
-/// | `#[key]` | the primary key, or, on up to four fields, the parts of one in the order of the fields |
+/// | `#[key]` | the primary key, or, on up to four fields that stand together, the parts of one in the order of the fields |
 /// | `#[key(auto)]` | the one key, an integer that the database assigns; while the field has its type's default, the entity has no key |
 /// | `#[version]` | the optimistic lock: an integer that every update raises; one per entity |
 /// | `#[column(name = "nick")]` | the column's name |

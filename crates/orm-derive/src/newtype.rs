@@ -32,6 +32,19 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             ) -> ::core::result::Result<Self, #support::Misfit> {
                 <#inner as #support::SqlType>::decode(__value).map(Self)
             }
+
+            #[inline]
+            fn same(&self, __other: &Self) -> ::core::primitive::bool {
+                <#inner as #support::SqlType>::same(&self.0, &__other.0)
+            }
+
+            #[inline]
+            fn direct(
+                __source: &dyn #support::RowSource,
+                __index: ::core::primitive::usize,
+            ) -> ::core::option::Option<Self> {
+                <#inner as #support::SqlType>::direct(__source, __index).map(Self)
+            }
         }
 
         #[automatically_derived]

@@ -188,12 +188,13 @@ impl Engine {
         self.run_schema(schema.drop(self.dialect()), Location::caller())
     }
 
-    /// Refuses new work, waits for the connections that are out, and closes all of them. Calls that wait for a
-    /// connection, and later ones, answer [`Error::Closed`]. Dropped half way, the engine is closed to new work all the
-    /// same, and the connections close with its last clone.
+    /// Refuses new work, closes all connections, and waits for those that are out. Calls that wait for a connection, and
+    /// later ones, answer [`Error::Closed`]. Dropped half way, the engine is closed to new work all the same, and each
+    /// connection that was out is closed as it comes home.
     ///
     /// # Errors
-    /// [`Error::Timeout`] if a connection is not given back within the acquire timeout, naming who has it.
+    /// [`Error::Timeout`] if a connection is not given back within the acquire timeout, naming who has it. It is closed
+    /// when it comes home.
     ///
     /// # Example
     /// ```

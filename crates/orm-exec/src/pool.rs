@@ -16,7 +16,7 @@ pub use statistics::Statistics;
 
 use std::fmt;
 use std::future::poll_fn;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
@@ -127,17 +127,21 @@ impl Pool {
         }
     }
 
-    /// Refuses new work, waits for the connections that are out, and closes all.
+    /// Refuses new work, closes the connections that are idle, and waits for those that are out: each is closed as it
+    /// comes home, also after this has ended.
     ///
     /// # Errors
     /// [`Error::Timeout`] naming those who still hold one after the acquire timeout. The pool is closed all the same.
     pub(crate) async fn close(&self) -> Result<()> {
-        let waiting: Vec<Waker> = {
+        let (waiting, idle) = {
             let mut state = self.state();
             state.closed = true;
-            state.writer.wakers().chain(state.readers.wakers()).collect()
+            let mut waiting = state.writer.dismiss();
+            waiting.append(&mut state.readers.dismiss());
+            (waiting, state.drain())
         };
         waiting.into_iter().for_each(Waker::wake);
+        bridge::run_unlimited(move || drop(idle)).await;
 
         future::or(
             async {
@@ -145,11 +149,11 @@ impl Pool {
                 Ok(())
             },
             async {
-                futures_timer::Delay::new(self.0.options.acquire_timeout).await;
+                let waited = self.0.options.acquire_timeout;
+                futures_timer::Delay::new(waited).await;
                 let state = self.state();
                 let holders = state.writer.holders().iter().chain(state.readers.holders());
                 let holders = holders.map(|holder| holder.place()).collect();
-                let waited = self.0.options.acquire_timeout;
                 Err(Error::Timeout(Arc::new(TimeoutError {
                     what: "all connections to be given back",
                     waited,
@@ -157,11 +161,7 @@ impl Pool {
                 })))
             },
         )
-        .await?;
-
-        let idle = self.state().drain();
-        bridge::run_unlimited(move || drop(idle)).await;
-        Ok(())
+        .await
     }
 
     async fn all_home(&self) {
@@ -195,16 +195,34 @@ impl Pool {
         dispatch(job);
     }
 
-    /// The only way back: whoever waits first has the connection next.
+    /// The only way back: whoever waits first has the connection next. After [`Pool::close`] it is closed, and only then
+    /// counts as home.
     fn give_back(&self, lane: LaneKind, permit: Permit<OpenConnection>, holder: &Arc<Holder>) {
         let (next, closers) = {
             let mut state = self.state();
+            let permit = match permit {
+                Some(connection) if state.closed => {
+                    drop(state);
+                    return self.close_and_give_back(lane, connection, Arc::clone(holder));
+                }
+                permit => permit,
+            };
             let lane = state.lane(lane);
             lane.remove_holder(holder);
             let next = lane.give_back(permit);
             (next, std::mem::take(&mut state.closers))
         };
         next.into_iter().chain(closers).for_each(Waker::wake);
+    }
+
+    /// On a worker thread: closing a file does I/O, and this may be one that polls futures.
+    fn close_and_give_back(&self, lane: LaneKind, connection: OpenConnection, holder: Arc<Holder>) {
+        let pool = self.clone();
+        dispatch(move || {
+            // A driver that panics here must not keep the permit.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(connection)));
+            pool.give_back(lane, None, &holder);
+        });
     }
 
     fn lane(&self, access: Access) -> LaneKind {

@@ -134,7 +134,23 @@ fn check_key(entity: &Entity) -> Result<()> {
             let fifth = entity.key().nth(4).map_or(entity.ident.span(), |(field, _)| field.ident.span());
             Err(Error::new(fifth, "a key has four columns at most: leave one `#[key]` out"))
         }
-        _ => Ok(()),
+        _ => check_key_is_together(entity),
+    }
+}
+
+/// Relations are loaded by the key as one stretch of a row.
+fn check_key_is_together(entity: &Entity) -> Result<()> {
+    let parts: Vec<&Field> = entity.key().map(|(field, _)| field).collect();
+    match parts.windows(2).find(|pair| pair[0].column + 1 != pair[1].column) {
+        Some(pair) => Err(Error::new(
+            pair[1].ident.span(),
+            format!(
+                "the fields of a key stand together, so that it is read in one go: move `{}` up, below `{}`",
+                plain(&pair[1].ident),
+                plain(&pair[0].ident)
+            ),
+        )),
+        None => Ok(()),
     }
 }
 

@@ -93,16 +93,15 @@ impl Future for Acquire {
         }
         let Some(place) = &mut this.place else { return Poll::Pending };
         let mut state = this.pool.state();
-        let closed = state.closed;
+        if state.closed {
+            return Poll::Ready(Err(Error::Closed));
+        }
         if let Some(permit) = state.lane(this.lane).claim(place.ticket, cx.waker()) {
             drop(state);
             this.place = None;
             return Poll::Ready(Ok(this.lease(permit, cx.waker())));
         }
         drop(state);
-        if closed {
-            return Poll::Ready(Err(Error::Closed));
-        }
         // The timer takes a lock of its own here, so ours must be free.
         match Pin::new(&mut place.timer).poll(cx) {
             Poll::Ready(_) => {

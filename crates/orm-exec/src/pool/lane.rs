@@ -102,9 +102,18 @@ impl<C> Lane<C> {
         None
     }
 
-    /// Everyone who waits, to tell them that the pool is closed.
-    pub(super) fn wakers(&self) -> impl Iterator<Item = Waker> + '_ {
-        self.waiters.iter().map(|waiter| waiter.waker.clone())
+    /// Sends everyone who waits away: they are to be woken, to hear that the pool is closed. What one of them was given
+    /// is free again.
+    pub(super) fn dismiss(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::with_capacity(self.waiters.len());
+        for Waiter { waker, given, .. } in std::mem::take(&mut self.waiters) {
+            if let Some(permit) = given {
+                self.free += 1;
+                self.idle.extend(permit);
+            }
+            wakers.push(waker);
+        }
+        wakers
     }
 
     /// Takes the idle connections out, to close them. Their permits stay free.
@@ -164,6 +173,21 @@ mod tests {
         assert!(lane.give_back(Some('c')).is_some());
         assert!(lane.cancel(1).is_none());
         assert_eq!((lane.idle(), lane.in_use(), lane.waiting()), (1, 0, 0));
+    }
+
+    #[test]
+    fn who_is_sent_away_leaves_what_it_was_given() {
+        let mut lane = Lane::new(1);
+        assert_eq!(lane.try_take(), Some(None));
+        lane.wait(1, Waker::noop().clone());
+        lane.wait(2, Waker::noop().clone());
+        assert!(lane.give_back(Some('c')).is_some());
+        assert_eq!(lane.dismiss().len(), 2);
+        assert_eq!((lane.idle(), lane.in_use(), lane.waiting()), (1, 0, 0));
+        // They find that out when they are polled, or dropped.
+        assert_eq!(lane.claim(1, Waker::noop()), None);
+        assert!(lane.cancel(1).is_none() && lane.cancel(2).is_none());
+        assert_eq!((lane.drain(), lane.in_use()), (vec!['c'], 0));
     }
 
     #[test]

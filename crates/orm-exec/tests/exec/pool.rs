@@ -229,11 +229,51 @@ fn closing_names_who_does_not_give_back() {
     future::block_on(async {
         let folder = Folder::new();
         let engine = file(&folder, "?acquire_timeout=20").await;
-        let held = engine.lease(Access::Write, Location::caller()).await.unwrap();
+        let mut late = engine.begin().await.unwrap();
+        late.execute(sql("INSERT INTO t (n) VALUES (1)")).await.unwrap();
+        assert!(numbers(&engine).await.is_empty());
+        assert_eq!(engine.statistics().readers_idle, 1);
         let error = engine.close().await.unwrap_err();
         assert!(matches!(&error, Error::Timeout(timeout) if timeout.holders.len() == 1), "{error:?}");
-        drop(held);
+        assert_eq!(engine.statistics().readers_idle, 0, "what was idle is closed");
+        // It may still end its work; the connection is closed when it comes home, and nothing waits for a second call.
+        late.commit().await.unwrap();
+        full_again(&engine);
+        assert_eq!(engine.statistics().writer_idle, 0);
+        assert!(!folder.path().join("test.db-wal").exists(), "the last connection is closed");
         engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_connection_on_its_way_to_a_waiter_does_not_survive_closing() {
+    future::block_on(async {
+        let folder = Folder::new();
+        let engine = file(&folder, "").await;
+        let held = engine.lease(Access::Write, Location::caller()).await.unwrap();
+        let mut waiting = Box::pin(engine.lease(Access::Write, Location::caller()));
+        assert!(future::poll_once(&mut waiting).await.is_none());
+        drop(held);
+        // The waiter has it now, but was not polled since.
+        engine.close().await.unwrap();
+        assert!(matches!(waiting.await, Err(Error::Closed)));
+        assert!(!folder.path().join("test.db-wal").exists());
+    });
+}
+
+#[test]
+fn a_dropped_close_closes_what_comes_home_later() {
+    future::block_on(async {
+        let folder = Folder::new();
+        let engine = file(&folder, "").await;
+        let connection = engine.connection().await.unwrap();
+        // It has begun, and a connection is out.
+        let mut closing = engine.close();
+        assert!(future::poll_once(&mut closing).await.is_none());
+        drop(closing);
+        drop(connection);
+        full_again(&engine);
+        assert_eq!(engine.statistics().writer_idle, 0);
     });
 }
 
