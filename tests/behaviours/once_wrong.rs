@@ -30,6 +30,8 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     autoflush_sees_what_a_pending_delete_takes_along,
     a_value_that_a_cascade_frees_is_free,
     an_unawaited_commit_of_a_transaction_is_none,
+    a_new_row_has_no_links_to_remove,
+    a_deleted_row_leaves_its_key_though_it_was_given_another,
 ];
 
 #[derive(Clone, Debug, Default, PartialEq, Entity)]
@@ -462,5 +464,35 @@ async fn an_unawaited_commit_of_a_transaction_is_none(db: Database) -> Result<()
         })
         .await?;
     assert_eq!(db.engine.count(User::select()).await?, 1);
+    Ok(())
+}
+
+/// A removal from a collection that is not loaded is queued, whatever is removed.
+async fn a_new_row_has_no_links_to_remove(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    elsewhere(&db, "INSERT INTO tags VALUES (1, 'red')").await?;
+    let mut session = db.engine.session();
+    let red = session.get_one::<Tag>(1).await?;
+    let ada = session.add(user("Ada"));
+    let notes = session.add(post("Notes", ada));
+    session[red].posts.remove(notes);
+    session.commit().await?;
+    assert_eq!(pairs(&db).await?, []);
+    Ok(())
+}
+
+/// Rules 6 and 9: the identity map forgets the key that the row had.
+async fn a_deleted_row_leaves_its_key_though_it_was_given_another(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let account = session.add(Account { id: 1, balance: 1 });
+    session.flush().await?;
+    session[account].id = 2;
+    session.delete(account);
+    session.commit().await?;
+    let again = session.add(Account { id: 1, balance: 3 });
+    session.commit().await?;
+    assert_eq!(session.get::<Account>(1).await?, Some(again));
+    assert_eq!(accounts(&db).await?, [(1, 3)]);
     Ok(())
 }

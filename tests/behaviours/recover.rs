@@ -271,7 +271,7 @@ async fn rows_read_in_the_transaction_stay(db: Database) -> Result<()> {
     fail(&mut session).await?;
     assert_eq!(session[seven].name, "seven");
     let missing = session.refresh(seven).await.expect_err("its row was rolled back");
-    assert!(matches!(missing, anyorm::Error::NotFound(_)), "{missing}");
+    assert!(matches!(missing, Error::NotFound(_)), "{missing}");
     session.detach(seven);
     assert_eq!(session.get::<Tag>(7).await?, None);
     session.commit().await?;

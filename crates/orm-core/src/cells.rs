@@ -265,6 +265,32 @@ impl Cells {
         cells.fault.is_none() && cells.same(0, 1)
     }
 
+    /// The values as bytes that are equal exactly where all values would be stored the same: a key for maps. References
+    /// to earlier steps count as NULL.
+    pub fn fingerprint(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.cells.len() * 9 + self.bytes.len());
+        for index in 0..self.len() {
+            match self.value(index) {
+                ValueRef::Null => out.push(0),
+                ValueRef::Int(v) => {
+                    out.push(1);
+                    out.extend(v.to_le_bytes());
+                }
+                ValueRef::Float(v) => {
+                    out.push(2);
+                    out.extend(v.to_bits().to_le_bytes());
+                }
+                ValueRef::Bool(v) => out.extend([3, u8::from(v)]),
+                ValueRef::Text(v) | ValueRef::Bytes(v) => {
+                    out.push(if matches!(self.cells[index], Cell::Text { .. }) { 4 } else { 5 });
+                    out.extend((v.len() as u64).to_le_bytes());
+                    out.extend(v);
+                }
+            }
+        }
+        out
+    }
+
     fn reference(&self, index: usize) -> Option<Cell> {
         match self.cells[index] {
             cell @ (Cell::From { .. } | Cell::List { .. }) => Some(cell),
@@ -307,6 +333,25 @@ mod tests {
         assert!(cells.same(0, 1));
         assert!(!cells.same(2, 3));
         assert!(!cells.same(4, 5));
+    }
+
+    #[test]
+    fn fingerprints_tell_values_apart() {
+        let of = |fill: &dyn Fn(&mut Cells)| {
+            let mut cells = Cells::default();
+            fill(&mut cells);
+            cells.fingerprint()
+        };
+        assert_eq!(of(&|cells| cells.text("a")), of(&|cells| cells.text("a")));
+        assert_ne!(of(&|cells| cells.text("1")), of(&|cells| cells.int(1)));
+        assert_ne!(of(&|cells| cells.text("a")), of(&|cells| cells.blob(b"a")));
+        let split = |a: &'static str, b: &'static str| {
+            of(&move |cells| {
+                cells.text(a);
+                cells.text(b);
+            })
+        };
+        assert_ne!(split("ab", "c"), split("a", "bc"));
     }
 
     #[test]

@@ -6,6 +6,18 @@ use std::marker::PhantomData;
 use crate::entity::{ColumnMeta, Entity};
 
 /// A column of entity `E` whose field is a `T`. The derive makes one constant for each.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let eldest_first = User::select().filter(User::AGE.is_not_null()).order_by(User::AGE.desc());
+/// assert_eq!(engine.all(eldest_first.columns(User::NAME)).await?, ["Ada"]);
+/// assert_eq!((User::NAME.meta().name, Post::AUTHOR_ID.meta().name), ("name", "author_id"));
+/// # Ok(()) });
+/// ```
 pub struct Column<E, T> {
     position: usize,
     types: PhantomData<fn() -> (E, T)>,

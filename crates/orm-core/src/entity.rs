@@ -17,6 +17,19 @@ use crate::stmt::{Delete, Insert, Select, Update};
 use crate::value::ValueRef;
 
 /// A struct that is a row of a table. Derived, never written by hand.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let ada = engine.one(User::select().filter(User::ID.eq(1))).await?;
+/// assert_eq!(ada.key(), Some(1));
+/// assert_eq!(User::default().key(), None); // the database has yet to give it
+/// assert_eq!(User::meta().table, "users");
+/// # Ok(()) });
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an entity",
     label = "not an entity",

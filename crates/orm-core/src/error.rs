@@ -15,6 +15,26 @@ use crate::row::ColumnError;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong. Cheap to clone: a failed session quotes its first error until it is rolled back.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// use anyorm::error::ConstraintKind;
+///
+/// let mut session = engine.session();
+/// session.add(User { email: "ada@example.org".into(), ..Default::default() });
+/// let error = session.commit().await.unwrap_err();
+/// match error.constraint() {
+///     Some(broken) if broken.kind == ConstraintKind::Unique => {
+///         assert_eq!((broken.entity, &broken.columns[..]), (Some("User"), &["email".to_owned()][..]));
+///     }
+///     _ => return Err(error),
+/// }
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -120,9 +140,21 @@ pub enum Error {
 impl Error {
     /// Carries another error through a function that returns [`Result`].
     ///
+    /// # Example
     /// ```
-    /// let error = orm_core::Error::other("not enough money");
-    /// assert_eq!(error.to_string(), "not enough money");
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let result = engine
+    ///     .transaction(|mut tx| async move {
+    ///         let account = tx.get_one::<Account>(1).await?;
+    ///         tx[account].balance -= 1_000;
+    ///         if tx[account].balance < 0 { Err(anyorm::Error::other("not enough money")) } else { Ok(()) }
+    ///     })
+    ///     .await;
+    /// assert_eq!(result.unwrap_err().to_string(), "not enough money"); // and rolled back
+    /// # Ok(()) });
     /// ```
     pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Other(Arc::from(error.into()))
@@ -177,6 +209,17 @@ impl Error {
 
     /// Whether trying the whole transaction again may help: the database was busy, or chose this transaction to
     /// give way.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let error = engine.execute(sql("SELECT nothing")).await.unwrap_err();
+    /// assert!(!error.is_retryable()); // wrong SQL stays wrong
+    /// # Ok(()) });
+    /// ```
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Busy(_) => true,
@@ -186,6 +229,20 @@ impl Error {
     }
 
     /// The constraint that was violated, if that is what happened.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// use anyorm::error::ConstraintKind;
+    ///
+    /// let orphan = Post { author: BelongsTo::to_key(99), ..Default::default() };
+    /// let error = engine.execute(Post::insert().value(orphan)).await.unwrap_err();
+    /// assert_eq!(error.constraint().map(|broken| broken.kind), Some(ConstraintKind::ForeignKey));
+    /// # Ok(()) });
+    /// ```
     pub fn constraint(&self) -> Option<&ConstraintError> {
         match self {
             Self::Constraint(error) => Some(error),
@@ -195,6 +252,17 @@ impl Error {
     }
 
     /// The SQL of the statement that failed, where there is one.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let error = engine.execute(sql("DELETE FROM nowhere")).await.unwrap_err();
+    /// assert_eq!(error.sql(), Some("DELETE FROM nowhere"));
+    /// # Ok(()) });
+    /// ```
     pub fn sql(&self) -> Option<&str> {
         let sql = match self {
             Self::Value(error) => &error.sql,

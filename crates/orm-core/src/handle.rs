@@ -21,9 +21,19 @@ pub struct RawHandle {
 /// A handle is inert data: `Copy`, `Eq`, `Hash`, `Send`, 12 bytes. It keeps nothing alive. Used with another
 /// session, or after its entity left the session, it is refused with a message that says which.
 ///
+/// # Example
 /// ```
-/// use orm_core::Handle;
-/// assert_eq!(std::mem::size_of::<Handle<String>>(), 12);
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let mut session = engine.session();
+/// let ada = session.get_one::<User>(1).await?;
+/// let copy = ada; // keep as many as you like: they borrow nothing
+/// session[ada].age = Some(37);
+/// assert_eq!(session[copy].age, Some(37));
+/// assert_eq!(copy, ada);
+/// # Ok(()) });
 /// ```
 pub struct Handle<T> {
     raw: RawHandle,

@@ -95,6 +95,18 @@ impl<T: FromRow> Shape for Values<T> {
 impl<T: FromRow> Detached for Values<T> {}
 
 /// A value made of the columns of a row: one [`SqlType`], or a tuple of up to sixteen.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let row = sql("SELECT name, age, 7 FROM users WHERE id = 2");
+/// let (name, age, seven) = engine.one(row.returning::<(String, Option<i32>, i64)>()).await?;
+/// assert_eq!((&*name, age, seven), ("Grace", None, 7));
+/// # Ok(()) });
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a row",
     note = "read one column as an i64, String, Option<..>; several as a tuple of up to sixteen"
@@ -181,6 +193,23 @@ tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13,
 tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14, P 15);
 
 /// Anything that can be run and says what its rows become.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// use anyorm::Query;
+///
+/// async fn has_several(engine: &Engine, query: impl Query) -> anyorm::Result<bool> {
+///     Ok(engine.count(query).await? > 1)
+/// }
+///
+/// assert!(has_several(&engine, Post::select().filter(Post::AUTHOR_ID.eq(1))).await?);
+/// assert!(!has_several(&engine, sql("SELECT 1").returning::<i64>()).await?);
+/// # Ok(()) });
+/// ```
 pub trait Query: Send {
     /// What its rows become.
     type Shape: Shape;

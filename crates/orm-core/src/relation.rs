@@ -16,6 +16,21 @@ use crate::entity::{Entity, MetaFn, RelationMeta};
 use crate::handle::RawHandle;
 
 /// A relation from `A` to `B`: `Post::AUTHOR` is a `Relation<Post, User, One>`.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let mut session = engine.session();
+/// let notes = session.get_one::<Post>(1).await?;
+/// session.load(&[notes], Post::AUTHOR).await?; // load it
+/// let by_ada = Post::select().join(Post::AUTHOR).filter(User::NAME.eq("Ada")); // join along it
+/// assert_eq!(session.count(by_ada).await?, 2);
+/// assert_eq!(Post::AUTHOR.meta().name, "author"); // ask what it is
+/// # Ok(()) });
+/// ```
 pub struct Relation<A, B, K> {
     source: MetaFn,
     position: usize,
@@ -68,6 +83,20 @@ impl<A: Entity, B: Entity, K> Relation<A, B, K> {
     }
 
     /// Goes on along a relation of the entity it leads to: `User::POSTS.then(Post::TAGS)`.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get_one::<User>(1).await?;
+    /// session.load(&[ada], User::POSTS.then(Post::TAGS)).await?; // both
+    /// let notes = session.get_one::<Post>(1).await?;
+    /// assert_eq!(session[notes].tags.len(), 1);
+    /// # Ok(()) });
+    /// ```
     pub fn then(self, next: impl IntoPath<B>) -> Path<A> {
         self.into_path().then_erased(next.into_path().erase())
     }

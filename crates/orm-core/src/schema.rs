@@ -11,6 +11,22 @@ use crate::error::Result;
 /// The entities whose tables belong together: each relation of one leads to another one of the list.
 ///
 /// Made by [`schema!`](crate::schema!).
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// use anyorm::SQLITE;
+///
+/// let schema = schema![User, Post, Tag];
+/// assert!(schema.check().is_ok());
+/// for sql in schema.create(&SQLITE)? { // what `engine.create_all(&schema)` sends
+///     assert!(sql.starts_with("CREATE"));
+/// }
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
     entities: Vec<&'static EntityMeta>,
@@ -18,19 +34,20 @@ pub struct Schema {
 
 /// A [`Schema`] of entities: `schema![User, Post, Tag]`. Tables of links are part of it without being named.
 ///
+/// # Example
 /// ```
-/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
-/// # use entities::*;
-/// # fn main() -> orm_core::Result<()> {
-/// use orm_core::{SQLITE, schema};
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// use anyorm::SQLITE;
 ///
 /// let statements = schema![User, Post, Tag].create(&SQLITE)?;
-/// assert!(statements[0].starts_with(r#"CREATE TABLE IF NOT EXISTS "users""#));
+/// assert!(statements[0].starts_with(r#"CREATE TABLE IF NOT EXISTS "users""#)); // those referred to first
 ///
 /// let error = schema![Post, Tag].create(&SQLITE).unwrap_err();
 /// assert!(error.to_string().ends_with("add User to `schema![..]`"));
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[macro_export]
 macro_rules! schema {
@@ -62,6 +79,15 @@ impl Schema {
     /// If a relation leads to an entity that is not in the schema, two entities have one table, a foreign key has
     /// another number of columns than the key it refers to, refers to a column that is not unique or is NOT NULL and
     /// to be set to NULL, or the two sides of a table of links disagree.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// use anyorm::prelude::*;
+    ///
+    /// let error = schema![User].check().unwrap_err();
+    /// assert!(error.to_string().ends_with("add Post to `schema![..]`"));
+    /// ```
     pub fn check(&self) -> Result<()> {
         model::tables(&self.entities).map(drop)
     }
@@ -72,6 +98,17 @@ impl Schema {
     ///
     /// # Errors
     /// As [`check`](Self::check).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let sql = schema![Account].create(&anyorm::POSTGRES)?;
+    /// assert!(sql[0].contains(r#""balance" BIGINT NOT NULL"#));
+    /// # Ok(()) });
+    /// ```
     pub fn create(&self, dialect: &Dialect) -> Result<Vec<String>> {
         Ok(create::create(&order::sorted(model::tables(&self.entities)?), dialect))
     }
@@ -81,6 +118,17 @@ impl Schema {
     ///
     /// # Errors
     /// As [`check`](Self::check).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let sql = schema![User, Post, Tag].drop(&anyorm::SQLITE)?;
+    /// assert!(sql.last().is_some_and(|last| last.contains("users"))); // others refer to it
+    /// # Ok(()) });
+    /// ```
     pub fn drop(&self, dialect: &Dialect) -> Result<Vec<String>> {
         Ok(create::drop(&order::sorted(model::tables(&self.entities)?), dialect))
     }

@@ -38,12 +38,29 @@ pub enum ColumnType {
 /// Implemented for the integers up to 64 bits (not `u64`, which no database has), floats, `bool`, `String`,
 /// `Vec<u8>` and [`Json<T>`].
 ///
+/// A struct around one value derives it:
+///
 /// ```
-/// use orm_core::{Cells, SqlType};
-/// let mut cells = Cells::default();
-/// Some(7_i32).encode(&mut cells);
-/// assert_eq!(<Option<i32>>::decode(cells.value(0)), Ok(Some(7)));
-/// assert!(i32::decode(orm_core::ValueRef::Null).is_err());
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// #[derive(Clone, Debug, Default, PartialEq, SqlType)]
+/// struct Celsius(f64);
+///
+/// #[derive(Clone, Debug, Default, Entity)]
+/// struct Reading {
+///     #[key(auto)]
+///     id: i64,
+///     outside: Celsius,
+///     inside: Option<Celsius>,
+/// }
+///
+/// engine.create_all(&schema![Reading]).await?;
+/// let reading = Reading { outside: Celsius(-3.5), ..Default::default() };
+/// let stored = engine.one(Reading::insert().value(reading).returning_all()).await?;
+/// assert_eq!((stored.outside, stored.inside), (Celsius(-3.5), None));
+/// # Ok(()) });
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in a column",

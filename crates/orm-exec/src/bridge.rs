@@ -1,7 +1,7 @@
 //! Blocking code from async code, under any executor: the counterpart of `anyio.to_thread.run_sync`.
 //!
 //! ```
-//! use orm_exec::bridge::run_sync;
+//! use anyorm::bridge::run_sync;
 //! # futures_lite::future::block_on(async {
 //! let size = run_sync(|| std::fs::metadata("/").map(|meta| meta.is_dir())).await?;
 //! assert!(size);
@@ -37,7 +37,7 @@ pub const DEFAULT_TOKENS: usize = 40;
 ///
 /// ```
 /// # futures_lite::future::block_on(async {
-/// assert_eq!(orm_exec::bridge::run_sync(|| 6 * 7).await, 42);
+/// assert_eq!(anyorm::bridge::run_sync(|| 6 * 7).await, 42);
 /// # });
 /// ```
 pub fn run_sync<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> RunSync<T> {
@@ -47,8 +47,8 @@ pub fn run_sync<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Ru
 /// The limiter of [`run_sync`], shared by the process.
 ///
 /// ```
-/// orm_exec::bridge::default_limiter().set_tokens(100);
-/// assert_eq!(orm_exec::bridge::default_limiter().tokens(), 100);
+/// anyorm::bridge::default_limiter().set_tokens(100);
+/// assert_eq!(anyorm::bridge::default_limiter().tokens(), 100);
 /// ```
 pub fn default_limiter() -> &'static Limiter {
     static DEFAULT: OnceLock<Limiter> = OnceLock::new();

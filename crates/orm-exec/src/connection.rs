@@ -16,6 +16,19 @@ use crate::verbs::{Runner, verbs};
 ///
 /// A verb that is dropped before its end takes the connection with it: it is rolled back and goes home, and the next call
 /// waits for it again. If a BEGIN of your own was open, calls answer [`Error::Ended`] instead.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let mut connection = engine.connection().await?;
+/// connection.execute(sql("PRAGMA cache_size = -4000")).await?; // of this connection
+/// let kibibytes = connection.scalar(sql("PRAGMA cache_size").returning::<i64>()).await?;
+/// assert_eq!(kibibytes, -4000);
+/// # Ok(()) });
+/// ```
 #[derive(Debug)]
 pub struct Connection {
     pool: Pool,

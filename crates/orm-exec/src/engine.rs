@@ -27,16 +27,19 @@ use crate::verbs::{Runner, verbs};
 /// A verb that is dropped before its end leaves nothing behind but what the database had already done: a statement that
 /// runs is interrupted, and rolled back.
 ///
+/// # Example
 /// ```
-/// use orm_core::sql;
-/// use orm_exec::Engine;
-/// # futures_lite::future::block_on(async {
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
 /// let engine = Engine::open("sqlite::memory:").await?;
-/// engine.execute(sql("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")).await?;
-/// engine.execute(sql("INSERT INTO notes (text) VALUES (?)").bind_str("hello")).await?;
-/// let notes = engine.all(sql("SELECT id, text FROM notes").returning::<(i64, String)>()).await?;
-/// assert_eq!(notes, [(1, "hello".to_owned())]);
-/// # Ok::<_, orm_core::Error>(()) }).unwrap();
+/// engine.create_all(&schema![User, Post, Tag]).await?;
+/// let ada = User { name: "Ada".into(), ..Default::default() };
+/// engine.execute(User::insert().value(ada)).await?;
+/// let users: Vec<User> = engine.all(User::select()).await?; // plain values; a session answers handles
+/// assert_eq!(users[0].name, "Ada");
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -71,6 +74,19 @@ impl Engine {
     }
 
     /// Opens a database with options that are not in its URL.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// use std::time::Duration;
+    ///
+    /// let engine = Engine::builder("sqlite::memory:").acquire_timeout(Duration::from_millis(200)).open().await?;
+    /// assert_eq!(engine.scalar(sql("SELECT 1").returning::<i64>()).await?, 1);
+    /// # Ok(()) });
+    /// ```
     pub fn builder(url: &str) -> EngineBuilder {
         EngineBuilder::new(url)
     }
@@ -84,16 +100,17 @@ impl Engine {
     /// [`Error::Timeout`] if the connection was not free in time, naming who has it; [`Error::HeldBySelf`] if it is
     /// the only one and this task has it.
     ///
+    /// # Example
     /// ```
-    /// # use orm_core::sql;
-    /// # futures_lite::future::block_on(async {
-    /// # let engine = orm_exec::Engine::open("sqlite::memory:").await?;
-    /// # engine.execute(sql("CREATE TABLE t (n INTEGER)")).await?;
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
     /// let mut transaction = engine.begin().await?;
-    /// transaction.execute(sql("INSERT INTO t VALUES (1)")).await?;
+    /// transaction.execute(Account::update().set(Account::BALANCE, 0).everything()).await?;
     /// transaction.rollback().await?;
-    /// assert_eq!(engine.count(sql("SELECT n FROM t").returning::<i64>()).await?, 0);
-    /// # Ok::<_, orm_core::Error>(()) }).unwrap();
+    /// assert_eq!(engine.count(Account::select().filter(Account::BALANCE.gt(0))).await?, 1);
+    /// # Ok(()) });
     /// ```
     #[track_caller]
     pub fn begin(&self) -> Operation<'static, Transaction> {
@@ -106,6 +123,19 @@ impl Engine {
     ///
     /// # Errors
     /// As for [`begin`](Engine::begin).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut connection = engine.connection().await?;
+    /// connection.execute(sql("CREATE TEMPORARY TABLE seen (id INTEGER PRIMARY KEY)")).await?;
+    /// connection.execute(sql("INSERT INTO seen SELECT id FROM posts")).await?;
+    /// assert_eq!(connection.count(sql("SELECT id FROM seen").returning::<i64>()).await?, 2);
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn connection(&self) -> Operation<'static, Connection> {
         let location = Location::caller();
@@ -119,11 +149,17 @@ impl Engine {
     /// # Errors
     /// If the entities do not fit together, or the database refuses.
     ///
+    /// # Example
     /// ```
-    /// # futures_lite::future::block_on(async {
-    /// # let engine = orm_exec::Engine::open("sqlite::memory:").await?;
-    /// engine.create_all(&orm_core::schema![]).await?;
-    /// # Ok::<_, orm_core::Error>(()) }).unwrap();
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let engine = Engine::open("sqlite::memory:").await?;
+    /// engine.create_all(&schema![User, Post, Tag]).await?;
+    /// engine.create_all(&schema![User, Post, Tag, Account]).await?; // only accounts were missing
+    /// assert_eq!(engine.count(Account::select()).await?, 0);
+    /// # Ok(()) });
     /// ```
     #[track_caller]
     pub fn create_all(&self, schema: &Schema) -> Operation<'static, ()> {
@@ -136,6 +172,17 @@ impl Engine {
     /// # Errors
     /// If the entities do not fit together, or the database refuses: a table that is not in the schema refers to one of
     /// them, say.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// engine.drop_all(&schema![Account]).await?;
+    /// assert!(engine.count(Account::select()).await.is_err()); // no such table
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn drop_all(&self, schema: &Schema) -> Operation<'static, ()> {
         self.run_schema(schema.drop(self.dialect()), Location::caller())
@@ -149,24 +196,48 @@ impl Engine {
     /// [`Error::Timeout`] if a connection is not given back within the acquire timeout, naming who has it. It is closed
     /// when it comes home.
     ///
+    /// # Example
     /// ```
-    /// # use orm_core::sql;
-    /// # futures_lite::future::block_on(async {
-    /// # let engine = orm_exec::Engine::open("sqlite::memory:").await?;
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
     /// engine.close().await?;
-    /// assert!(matches!(engine.execute(sql("SELECT 1")).await, Err(orm_core::Error::Closed)));
-    /// # Ok::<_, orm_core::Error>(()) }).unwrap();
+    /// assert!(matches!(engine.count(User::select()).await, Err(anyorm::Error::Closed)));
+    /// # Ok(()) });
     /// ```
     pub fn close(&self) -> Operation<'_, ()> {
         Operation::new(self.pool.close())
     }
 
     /// How this database differs from others.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// assert_eq!(engine.dialect().name, "SQLite");
+    /// # Ok(()) });
+    /// ```
     pub fn dialect(&self) -> &'static Dialect {
         self.pool.dialect()
     }
 
     /// What the connections are doing now, and how many jobs were sent to a worker thread so far.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let before = engine.statistics().hops;
+    /// engine.count(User::select()).await?;
+    /// assert_eq!(engine.statistics().hops, before + 1);
+    /// # Ok(()) });
+    /// ```
     pub fn statistics(&self) -> Statistics {
         self.pool.statistics()
     }

@@ -12,8 +12,8 @@ use orm_core::{Cells, ValueRef};
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
-/// use orm_core::sql;
-/// use orm_exec::{Engine, Observer, StatementEvent};
+/// use anyorm::observe::{Observer, StatementEvent};
+/// use anyorm::prelude::*;
 ///
 /// #[derive(Default)]
 /// struct Log(Mutex<Vec<String>>);
@@ -29,7 +29,7 @@ use orm_core::{Cells, ValueRef};
 /// let engine = Engine::builder("sqlite::memory:").observer(log.clone()).open().await?;
 /// engine.scalar(sql("SELECT ?").bind(7).returning::<i64>()).await?;
 /// assert_eq!(log.0.lock().unwrap().as_slice(), ["SELECT ? [[Int(7)]]"]);
-/// # Ok::<_, orm_core::Error>(()) }).unwrap();
+/// # Ok::<_, anyorm::Error>(()) }).unwrap();
 /// ```
 pub trait Observer: Send + Sync {
     /// A job was sent to a worker thread.

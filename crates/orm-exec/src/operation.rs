@@ -13,13 +13,13 @@ use orm_core::Result;
 /// dropped call leaves behind.
 ///
 /// ```
-/// use orm_exec::Operation;
+/// use anyorm::Operation;
 /// fn answer() -> Operation<'static, i32> {
 ///     Operation::new(async { Ok(42) })
 /// }
 /// # futures_lite::future::block_on(async {
 /// assert_eq!(answer().await?, 42);
-/// # Ok::<_, orm_core::Error>(()) }).unwrap();
+/// # Ok::<_, anyorm::Error>(()) }).unwrap();
 /// ```
 #[must_use = "nothing happens until the operation is awaited"]
 pub struct Operation<'a, T> {

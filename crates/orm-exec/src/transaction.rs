@@ -21,16 +21,21 @@ use crate::verbs::verbs;
 /// [`Error::Ended`](orm_core::Error::Ended). They do so too after a verb was dropped before its end: what it had done
 /// cannot be told apart from what it had not, so the whole transaction is rolled back.
 ///
+/// # Example
 /// ```
-/// use orm_core::sql;
-/// # futures_lite::future::block_on(async {
-/// # let engine = orm_exec::Engine::open("sqlite::memory:").await?;
-/// # engine.execute(sql("CREATE TABLE t (n INTEGER)")).await?;
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
 /// let mut transaction = engine.begin().await?;
-/// transaction.execute(sql("INSERT INTO t VALUES (?)").bind(1)).await?;
+/// let take = Account::update().set(Account::BALANCE, Account::BALANCE - 10).filter(Account::ID.eq(1));
+/// let give = Account::update().set(Account::BALANCE, Account::BALANCE + 10).filter(Account::ID.eq(2));
+/// transaction.execute(take).await?;
+/// transaction.execute(give).await?;
 /// transaction.commit().await?;
-/// assert_eq!(engine.scalar(sql("SELECT n FROM t").returning::<i64>()).await?, 1);
-/// # Ok::<_, orm_core::Error>(()) }).unwrap();
+/// let balances = engine.all(Account::select().columns(Account::BALANCE).order_by(Account::ID)).await?;
+/// assert_eq!(balances, [40, 10]);
+/// # Ok(()) });
 /// ```
 #[derive(Debug)]
 #[must_use = "a transaction that is dropped is rolled back"]
@@ -49,6 +54,19 @@ impl Transaction {
     ///
     /// # Errors
     /// If the database refuses: a deferred foreign key, or a lock. The transaction is rolled back then.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut transaction = engine.begin().await?;
+    /// transaction.execute(Tag::delete().filter(Tag::NAME.eq("poetry"))).await?;
+    /// transaction.commit().await?; // `transaction` is gone: using it again does not compile
+    /// assert_eq!(engine.count(Tag::select()).await?, 1);
+    /// # Ok(()) });
+    /// ```
     pub fn commit(self) -> Operation<'static, ()> {
         Operation::new(self.core.commit())
     }
@@ -57,6 +75,19 @@ impl Transaction {
     ///
     /// # Errors
     /// If the connection cannot get out of the transaction: it is discarded, which undoes the work too.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut transaction = engine.begin().await?;
+    /// transaction.execute(Tag::delete().filter(Tag::NAME.eq("poetry"))).await?;
+    /// transaction.rollback().await?;
+    /// assert_eq!(engine.count(Tag::select()).await?, 2);
+    /// # Ok(()) });
+    /// ```
     pub fn rollback(self) -> Operation<'static, ()> {
         Operation::new(self.core.rollback())
     }
@@ -66,19 +97,20 @@ impl Transaction {
     /// # Errors
     /// [`Error::Ended`](orm_core::Error::Ended) if the transaction has ended.
     ///
+    /// # Example
     /// ```
-    /// # use orm_core::sql;
-    /// # futures_lite::future::block_on(async {
-    /// # let engine = orm_exec::Engine::open("sqlite::memory:").await?;
-    /// # engine.execute(sql("CREATE TABLE t (n INTEGER)")).await?;
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
     /// let mut transaction = engine.begin().await?;
-    /// transaction.execute(sql("INSERT INTO t VALUES (1)")).await?;
+    /// transaction.execute(Account::update().set(Account::BALANCE, 1).everything()).await?;
     /// let mut attempt = transaction.begin_nested().await?;
-    /// attempt.execute(sql("INSERT INTO t VALUES (2)")).await?;
-    /// attempt.rollback().await?;
+    /// attempt.execute(Account::delete().everything()).await?;
+    /// attempt.rollback().await?; // the delete, not the update
     /// transaction.commit().await?;
-    /// assert_eq!(engine.all(sql("SELECT n FROM t").returning::<i64>()).await?, [1]);
-    /// # Ok::<_, orm_core::Error>(()) }).unwrap();
+    /// assert_eq!(engine.count(Account::select().filter(Account::BALANCE.eq(1))).await?, 2);
+    /// # Ok(()) });
     /// ```
     pub fn begin_nested(&mut self) -> Operation<'_, Savepoint<'_>> {
         Operation::new(async { Savepoint::new(&mut self.core) })

@@ -137,7 +137,11 @@ macro_rules! verbs {
         /// # Errors
         /// If the query contradicts itself, the database refuses it, or a value does not fit.
         ///
-        #[doc = $crate::verbs::example!($setup, "let rows = ", $receiver, ".all(orm_core::sql(\"VALUES (1, 'a'), (2, 'b')\").returning::<(i64, String)>()).await?;\nassert_eq!(rows[1], (2, \"b\".to_owned()));")]
+        #[doc = $crate::verbs::example!(
+            $setup,
+            "let names: Vec<String> = ", $receiver, ".all(User::select().columns(User::NAME).order_by(User::ID)).await?;\n",
+            "assert_eq!(names, [\"Ada\", \"Grace\"]);"
+        )]
         #[track_caller]
         pub fn all<Q>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, Vec<$crate::verbs::Plain<Q>>>
         where
@@ -152,7 +156,11 @@ macro_rules! verbs {
         /// # Errors
         /// As for `all`.
         ///
-        #[doc = $crate::verbs::example!($setup, "let none = ", $receiver, ".first(orm_core::sql(\"SELECT 1 WHERE 0\").returning::<i64>()).await?;\nassert_eq!(none, None);")]
+        #[doc = $crate::verbs::example!(
+            $setup,
+            "let oldest: Option<User> = ", $receiver, ".first(User::select().order_by(User::AGE.desc())).await?;\n",
+            "assert_eq!(oldest.map(|user| user.name), Some(\"Ada\".to_owned()));"
+        )]
         #[track_caller]
         pub fn first<Q>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, Option<$crate::verbs::Plain<Q>>>
         where
@@ -166,7 +174,13 @@ macro_rules! verbs {
         /// # Errors
         /// [`Error::RowCount`](orm_core::Error::RowCount) if there is none, or more than one; else as for `all`.
         ///
-        #[doc = $crate::verbs::example!($setup, "let two = ", $receiver, ".one(orm_core::sql(\"VALUES (1), (2)\").returning::<i64>()).await;\nassert!(matches!(two, Err(orm_core::Error::RowCount(_))));")]
+        #[doc = $crate::verbs::example!(
+            $setup,
+            "let ada: User = ", $receiver, ".one(User::select().filter(User::NAME.eq(\"Ada\"))).await?;\n",
+            "assert_eq!(ada.id, 1);\n",
+            "let two = ", $receiver, ".one(User::select()).await;\n",
+            "assert!(matches!(two, Err(anyorm::Error::RowCount(_))));"
+        )]
         #[track_caller]
         pub fn one<Q>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, $crate::verbs::Plain<Q>>
         where
@@ -180,7 +194,11 @@ macro_rules! verbs {
         /// # Errors
         /// As for `one`.
         ///
-        #[doc = $crate::verbs::example!($setup, "let sum = ", $receiver, ".scalar(orm_core::sql(\"SELECT 40 + ?\").bind(2).returning::<i64>()).await?;\nassert_eq!(sum, 42);")]
+        #[doc = $crate::verbs::example!(
+            $setup,
+            "let oldest: Option<i32> = ", $receiver, ".scalar(User::select().columns(max(User::AGE))).await?;\n",
+            "assert_eq!(oldest, Some(36));"
+        )]
         #[track_caller]
         pub fn scalar<T, Q>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, T>
         where
@@ -195,7 +213,10 @@ macro_rules! verbs {
         /// # Errors
         /// If the query contradicts itself, or the database refuses it.
         ///
-        #[doc = $crate::verbs::example!($setup, "let rows = ", $receiver, ".count(orm_core::sql(\"VALUES (7), (8)\").returning::<i64>()).await?;\nassert_eq!(rows, 2);")]
+        #[doc = $crate::verbs::example!(
+            $setup,
+            "assert_eq!(", $receiver, ".count(Post::select().filter(Post::AUTHOR_ID.eq(1))).await?, 2);"
+        )]
         #[track_caller]
         pub fn count<Q: orm_core::Query>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, u64> {
             $crate::verbs::count(self.$on(), query)
@@ -206,7 +227,11 @@ macro_rules! verbs {
         /// # Errors
         /// As for `count`.
         ///
-        #[doc = $crate::verbs::example!($setup, "assert!(!", $receiver, ".exists(orm_core::sql(\"SELECT 1 WHERE 0\").returning::<i64>()).await?);")]
+        #[doc = $crate::verbs::example!(
+            $setup,
+            "assert!(", $receiver, ".exists(User::select().filter(User::AGE.is_null())).await?);\n",
+            "assert!(!", $receiver, ".exists(User::select().filter(User::AGE.gt(100))).await?);"
+        )]
         #[track_caller]
         pub fn exists<Q: orm_core::Query>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, bool> {
             $crate::verbs::exists(self.$on(), query)
@@ -217,7 +242,11 @@ macro_rules! verbs {
         /// # Errors
         /// [`Error::Constraint`](orm_core::Error::Constraint) if a constraint is violated; else as for `count`.
         ///
-        #[doc = $crate::verbs::example!($setup, $receiver, ".execute(orm_core::sql(\"CREATE TABLE t (n INTEGER)\")).await?;\nassert_eq!(", $receiver, ".execute(orm_core::sql(\"INSERT INTO t VALUES (?)\").bind(1)).await?, 1);")]
+        #[doc = $crate::verbs::example!(
+            $setup,
+            "let rename = User::update().set(User::NAME, \"Ada Lovelace\").filter(User::ID.eq(1));\n",
+            "assert_eq!(", $receiver, ".execute(rename).await?, 1);"
+        )]
         #[track_caller]
         pub fn execute<Q: orm_core::Query>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, u64> {
             $crate::verbs::execute(self.$on(), query)
@@ -225,15 +254,14 @@ macro_rules! verbs {
     };
 }
 
-/// A documentation example on a database in memory.
+/// A documentation example on the blog of `orm-blog`.
 macro_rules! example {
     ($setup:literal, $($code:literal),+) => {
         concat!(
-            "```\n# futures_lite::future::block_on(async {\n",
-            "# let engine = orm_exec::Engine::open(\"sqlite::memory:\").await?;\n",
+            "# Example\n```\n# use orm_blog::*;\n# run(async |engine| {\nuse anyorm::prelude::*;\n\n",
             $setup,
             $($code,)+
-            "\n# Ok::<_, orm_core::Error>(()) }).unwrap();\n```"
+            "\n# Ok(()) });\n```"
         )
     };
 }

@@ -10,7 +10,7 @@ mod plan;
 mod request;
 
 pub(crate) use plan::LoadPlan;
-pub(crate) use request::{KEYS_AT_ONCE, Request, with_list};
+pub(crate) use request::{KEYS_AT_ONCE, Request};
 
 use std::collections::HashSet;
 use std::sync::Arc;

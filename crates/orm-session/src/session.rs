@@ -84,6 +84,17 @@ enum Status {
 
 impl Session {
     /// A session on an engine. Does no I/O.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = Session::new(engine); // as `engine.session()`, and it has the engine
+    /// assert!(session.get::<User>(1).await?.is_some());
+    /// # Ok(()) });
+    /// ```
     pub fn new(engine: Engine) -> Self {
         Self {
             engine,
@@ -99,6 +110,18 @@ impl Session {
     }
 
     /// The engine it works on.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let session = engine.session();
+    /// let elsewhere = session.engine().session(); // on the same database
+    /// assert!(!elsewhere.in_transaction());
+    /// # Ok(()) });
+    /// ```
     pub fn engine(&self) -> &Engine {
         &self.engine
     }

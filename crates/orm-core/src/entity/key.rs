@@ -50,6 +50,30 @@ impl<T: SqlType<Base = T> + Clone + Eq + Hash + Ord + Debug> Key for T {
 }
 
 /// What can stand for a key in a call: an `i64` for `i64`, a `&str` for `String`, tuples of these.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// #[derive(Clone, Debug, Default, Entity)]
+/// struct Seat {
+///     #[key]
+///     row: String,
+///     #[key]
+///     number: i32,
+///     taken: bool,
+/// }
+///
+/// engine.create_all(&schema![Seat]).await?;
+/// let mut session = engine.session();
+/// let seat = session.add(Seat { row: "A".into(), number: 7, taken: true });
+/// session.commit().await?;
+/// assert_eq!(session.get::<Seat>(("A", 7)).await?, Some(seat)); // borrowed text will do
+/// assert_eq!(session.get::<Seat>(("B", 7)).await?, None);
+/// # Ok(()) });
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a key of this entity, whose key is `{K}`",
     label = "the key is `{K}`"

@@ -43,6 +43,20 @@ pub enum ConstraintKind {
 }
 
 /// A constraint that the database enforced.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let mut session = engine.session();
+/// session.add(Tag { name: "math".into(), ..Default::default() }); // there is one already
+/// let error = session.commit().await.unwrap_err();
+/// let broken = error.constraint().expect("the name is unique");
+/// assert_eq!((broken.entity, broken.table.as_deref()), (Some("Tag"), Some("tags")));
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug)]
 pub struct ConstraintError {
     /// Which kind.

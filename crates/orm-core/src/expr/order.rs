@@ -8,15 +8,15 @@ use crate::types::SqlType;
 /// One part of ORDER BY: `User::NAME.asc()`.
 #[derive(Clone, Debug)]
 ///
+/// # Example
 /// ```
-/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
-/// # use entities::*;
-/// # fn main() -> orm_core::Result<()> {
-/// use orm_core::Entity;
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
 ///
-/// let _oldest_first = User::select().order_by((User::AGE.desc().nulls_last(), User::NAME));
-/// # Ok(())
-/// # }
+/// let oldest_first = User::select().order_by((User::AGE.desc().nulls_last(), User::NAME));
+/// assert_eq!(engine.all(oldest_first.columns(User::NAME)).await?, ["Ada", "Grace"]);
+/// # Ok(()) });
 /// ```
 #[must_use = "an order does nothing until a statement uses it"]
 pub struct Order {

@@ -9,11 +9,35 @@ use crate::types::SqlType;
 
 impl<E: Entity, S: Shape> Select<E, S> {
     /// Whether the query has rows, as a condition of another query. It may compare with that query's columns.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let newer = Post::select().filter(Post::ID.gt(1) & Post::AUTHOR_ID.eq(User::ID));
+    /// let authors = User::select().columns(User::NAME).filter(newer.exists());
+    /// assert_eq!(engine.all(authors).await?, ["Ada"]);
+    /// # Ok(()) });
+    /// ```
     pub fn exists(self) -> Expr<bool> {
         Expr::of(Kind::Exists(Box::new(self.into_body())))
     }
 
     /// How many rows the query has, as a value of another query. It may compare with that query's columns.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let posts = Post::select().filter(Post::AUTHOR_ID.eq(User::ID)).count();
+    /// let counts = engine.all(User::select().columns((User::NAME, posts)).order_by(User::ID)).await?;
+    /// assert_eq!(counts, [("Ada".to_owned(), 2), ("Grace".to_owned(), 0)]);
+    /// # Ok(()) });
+    /// ```
     pub fn count(self) -> Expr<i64> {
         Expr::of(Kind::CountOf(Box::new(self.into_body())))
     }
@@ -22,16 +46,16 @@ impl<E: Entity, S: Shape> Select<E, S> {
 impl<E: Entity, T: SqlType> Select<E, Values<T>> {
     /// The one value that the query selects, as a value of another query; NULL if it has no rows.
     ///
+    /// # Example
     /// ```
-    /// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
-    /// # use entities::*;
-    /// # fn main() -> orm_core::Result<()> {
-    /// use orm_core::{Entity, avg};
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
     ///
-    /// let average = Post::select().columns(avg(Post::RATING)).subquery();
-    /// let _good_ones = Post::select().filter(Post::RATING.gt(average));
-    /// # Ok(())
-    /// # }
+    /// let average = Account::select().columns(avg(Account::BALANCE)).subquery();
+    /// let rich = Account::select().columns(Account::ID).filter(Account::BALANCE.cast::<f64>().gt(average));
+    /// assert_eq!(engine.all(rich).await?, [1]);
+    /// # Ok(()) });
     /// ```
     pub fn subquery(self) -> Expr<Option<T::Base>> {
         Expr::of(Kind::Subquery(Box::new(self.into_body())))
@@ -42,20 +66,15 @@ impl<A: Entity, B: Entity, K> Relation<A, B, K> {
     /// Whether the relation leads to a row that meets a condition: `User::POSTS.any(Post::TITLE.eq("Notes"))`.
     /// Unlike a join it does not repeat rows.
     ///
+    /// # Example
     /// ```
-    /// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
-    /// # use entities::*;
-    /// # fn main() -> orm_core::Result<()> {
-    /// use orm_core::{Entity, Query, SQLITE};
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
     ///
-    /// let authors = User::select().columns(User::ID).filter(User::POSTS.any(Post::TITLE.eq("Notes")));
-    /// assert_eq!(
-    ///     &*authors.statement()?.compile(&SQLITE)?.shape.sql,
-    ///     "SELECT \"users\".\"id\" FROM \"users\" WHERE EXISTS (SELECT 1 FROM \"posts\" \
-    ///      WHERE \"posts\".\"author_id\" = \"users\".\"id\" AND \"posts\".\"title\" = ?)"
-    /// );
-    /// # Ok(())
-    /// # }
+    /// let authors = User::select().columns(User::NAME).filter(User::POSTS.any(Post::TITLE.ne("Sketch")));
+    /// assert_eq!(engine.all(authors).await?, ["Ada"]); // once, for two posts
+    /// # Ok(()) });
     /// ```
     pub fn any(self, condition: impl Condition) -> Expr<bool> {
         let filter = Some(condition.condition().boxed());
@@ -63,6 +82,17 @@ impl<A: Entity, B: Entity, K> Relation<A, B, K> {
     }
 
     /// Whether the relation leads to a row at all. `!User::POSTS.exists()` finds users without posts.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let silent = engine.one(User::select().filter(!User::POSTS.exists())).await?;
+    /// assert_eq!(silent.name, "Grace");
+    /// # Ok(()) });
+    /// ```
     pub fn exists(self) -> Expr<bool> {
         Expr::of(Kind::Related { relation: self.meta(), filter: None })
     }

@@ -10,6 +10,17 @@ macro_rules! text {
         /// LIKE, as the database has it: `%` is any text, `_` any character, `\` makes the next one plain. SQLite
         /// ignores the case of ASCII letters, PostgreSQL does not; [`starts_with`](Self::starts_with),
         /// [`ends_with`](Self::ends_with) and [`contains`](Self::contains) mind the case everywhere.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// let users = User::select().filter(User::NAME.like("%a_a"));
+        /// assert_eq!(engine.count(users).await?, 1); // Ada: SQLite takes `A` for `a` here
+        /// # Ok(()) });
+        /// ```
         pub fn like<V: Operand<String>>(self, pattern: V) -> Expr<bool>
         where
             T: Holds<String>,
@@ -19,6 +30,18 @@ macro_rules! text {
         }
 
         /// Whether the text begins with another, case and all. `%` and `_` mean themselves. Can use an index.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// assert!(engine.exists(User::select().filter(User::NAME.starts_with("Gr"))).await?);
+        /// assert!(!engine.exists(User::select().filter(User::NAME.starts_with("gr"))).await?);
+        /// assert!(!engine.exists(User::select().filter(User::NAME.starts_with("%"))).await?);
+        /// # Ok(()) });
+        /// ```
         pub fn starts_with<V: Operand<String>>(self, text: V) -> Expr<bool>
         where
             T: Holds<String>,
@@ -28,6 +51,17 @@ macro_rules! text {
         }
 
         /// Whether the text ends with another, case and all. `%` and `_` mean themselves.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// let of_example = User::select().filter(User::EMAIL.ends_with("@example.org"));
+        /// assert_eq!(engine.count(of_example).await?, 2);
+        /// # Ok(()) });
+        /// ```
         pub fn ends_with<V: Operand<String>>(self, text: V) -> Expr<bool>
         where
             T: Holds<String>,
@@ -37,6 +71,17 @@ macro_rules! text {
         }
 
         /// Whether the text has another in it, case and all. `%` and `_` mean themselves.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// let titles = Post::select().columns(Post::TITLE).filter(Post::TITLE.contains("tt"));
+        /// assert_eq!(engine.all(titles).await?, ["Letters"]);
+        /// # Ok(()) });
+        /// ```
         pub fn contains<V: Operand<String>>(self, text: V) -> Expr<bool>
         where
             T: Holds<String>,
@@ -46,6 +91,17 @@ macro_rules! text {
         }
 
         /// In lower case. SQLite changes ASCII letters only.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// let ada = engine.one(User::select().filter(User::NAME.lower().eq("ada"))).await?;
+        /// assert_eq!(ada.name, "Ada");
+        /// # Ok(()) });
+        /// ```
         pub fn lower(self) -> Expr<T>
         where
             T: Holds<String>,
@@ -54,6 +110,17 @@ macro_rules! text {
         }
 
         /// In upper case. SQLite changes ASCII letters only.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// let names = User::select().columns(User::NAME.upper()).order_by(User::NAME);
+        /// assert_eq!(engine.all(names).await?, ["ADA", "GRACE"]);
+        /// # Ok(()) });
+        /// ```
         pub fn upper(self) -> Expr<T>
         where
             T: Holds<String>,
@@ -62,6 +129,17 @@ macro_rules! text {
         }
 
         /// How many characters the text has.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// let long = User::select().columns((User::NAME, User::NAME.length())).filter(User::NAME.length().gt(3));
+        /// assert_eq!(engine.all(long).await?, [("Grace".to_owned(), 5)]);
+        /// # Ok(()) });
+        /// ```
         pub fn length(self) -> Expr<T::Length>
         where
             T: Holds<String> + TextLength,

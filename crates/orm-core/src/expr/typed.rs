@@ -14,16 +14,18 @@ use crate::types::SqlType;
 ///
 /// A condition on a column that is NULL is neither true nor false, as in SQL: `filter` leaves the row out.
 ///
+/// # Example
 /// ```
-/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
-/// # use entities::*;
-/// # fn main() -> orm_core::Result<()> {
-/// use orm_core::{Entity, Expr};
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
 ///
-/// let adult: Expr<bool> = User::AGE.ge(18) & !User::NAME.starts_with("A");
-/// let _query = User::select().filter(adult | User::ID.is_in([1, 2]));
-/// # Ok(())
-/// # }
+/// use anyorm::expr::Expr;
+///
+/// let adult: Expr<bool> = User::AGE.ge(18) & !User::NAME.starts_with("G");
+/// let users = User::select().columns(User::NAME).filter(adult | User::ID.is_in([2, 3])).order_by(User::NAME);
+/// assert_eq!(engine.all(users).await?, ["Ada", "Grace"]);
+/// # Ok(()) });
 /// ```
 #[must_use = "an expression does nothing until a statement uses it"]
 pub struct Expr<T> {
@@ -76,6 +78,19 @@ impl<E: Entity, T> From<Column<E, T>> for Expr<T> {
 macro_rules! comparisons {
     () => {
         /// Equal. `eq(None)` is IS NULL.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// let named = engine.one(User::select().filter(User::NAME.eq("Ada"))).await?;
+        /// assert_eq!(named.id, 1);
+        /// let of_no_age = engine.one(User::select().filter(User::AGE.eq(None))).await?; // IS NULL
+        /// assert_eq!(of_no_age.name, "Grace");
+        /// # Ok(()) });
+        /// ```
         pub fn eq<V: Operand<T::Base>>(self, value: V) -> Expr<bool> {
             Expr::new(self.into_node().compare("=", value.operand()))
         }
@@ -106,12 +121,33 @@ macro_rules! comparisons {
         }
 
         /// From `low` to `high`, both included.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// assert_eq!(engine.count(User::select().filter(User::AGE.between(36, 40))).await?, 1);
+        /// # Ok(()) });
+        /// ```
         pub fn between<V: Operand<T::Base>, W: Operand<T::Base>>(self, low: V, high: W) -> Expr<bool> {
             let (low, high) = (low.operand().boxed(), high.operand().boxed());
             Expr::of(Kind::Between { of: self.into_node().boxed(), low, high })
         }
 
         /// One of these. `None` among them matches NULL; an empty list matches nothing.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// assert_eq!(engine.count(User::select().filter(User::ID.is_in([1, 2, 99]))).await?, 2);
+        /// assert_eq!(engine.count(User::select().filter(User::AGE.is_in([Some(36), None]))).await?, 2);
+        /// # Ok(()) });
+        /// ```
         pub fn is_in<V: Operand<T::Base>>(self, values: impl IntoIterator<Item = V>) -> Expr<bool> {
             let list = values.into_iter().map(Operand::operand).collect();
             Expr::of(Kind::In { of: self.into_node().boxed(), list, negated: false })
@@ -125,6 +161,18 @@ macro_rules! comparisons {
 
         /// One of the values that a query selects:
         /// `User::ID.is_in_query(Post::select().columns(Post::AUTHOR_ID))`.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// let authors = Post::select().columns(Post::AUTHOR_ID);
+        /// let users = User::select().columns(User::NAME).filter(User::ID.is_in_query(authors));
+        /// assert_eq!(engine.all(users).await?, ["Ada"]);
+        /// # Ok(()) });
+        /// ```
         pub fn is_in_query<F: Entity, U: SqlType + Holds<T::Base>>(
             self,
             query: Select<F, Values<U>>,
@@ -154,11 +202,34 @@ macro_rules! comparisons {
         }
 
         /// The same value, which may be NULL: for columns of a table that is left-joined.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// let rows = User::select().left_join(User::POSTS).columns((User::NAME, Post::TITLE.optional()));
+        /// let rows: Vec<(String, Option<String>)> = engine.all(rows.order_by(User::ID)).await?;
+        /// assert_eq!(rows.last(), Some(&("Grace".to_owned(), None)));
+        /// # Ok(()) });
+        /// ```
         pub fn optional(self) -> Expr<Option<T::Base>> {
             Expr::of(Kind::Optional(self.into_node().boxed()))
         }
 
         /// CAST to the column type of `U`. A value that may be NULL needs an `Option`.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// let texts = Account::select().columns(Account::BALANCE.cast::<String>()).order_by(Account::ID);
+        /// assert_eq!(engine.all(texts).await?, ["50", "0"]);
+        /// # Ok(()) });
+        /// ```
         pub fn cast<U: SqlType>(self) -> Expr<U> {
             Expr::of(Kind::Cast { of: self.into_node().boxed(), to: U::TYPE })
         }

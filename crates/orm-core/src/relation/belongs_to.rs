@@ -19,6 +19,26 @@ use crate::value::ValueRef;
 ///
 /// `BelongsTo<Option<User>>` may be empty; its default is empty. A `BelongsTo<User>` that is still empty when it is
 /// flushed is an error that names the field.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let mut session = engine.session();
+/// let ada = session.get_one::<User>(1).await?;
+/// let mary = User { name: "Mary".into(), ..Default::default() };
+/// let posts = session.add_all([
+///     Post { author: ada.into(), ..Default::default() },               // a handle
+///     Post { author: BelongsTo::to_key(2), ..Default::default() },     // a key
+///     Post { author: mary.into(), ..Default::default() },              // a new value
+/// ]);
+/// session.commit().await?;
+/// let authors: Vec<_> = posts.iter().map(|&post| session[post].author.key().copied()).collect();
+/// assert_eq!(authors, [Some(1), Some(2), Some(3)]);
+/// # Ok(()) });
+/// ```
 pub struct BelongsTo<T: Target> {
     end: End<T::Entity>,
 }
@@ -36,11 +56,35 @@ impl<T: Target> BelongsTo<T> {
     }
 
     /// A link to the row of this key, whether or not a session has loaded it.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// session.add(Post { title: "Sketch".into(), author: BelongsTo::to_key(2), ..Default::default() });
+    /// session.commit().await?; // Grace herself was never read
+    /// assert_eq!(engine.count(Post::select().filter(Post::AUTHOR_ID.eq(2))).await?, 1);
+    /// # Ok(()) });
+    /// ```
     pub fn to_key(key: impl crate::entity::KeyArg<<T::Entity as Entity>::Key>) -> Self {
         Self::of(End::Key(key.into_key()))
     }
 
     /// The target's key, if it is known: not for a handle to a new entity before its flush.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let post = engine.first(Post::select().order_by(Post::ID)).await?.expect("there are posts");
+    /// assert_eq!(post.author.key(), Some(&1));
+    /// # Ok(()) });
+    /// ```
     pub fn key(&self) -> Option<&<T::Entity as Entity>::Key> {
         match &self.end {
             End::Key(key) | End::Handle(_, Some(key)) => Some(key),
@@ -49,6 +93,21 @@ impl<T: Target> BelongsTo<T> {
     }
 
     /// The target's handle, if it was loaded with a session or assigned.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let notes = session.get_one::<Post>(1).await?;
+    /// assert_eq!(session[notes].author.handle(), None); // a row knows the key only
+    /// session.load(&[notes], Post::AUTHOR).await?;
+    /// let ada = session[notes].author.handle().expect("loaded just now");
+    /// assert_eq!(session[ada].name, "Ada");
+    /// # Ok(()) });
+    /// ```
     pub fn handle(&self) -> Option<Handle<T::Entity>> {
         match self.end {
             End::Handle(handle, _) => Some(handle),
@@ -57,6 +116,18 @@ impl<T: Target> BelongsTo<T> {
     }
 
     /// The new value, if one was put in and no session has taken it yet.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// use anyorm::prelude::*;
+    ///
+    /// let mary = User { name: "Mary".into(), ..Default::default() };
+    /// let mut post = Post { author: mary.into(), ..Default::default() };
+    /// assert_eq!(post.author.value().map(|user| &*user.name), Some("Mary"));
+    /// post.author = BelongsTo::to_key(1);
+    /// assert!(post.author.value().is_none());
+    /// ```
     pub fn value(&self) -> Option<&T::Entity> {
         match &self.end {
             End::New(value) => Some(value),
@@ -65,6 +136,17 @@ impl<T: Target> BelongsTo<T> {
     }
 
     /// Whether it points nowhere.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut post = Post::default();
+    /// assert!(post.author.is_empty());
+    /// post.author = BelongsTo::to_key(1);
+    /// assert!(!post.author.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         matches!(self.end, End::Empty)
     }

@@ -21,6 +21,24 @@ use crate::handle::{Handle, RawHandle};
 ///   advice.
 ///
 /// Clones share their storage until one is changed.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let mut session = engine.session();
+/// let notes = session.get_one::<Post>(1).await?;
+/// let poetry = session.get_one::<Tag>(2).await?;
+/// assert_eq!(session[notes].tags.loaded(), None); // no hidden read
+/// session[notes].tags.push(poetry);
+/// session.commit().await?; // INSERT INTO post_tags; the other tags were not read
+///
+/// session.load(&[notes], Post::TAGS).await?;
+/// assert_eq!(session[notes].tags.len(), 2);
+/// # Ok(()) });
+/// ```
 pub struct Collection<E: Entity> {
     state: State<E>,
 }
@@ -146,11 +164,43 @@ impl<E: Entity> Collection<E> {
     /// Adds a member: a handle, or a new value. One that is there already stays there once.
     ///
     /// New values show as members after the session has taken them in, at its next `add` or flush.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let grace = session.get_one::<User>(2).await?;
+    /// let letters = session.get_one::<Post>(2).await?;
+    /// session[grace].posts.push(letters); // from Ada to Grace
+    /// session[grace].posts.push(Post { title: "Bugs".into(), ..Default::default() });
+    /// session.commit().await?;
+    /// assert_eq!(session[letters].author.key(), Some(&2));
+    /// assert_eq!(engine.count(Post::select().filter(Post::AUTHOR_ID.eq(2))).await?, 2);
+    /// # Ok(()) });
+    /// ```
     pub fn push(&mut self, member: impl Member<E>) {
         member.add_to(self);
     }
 
     /// Takes a member out. Does nothing if a loaded collection does not have it.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let notes = session.get_one::<Post>(1).await?;
+    /// let math = session.get_one::<Tag>(1).await?;
+    /// session[notes].tags.remove(math); // loaded or not
+    /// session.commit().await?; // DELETE FROM post_tags; the tag itself stays
+    /// assert_eq!(engine.count(Post::select().filter(Post::TAGS.exists())).await?, 0);
+    /// # Ok(()) });
+    /// ```
     pub fn remove(&mut self, member: Handle<E>) {
         ManyLink::remove(self, member.raw());
     }
@@ -169,6 +219,19 @@ impl<E: Entity> Collection<E> {
 
     /// The members' keys, as of the last load or flush: what a detached value still knows. `None` where the members
     /// were not loaded.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let notes = session.one(Post::select().filter(Post::ID.eq(1)).with(Post::TAGS)).await?;
+    /// let post = session.detach(notes);
+    /// assert_eq!(post.tags.keys(), Some(&[1][..])); // its handles are of no use now
+    /// # Ok(()) });
+    /// ```
     pub fn keys(&self) -> Option<&[E::Key]> {
         match &self.state {
             State::Body(body) if body.state != ManyState::NotLoaded => Some(&body.keys),
@@ -488,10 +551,42 @@ macro_rules! field {
 
 field! {
     /// The many entities whose `belongs_to` points here: `#[has_many(Post::AUTHOR)] posts: HasMany<Post>`.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let post = |title: &str| Post { title: title.into(), ..Default::default() };
+    /// let mary = User { name: "Mary".into(), posts: vec![post("One"), post("Two")].into(), ..Default::default() };
+    /// let mary = session.add(mary); // and her posts
+    /// session.commit().await?;
+    /// for &post in session[mary].posts.iter() {
+    ///     assert_eq!(session[post].author.handle(), Some(mary));
+    /// }
+    /// # Ok(()) });
+    /// ```
     HasMany
 }
 
 field! {
     /// The many entities paired with this one in a table of links: `#[many_to_many(through = "post_tags")]`.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let notes = session.one(Post::select().filter(Post::ID.eq(1)).with(Post::TAGS)).await?;
+    /// let poetry = session.get_one::<Tag>(2).await?;
+    /// session[notes].tags = vec![poetry].into(); // instead of math
+    /// assert_eq!(session.changes()?.to_string(), "unlink Post 1: tags Tag 1\nlink Post 1: tags Tag 2");
+    /// session.commit().await?;
+    /// # Ok(()) });
+    /// ```
     ManyToMany
 }

@@ -7,6 +7,21 @@ use super::Relation;
 use crate::entity::{Entity, RelationMeta};
 
 /// One or more relations in a row, starting at `E`: `User::POSTS.then(Post::TAGS)`.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let tags = User::POSTS.then(Post::TAGS);
+/// let users = User::select().join(tags.clone()).filter(Tag::NAME.eq("math")); // for a condition
+/// let mut session = engine.session();
+/// let ada = session.one(users.with(tags)).await?; // and to load
+/// let post = session[ada].posts.iter().next().copied().expect("loaded");
+/// assert!(session[post].tags.is_loaded());
+/// # Ok(()) });
+/// ```
 pub struct Path<E> {
     relations: Vec<&'static RelationMeta>,
     start: PhantomData<fn() -> E>,
@@ -41,6 +56,25 @@ impl<E> fmt::Debug for Path<E> {
 }
 
 /// What leads somewhere from `E`: a [`Relation`] or a [`Path`].
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// use anyorm::IntoPath;
+///
+/// async fn ada_with(engine: &Engine, path: impl IntoPath<User> + Send) -> anyorm::Result<User> {
+///     let mut session = engine.session();
+///     let ada = session.one(User::select().filter(User::ID.eq(1)).with(path)).await?;
+///     Ok(session.detach(ada))
+/// }
+///
+/// assert!(ada_with(&engine, User::POSTS).await?.posts.is_loaded());
+/// assert!(ada_with(&engine, User::POSTS.then(Post::TAGS)).await?.posts.is_loaded());
+/// # Ok(()) });
+/// ```
 #[diagnostic::on_unimplemented(
     message = "this relation does not start at `{E}`",
     label = "not a relation of `{E}`",

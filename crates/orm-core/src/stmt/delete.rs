@@ -12,17 +12,17 @@ use crate::query::{Nothing, Query, Selection, Shape, Values, Whole};
 
 /// A delete of the rows of `E` that meet a condition. Made by [`Entity::delete`].
 ///
+/// # Example
 /// ```
-/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
-/// # use entities::*;
-/// # fn main() -> orm_core::Result<()> {
-/// use orm_core::{Entity, Query};
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
 ///
-/// assert!(Tag::delete().filter(Tag::NAME.eq("rust")).statement().is_ok());
-/// let error = Tag::delete().statement().unwrap_err();
+/// assert_eq!(engine.execute(Tag::delete().filter(Tag::NAME.eq("poetry"))).await?, 1);
+///
+/// let error = engine.execute(Tag::delete()).await.unwrap_err(); // not sent
 /// assert!(error.to_string().contains("add `.filter(..)`, or say so with `.everything()`"));
-/// # Ok(())
-/// # }
+/// # Ok(()) });
 /// ```
 #[must_use = "a delete does nothing until it is run"]
 pub struct Delete<E, S = Nothing> {
@@ -52,18 +52,50 @@ impl<E: Entity, S> Delete<E, S> {
     }
 
     /// Deletes the rows that meet a condition. Repeated, all of the conditions.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let unused = Tag::delete().filter(Tag::ID.gt(1)).filter(Tag::NAME.starts_with("p"));
+    /// assert_eq!(engine.execute(unused).await?, 1);
+    /// # Ok(()) });
+    /// ```
     pub fn filter(mut self, condition: impl Condition) -> Self {
         self.body.filter.push(condition.condition());
         self
     }
 
     /// Deletes every row of the table. Without this or a filter the delete is refused.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// assert_eq!(engine.execute(Account::delete().everything()).await?, 2);
+    /// # Ok(()) });
+    /// ```
     pub fn everything(mut self) -> Self {
         self.body.everything = true;
         self
     }
 
     /// Answers values of the deleted rows: RETURNING.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let empty = Account::delete().filter(Account::BALANCE.eq(0)).returning(Account::ID);
+    /// assert_eq!(engine.all(empty).await?, [2]);
+    /// # Ok(()) });
+    /// ```
     pub fn returning<C: Selection>(mut self, columns: C) -> Delete<E, Values<C::Output>> {
         self.body.returning.clear();
         columns.nodes(&mut self.body.returning);
@@ -71,6 +103,17 @@ impl<E: Entity, S> Delete<E, S> {
     }
 
     /// Answers the deleted rows as entities.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let gone: Vec<Account> = engine.all(Account::delete().everything().returning_all()).await?;
+    /// assert_eq!(gone.iter().map(|account| account.balance).sum::<i64>(), 50);
+    /// # Ok(()) });
+    /// ```
     pub fn returning_all(mut self) -> Delete<E, Whole<E>> {
         self.body.returning = super::all_columns(E::meta());
         Delete::of(self.body)

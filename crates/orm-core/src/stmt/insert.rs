@@ -17,17 +17,16 @@ use crate::types::SqlType;
 ///
 /// It goes to the database as it is, past any session. To add entities to a session, use its `add`.
 ///
+/// # Example
 /// ```
-/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
-/// # use entities::*;
-/// # fn main() -> orm_core::Result<()> {
-/// use orm_core::{Entity, Query, SQLITE};
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
 ///
-/// let tags = ["rust", "sql"].map(|name| Tag { name: name.into(), ..Tag::default() });
-/// let insert = Tag::insert().values(tags).returning(Tag::ID).statement()?.compile(&SQLITE)?;
-/// assert_eq!(&*insert.shape.sql, r#"INSERT INTO "tags" ("name") VALUES (?), (?) RETURNING "tags"."id""#);
-/// # Ok(())
-/// # }
+/// let tags = ["engines", "looms"].map(|name| Tag { name: name.into(), ..Default::default() });
+/// let keys: Vec<i64> = engine.all(Tag::insert().values(tags).returning(Tag::ID)).await?;
+/// assert_eq!(keys, [3, 4]); // one statement
+/// # Ok(()) });
 /// ```
 #[must_use = "an insert does nothing until it is run"]
 pub struct Insert<E, S = Nothing> {
@@ -66,6 +65,17 @@ impl<E: Entity, S> Insert<E, S> {
     }
 
     /// Adds a row: every column of an entity, except a key that is not set and that the database assigns.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let insert = Tag::insert().value(Tag { name: "engines".into(), ..Default::default() });
+    /// assert_eq!(engine.execute(insert).await?, 1);
+    /// # Ok(()) });
+    /// ```
     pub fn value(mut self, entity: E) -> Self {
         self.push(&entity);
         self
@@ -73,6 +83,17 @@ impl<E: Entity, S> Insert<E, S> {
 
     /// Adds a row for each entity. All rows go in one statement, which has a limit: the number of rows times the
     /// number of columns is at most 32,766 on SQLite and 65,535 on PostgreSQL.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let accounts = (3..=100).map(|id| Account { id, balance: 0 });
+    /// assert_eq!(engine.execute(Account::insert().values(accounts)).await?, 98);
+    /// # Ok(()) });
+    /// ```
     pub fn values(mut self, entities: impl IntoIterator<Item = E>) -> Self {
         for entity in entities {
             self.push(&entity);
@@ -88,12 +109,36 @@ impl<E: Entity, S> Insert<E, S> {
     }
 
     /// Sets one column of a single row, and leaves those that are never set to their defaults.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let richest = Account::select().columns(max(Account::BALANCE)).subquery();
+    /// let insert = Account::insert().set(Account::ID, 3).set(Account::BALANCE, anyorm::coalesce(richest, 0) + 1);
+    /// let new = engine.one(insert.returning(Account::BALANCE)).await?;
+    /// assert_eq!(new, 51);
+    /// # Ok(()) });
+    /// ```
     pub fn set<T: SqlType, V: Operand<T::Base>>(mut self, column: Column<E, T>, value: V) -> Self {
         self.body.set.push((column.position(), value.operand()));
         self
     }
 
     /// Answers values of the new rows: RETURNING.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let insert = Tag::insert().value(Tag { name: "engines".into(), ..Default::default() });
+    /// assert_eq!(engine.one(insert.returning((Tag::ID, Tag::NAME))).await?, (3, "engines".to_owned()));
+    /// # Ok(()) });
+    /// ```
     pub fn returning<C: Selection>(mut self, columns: C) -> Insert<E, Values<C::Output>> {
         self.body.returning.clear();
         columns.nodes(&mut self.body.returning);
@@ -101,6 +146,18 @@ impl<E: Entity, S> Insert<E, S> {
     }
 
     /// Answers the new rows as entities.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let insert = Tag::insert().value(Tag { name: "engines".into(), ..Default::default() });
+    /// let tag: Tag = engine.one(insert.returning_all()).await?;
+    /// assert_eq!(tag.id, 3);
+    /// # Ok(()) });
+    /// ```
     pub fn returning_all(mut self) -> Insert<E, Whole<E>> {
         self.body.returning = super::all_columns(E::meta());
         Insert::of(self.body)

@@ -13,10 +13,15 @@ use crate::types::SqlType;
 
 /// SQL text as the database speaks it, its placeholders included (`?` for SQLite, `$1` for PostgreSQL).
 ///
+/// # Example
 /// ```
-/// use orm_core::{Query, sql};
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
 /// let adults = sql("SELECT name, age FROM users WHERE age >= ?").bind(18).returning::<(String, i32)>();
-/// assert!(adults.statement().is_ok());
+/// assert_eq!(engine.all(adults).await?, [("Ada".to_owned(), 36)]);
+/// # Ok(()) });
 /// ```
 pub fn sql(text: impl Into<Arc<str>>) -> Raw<NoRows> {
     Raw {
@@ -38,6 +43,17 @@ pub struct Raw<S> {
 
 impl<S> Raw<S> {
     /// Binds the next placeholder.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let sum = sql("SELECT ? + ?").bind(40).bind(2).returning::<i64>();
+    /// assert_eq!(engine.scalar(sum).await?, 42);
+    /// # Ok(()) });
+    /// ```
     #[must_use]
     pub fn bind<T: SqlType>(mut self, value: T) -> Self {
         value.encode(&mut self.body.input);
@@ -52,6 +68,20 @@ impl<S> Raw<S> {
     }
 
     /// Says which tables the text reads. Without it a session flushes before it runs, whatever is pending.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// session.add(Tag { name: "engines".into(), ..Default::default() });
+    /// let users = sql("SELECT count(*) FROM users").reading(["users"]).returning::<i64>();
+    /// assert_eq!(session.scalar(users).await?, 2);
+    /// assert!(!session.in_transaction()); // the tag is still only in memory
+    /// # Ok(()) });
+    /// ```
     #[must_use]
     pub fn reading(mut self, tables: impl IntoIterator<Item = &'static str>) -> Self {
         self.body.reads = Reads::Tables(tables.into_iter().collect());
@@ -72,6 +102,17 @@ impl Raw<NoRows> {
     }
 
     /// Reads each row as an entity: the text must select its columns in the order of its fields.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let users = sql("SELECT id, email, name, age FROM users ORDER BY id").entities::<User>();
+    /// assert_eq!(engine.all(users).await?[1].name, "Grace");
+    /// # Ok(()) });
+    /// ```
     #[must_use]
     pub fn entities<E: Entity>(self) -> Raw<Whole<E>> {
         self.shaped()

@@ -13,20 +13,21 @@ use crate::relation::IntoPath;
 
 /// A query for entities of `E`, or for values of their columns. Made by [`Entity::select`].
 ///
+/// # Example
 /// ```
-/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
-/// # use entities::*;
-/// # fn main() -> orm_core::Result<()> {
-/// use orm_core::{Entity, Query, SQLITE};
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
 ///
-/// let adults = User::select().filter(User::AGE.ge(18)).order_by(User::NAME.asc()).limit(20);
-/// let names = adults.columns(User::NAME).statement()?.compile(&SQLITE)?;
-/// assert_eq!(
-///     &*names.shape.sql,
-///     r#"SELECT "users"."name" FROM "users" WHERE "users"."age" >= ? ORDER BY "users"."name" LIMIT 20"#
-/// );
-/// # Ok(())
-/// # }
+/// let adults = User::select().filter(User::AGE.ge(18)).order_by(User::NAME).limit(20);
+/// let names = engine.all(adults.clone().columns(User::NAME)).await?; // plain values
+/// assert_eq!(names, ["Ada"]);
+///
+/// let mut session = engine.session();
+/// for user in session.all(adults.with(User::POSTS)).await? { // handles
+///     assert_eq!(session[user].posts.len(), 2);
+/// }
+/// # Ok(()) });
 /// ```
 #[must_use = "a query does nothing until it is run"]
 pub struct Select<E, S> {
@@ -78,6 +79,20 @@ impl<E: Entity> Select<E, Whole<E>> {
     }
 
     /// Selects values instead of whole entities: a column, an expression, or a tuple of up to sixteen.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let users = User::select().order_by(User::ID);
+    /// let names: Vec<String> = engine.all(users.clone().columns(User::NAME)).await?;
+    /// assert_eq!(names, ["Ada", "Grace"]);
+    /// let ages: Vec<(String, Option<i32>)> = engine.all(users.columns((User::NAME, User::AGE + 1))).await?;
+    /// assert_eq!(ages[0], ("Ada".to_owned(), Some(37)));
+    /// # Ok(()) });
+    /// ```
     pub fn columns<C: Selection>(mut self, columns: C) -> Select<E, Values<C::Output>> {
         let mut nodes = Vec::new();
         columns.nodes(&mut nodes);
@@ -87,6 +102,21 @@ impl<E: Entity> Select<E, Whole<E>> {
 
     /// Loads relations with the entities: `.with(User::POSTS.then(Post::TAGS))`. Needs a session, since what a
     /// relation field holds is handles. Can be repeated.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let users = User::select().order_by(User::ID).with(User::POSTS.then(Post::TAGS));
+    /// let users = session.all(users).await?; // three statements in one hop
+    /// let posts = &session[users[0]].posts;
+    /// let tags: usize = posts.iter().map(|&post| session[post].tags.len()).sum();
+    /// assert_eq!((posts.len(), tags), (2, 1));
+    /// # Ok(()) });
+    /// ```
     pub fn with(self, path: impl IntoPath<E>) -> Select<E, Graph<E>> {
         Select::<E, Graph<E>>::of(self.body).with(path)
     }
@@ -94,6 +124,18 @@ impl<E: Entity> Select<E, Whole<E>> {
 
 impl<E: Entity> Select<E, Graph<E>> {
     /// Loads more relations with the entities.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let posts = session.all(Post::select().with(Post::AUTHOR).with(Post::TAGS)).await?;
+    /// assert!(posts.iter().all(|&post| session[post].author.handle().is_some() && session[post].tags.is_loaded()));
+    /// # Ok(()) });
+    /// ```
     pub fn with(mut self, path: impl IntoPath<E>) -> Self {
         self.body.loads.push(path.into_path().relations().to_vec());
         self
@@ -110,6 +152,19 @@ impl<E: Entity, S> Select<E, S> {
     }
 
     /// Keeps the rows that meet a condition. Repeated, all of the conditions.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let found = User::select().filter(User::AGE.ge(18) & User::NAME.starts_with("A") | User::ID.is_in([2, 3]));
+    /// assert_eq!(engine.count(found).await?, 2);
+    /// let found = User::select().filter(User::AGE.ge(18)).filter(User::NAME.ne("Ada"));
+    /// assert_eq!(engine.count(found).await?, 0);
+    /// # Ok(()) });
+    /// ```
     pub fn filter(mut self, condition: impl Condition) -> Self {
         self.body.filter.push(condition.condition());
         self
@@ -117,6 +172,19 @@ impl<E: Entity, S> Select<E, S> {
 
     /// Orders the rows by a column, a [`User::NAME.desc()`](crate::Column::desc), or a tuple of these. Repeated, the
     /// later ones order what the earlier ones leave equal.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let names = User::select().columns(User::NAME);
+    /// let oldest = names.clone().order_by((User::AGE.desc().nulls_last(), User::NAME));
+    /// assert_eq!(engine.all(oldest).await?, ["Ada", "Grace"]);
+    /// assert_eq!(engine.all(names.order_by(User::NAME.desc())).await?, ["Grace", "Ada"]);
+    /// # Ok(()) });
+    /// ```
     pub fn order_by(mut self, order: impl OrderBy) -> Self {
         order.orders(&mut self.body.order_by);
         self
@@ -129,12 +197,35 @@ impl<E: Entity, S> Select<E, S> {
     }
 
     /// Leaves out the first rows.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let titles = Post::select().columns(Post::TITLE).order_by(Post::TITLE);
+    /// assert_eq!(engine.all(titles.offset(1).limit(1)).await?, ["Notes"]);
+    /// # Ok(()) });
+    /// ```
     pub fn offset(mut self, rows: u64) -> Self {
         self.body.offset = Some(rows);
         self
     }
 
     /// Leaves out rows that are equal to another in all that is selected.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let authors = Post::select().columns(Post::AUTHOR_ID);
+    /// assert_eq!(engine.all(authors.clone()).await?, [1, 1]);
+    /// assert_eq!(engine.all(authors.distinct()).await?, [1]);
+    /// # Ok(()) });
+    /// ```
     pub fn distinct(mut self) -> Self {
         self.body.distinct = true;
         self
@@ -143,12 +234,40 @@ impl<E: Entity, S> Select<E, S> {
     /// Joins the tables along a path of relations, so that their columns can be named. A row without a partner is
     /// left out; one with several comes several times: to ask whether there is one, use
     /// [`Relation::any`](crate::Relation::any).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let written = Post::select().join(Post::AUTHOR).columns((Post::TITLE, User::NAME)).order_by(Post::ID);
+    /// let written = engine.all(written).await?;
+    /// assert_eq!(written[0], ("Notes".to_owned(), "Ada".to_owned()));
+    ///
+    /// // From a user to its posts to their tags.
+    /// let about_math = User::select().join(User::POSTS.then(Post::TAGS)).filter(Tag::NAME.eq("math"));
+    /// assert_eq!(engine.one(about_math).await?.name, "Ada");
+    /// # Ok(()) });
+    /// ```
     pub fn join(self, path: impl IntoPath<E>) -> Self {
         self.join_path(path, false)
     }
 
     /// Joins as [`join`](Self::join) does, and keeps rows without a partner: the columns of the joined tables are
     /// NULL there, so they are selected with [`optional`](crate::Column::optional).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let users = User::select().left_join(User::POSTS).filter(User::NAME.eq("Grace"));
+    /// let rows = engine.all(users.columns((User::NAME, Post::TITLE.optional()))).await?;
+    /// assert_eq!(rows, [("Grace".to_owned(), None)]); // a join would leave her out
+    /// # Ok(()) });
+    /// ```
     pub fn left_join(self, path: impl IntoPath<E>) -> Self {
         self.join_path(path, true)
     }
@@ -165,12 +284,35 @@ impl<E: Entity, S> Select<E, S> {
     }
 
     /// One row for each set of rows that agree in a column, an expression, or a tuple of these.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let posts = User::select().left_join(User::POSTS).group_by(User::NAME).order_by(User::NAME);
+    /// let posts = engine.all(posts.columns((User::NAME, count(Post::ID)))).await?;
+    /// assert_eq!(posts, [("Ada".to_owned(), 2), ("Grace".to_owned(), 0)]);
+    /// # Ok(()) });
+    /// ```
     pub fn group_by(mut self, columns: impl Selection) -> Self {
         columns.nodes(&mut self.body.group_by);
         self
     }
 
     /// Keeps the groups that meet a condition. Repeated, all of the conditions.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let busy = User::select().join(User::POSTS).group_by(User::NAME).having(count(Post::ID).ge(2));
+    /// assert_eq!(engine.all(busy.columns(User::NAME)).await?, ["Ada"]);
+    /// # Ok(()) });
+    /// ```
     pub fn having(mut self, condition: impl Condition) -> Self {
         self.body.having.push(condition.condition());
         self

@@ -17,19 +17,17 @@ use crate::types::SqlType;
 /// It changes the database only. It does not raise the version of an entity that has one: set it, if others must
 /// notice.
 ///
+/// # Example
 /// ```
-/// # mod entities { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sql/entities.rs")); }
-/// # use entities::*;
-/// # fn main() -> orm_core::Result<()> {
-/// use orm_core::{Entity, Query, SQLITE};
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
 ///
-/// let update = Post::update().set(Post::RATING, Post::RATING + 0.5).filter(Post::ID.eq(7));
-/// assert_eq!(
-///     &*update.statement()?.compile(&SQLITE)?.shape.sql,
-///     r#"UPDATE "posts" SET "rating" = "posts"."rating" + ? WHERE "posts"."id" = ?"#
-/// );
-/// # Ok(())
-/// # }
+/// let interest = Account::update().set(Account::BALANCE, Account::BALANCE + 5).filter(Account::BALANCE.gt(0));
+/// assert_eq!(engine.execute(interest).await?, 1); // how many rows it changed
+/// let balances = engine.all(Account::select().columns(Account::BALANCE).order_by(Account::ID)).await?;
+/// assert_eq!(balances, [55, 0]);
+/// # Ok(()) });
 /// ```
 #[must_use = "an update does nothing until it is run"]
 pub struct Update<E, S = Nothing> {
@@ -65,24 +63,70 @@ impl<E: Entity, S> Update<E, S> {
     }
 
     /// Sets a column to a value or an expression: `.set(Account::BALANCE, Account::BALANCE + 1)`.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let update = User::update().set(User::AGE, User::AGE + 1).set(User::NAME, "Ada Lovelace");
+    /// let ada = engine.one(update.filter(User::ID.eq(1)).returning_all()).await?;
+    /// assert_eq!((&*ada.name, ada.age), ("Ada Lovelace", Some(37)));
+    /// # Ok(()) });
+    /// ```
     pub fn set<T: SqlType, V: Operand<T::Base>>(mut self, column: Column<E, T>, value: V) -> Self {
         self.body.set.push((column.position(), value.operand()));
         self
     }
 
     /// Changes the rows that meet a condition. Repeated, all of the conditions.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let written = User::POSTS.any(Post::TITLE.eq("Notes")); // a question about other tables
+    /// assert_eq!(engine.execute(User::update().set(User::AGE, 37).filter(written)).await?, 1);
+    /// # Ok(()) });
+    /// ```
     pub fn filter(mut self, condition: impl Condition) -> Self {
         self.body.filter.push(condition.condition());
         self
     }
 
     /// Changes every row of the table. Without this or a filter the update is refused.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let update = Account::update().set(Account::BALANCE, 0);
+    /// assert!(engine.execute(update.clone()).await.is_err()); // forgot the filter?
+    /// assert_eq!(engine.execute(update.everything()).await?, 2);
+    /// # Ok(()) });
+    /// ```
     pub fn everything(mut self) -> Self {
         self.body.everything = true;
         self
     }
 
     /// Answers values of the changed rows: RETURNING.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let update = Account::update().set(Account::BALANCE, Account::BALANCE - 10).filter(Account::ID.eq(1));
+    /// assert_eq!(engine.one(update.returning(Account::BALANCE)).await?, 40);
+    /// # Ok(()) });
+    /// ```
     pub fn returning<C: Selection>(mut self, columns: C) -> Update<E, Values<C::Output>> {
         self.body.returning.clear();
         columns.nodes(&mut self.body.returning);
@@ -90,6 +134,18 @@ impl<E: Entity, S> Update<E, S> {
     }
 
     /// Answers the changed rows as entities.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let update = Account::update().set(Account::BALANCE, 7).filter(Account::ID.eq(2));
+    /// let account: Account = engine.one(update.returning_all()).await?;
+    /// assert_eq!((account.id, account.balance), (2, 7));
+    /// # Ok(()) });
+    /// ```
     pub fn returning_all(mut self) -> Update<E, Whole<E>> {
         self.body.returning = super::all_columns(E::meta());
         Update::of(self.body)

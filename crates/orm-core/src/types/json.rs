@@ -10,11 +10,28 @@ use crate::value::ValueRef;
 
 /// A value that is stored as JSON text (`jsonb` where the database has it).
 ///
+/// # Example
 /// ```
-/// use orm_core::{Cells, Json, SqlType};
-/// let mut cells = Cells::default();
-/// Json(vec![1, 2]).encode(&mut cells);
-/// assert_eq!(cells.bytes(), b"[1,2]");
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// #[derive(Clone, Debug, Default, Entity)]
+/// struct Note {
+///     #[key(auto)]
+///     id: i64,
+///     words: Json<Vec<String>>, // any type that serde reads and writes
+/// }
+///
+/// engine.create_all(&schema![Note]).await?;
+/// let mut session = engine.session();
+/// let note = session.add(Note { words: Json(vec!["one".into()]), ..Default::default() });
+/// session.commit().await?;
+/// session[note].words.push("two".into()); // derefs to the value
+/// session.commit().await?;
+/// let words = engine.scalar(Note::select().columns(Note::WORDS)).await?;
+/// assert_eq!(words.into_inner(), ["one", "two"]);
+/// # Ok(()) });
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Json<T>(

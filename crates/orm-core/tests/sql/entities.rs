@@ -1,5 +1,4 @@
-// The entities of these tests and of the documentation's examples, written out as the derive would, without relation
-// fields in the structs. (No inner documentation: the examples include this file.)
+//! The entities of these tests, written out as the derive would, without relation fields in the structs.
 
 use std::any::Any;
 

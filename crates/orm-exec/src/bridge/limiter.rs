@@ -11,7 +11,7 @@ use crate::sync::lock;
 /// A bound on the worker threads that calls of [`run_sync`](Limiter::run_sync) take at once. Clones share it.
 ///
 /// ```
-/// use orm_exec::bridge::Limiter;
+/// use anyorm::bridge::Limiter;
 /// # futures_lite::future::block_on(async {
 /// let one_at_a_time = Limiter::new(1);
 /// assert_eq!(one_at_a_time.run_sync(|| 1 + 1).await, 2);

@@ -20,11 +20,11 @@ use crate::url::Config;
 ///
 /// ```
 /// use std::time::Duration;
-/// use orm_exec::Engine;
+/// use anyorm::Engine;
 /// # futures_lite::future::block_on(async {
 /// let engine = Engine::builder("sqlite::memory:").acquire_timeout(Duration::from_secs(2)).open().await?;
 /// # drop(engine);
-/// # Ok::<_, orm_core::Error>(()) }).unwrap();
+/// # Ok::<_, anyorm::Error>(()) }).unwrap();
 /// ```
 #[must_use = "call `open()`"]
 pub struct EngineBuilder {

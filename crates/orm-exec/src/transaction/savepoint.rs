@@ -10,6 +10,24 @@ use crate::verbs::verbs;
 ///
 /// Dropping it undoes that part: ROLLBACK TO and RELEASE ride with the transaction's next statement, so no I/O happens in
 /// a drop. A verb that is dropped before its end ends the whole transaction.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let mut transaction = engine.begin().await?;
+/// let mut savepoint = transaction.begin_nested().await?;
+/// savepoint.execute(Account::delete().filter(Account::ID.eq(1))).await?;
+/// savepoint.release().await?; // keep it
+/// let mut savepoint = transaction.begin_nested().await?;
+/// savepoint.execute(Account::delete().filter(Account::ID.eq(2))).await?;
+/// drop(savepoint); // undo it
+/// transaction.commit().await?;
+/// assert_eq!(engine.all(Account::select().columns(Account::ID)).await?, [2]);
+/// # Ok(()) });
+/// ```
 #[derive(Debug)]
 #[must_use = "a savepoint that is dropped is rolled back"]
 pub struct Savepoint<'a> {
@@ -36,6 +54,21 @@ impl<'a> Savepoint<'a> {
     ///
     /// # Errors
     /// [`Error::Ended`](orm_core::Error::Ended) if the transaction has ended.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut transaction = engine.begin().await?;
+    /// let mut savepoint = transaction.begin_nested().await?;
+    /// savepoint.execute(Account::delete().filter(Account::ID.eq(1))).await?;
+    /// savepoint.release().await?;
+    /// transaction.rollback().await?; // takes what was kept along
+    /// assert_eq!(engine.count(Account::select()).await?, 2);
+    /// # Ok(()) });
+    /// ```
     pub fn release(self) -> Operation<'a, ()> {
         self.close(true)
     }
@@ -44,6 +77,20 @@ impl<'a> Savepoint<'a> {
     ///
     /// # Errors
     /// [`Error::Ended`](orm_core::Error::Ended) if the transaction has ended.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut transaction = engine.begin().await?;
+    /// let mut savepoint = transaction.begin_nested().await?;
+    /// savepoint.execute(Account::delete().filter(Account::ID.eq(1))).await?;
+    /// savepoint.rollback().await?;
+    /// assert_eq!(transaction.count(Account::select()).await?, 2);
+    /// # Ok(()) });
+    /// ```
     pub fn rollback(self) -> Operation<'a, ()> {
         self.close(false)
     }
@@ -52,6 +99,22 @@ impl<'a> Savepoint<'a> {
     ///
     /// # Errors
     /// [`Error::Ended`](orm_core::Error::Ended) if the transaction has ended.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut transaction = engine.begin().await?;
+    /// let mut outer = transaction.begin_nested().await?;
+    /// let mut inner = outer.begin_nested().await?;
+    /// inner.execute(Account::delete().filter(Account::ID.eq(1))).await?;
+    /// inner.release().await?; // to `outer`
+    /// outer.rollback().await?; // all of it
+    /// assert_eq!(transaction.count(Account::select()).await?, 2);
+    /// # Ok(()) });
+    /// ```
     pub fn begin_nested(&mut self) -> Operation<'_, Savepoint<'_>> {
         Operation::new(async { Savepoint::new(self.core) })
     }

@@ -66,13 +66,18 @@ impl<E: Entity> Arena<E> {
         let sent = std::mem::take(&mut self.sent);
         let mut moved = Vec::new();
         for image in &sent {
-            let old = image.value.as_ref().and_then(E::key);
-            // A slot whose row was deleted has left the map already.
-            if self.slots[image.slot as usize].state == State::Persistent && old != self.row_key(image.slot) {
-                let Some(old) = old else { continue };
-                if self.map.get(&old) == Some(&image.slot) {
-                    self.map.remove(&old);
-                }
+            let state = self.slots[image.slot as usize].state;
+            let Some(old) = image.value.as_ref().and_then(E::key) else { continue };
+            // A slot whose row was deleted elsewhere in this flush has left the map already.
+            let is_mapped = matches!(state, State::Persistent | State::Deleting);
+            if !is_mapped || Some(&old) == self.row_key(image.slot).as_ref() {
+                continue;
+            }
+            if self.map.get(&old) == Some(&image.slot) {
+                self.map.remove(&old);
+            }
+            // The new key of a row that is deleted was never written.
+            if state == State::Persistent {
                 moved.push((image.slot, old));
             }
         }

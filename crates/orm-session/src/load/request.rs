@@ -1,7 +1,7 @@
 //! A relation of entities that the session has already: `session.load(..)`.
 
 use orm_core::entity::{RelationKind, RelationMeta};
-use orm_core::program::{Expect, Program, StatementShape, Step};
+use orm_core::program::{Expect, Program, Step};
 use orm_core::relation::{Link, ManyState, OneState};
 use orm_core::{Cells, Dialect, Result};
 
@@ -64,7 +64,7 @@ impl Request {
             }
             let end = program.input.len() as u32;
             program.steps.push(Step {
-                shape: shared(with_list(&statement.shape, slots.len(), dialect)),
+                shape: shared(statement.shape.with_list(slots.len(), dialect)),
                 rows: 1,
                 cells: start..end,
                 expect: Expect::Any,
@@ -117,34 +117,4 @@ impl Request {
         targets.dedup();
         targets
     }
-}
-
-/// The statement with the list written out for a known number of elements.
-pub(crate) fn with_list(shape: &StatementShape, elements: usize, dialect: &Dialect) -> StatementShape {
-    let Some(list) = shape.list else { return shape.clone() };
-    let mut written = String::new();
-    for element in 0..elements {
-        if element > 0 {
-            written.push_str(", ");
-        }
-        if list.width > 1 {
-            written.push('(');
-        }
-        for part in 0..usize::from(list.width) {
-            if part > 0 {
-                written.push_str(", ");
-            }
-            dialect.placeholder(
-                usize::from(list.parameter) + element * usize::from(list.width) + part,
-                &mut written,
-            );
-        }
-        if list.width > 1 {
-            written.push(')');
-        }
-    }
-    let at = list.byte as usize;
-    let sql = format!("{}{written}{}", &shape.sql[..at], &shape.sql[at..]);
-    let parameters = shape.parameters - 1 + (elements * usize::from(list.width)) as u16;
-    StatementShape { sql: sql.into(), parameters, list: None, ..shape.clone() }
 }

@@ -28,7 +28,7 @@ impl Session {
     /// session.link(notes, Post::AUTHOR, users[1]);
     /// assert!(session[users[1]].posts.contains(notes)); // at once
     /// assert!(!session[users[0]].posts.contains(notes));
-    /// session.commit().await?; // UPDATE posts SET author_id = ?
+    /// session.commit().await?; // UPDATE posts SET author_id = ?, version = ?
     /// # Ok(()) });
     /// ```
     #[track_caller]

@@ -13,7 +13,7 @@ use orm_exec::Operation;
 
 use super::Session;
 use crate::arena::Parts;
-use crate::load::{KEYS_AT_ONCE, with_list};
+use crate::load::KEYS_AT_ONCE;
 use crate::state::State;
 use crate::tracker::{Place, Tracker};
 
@@ -150,7 +150,7 @@ impl Guests {
                 let start = program.input.len() as u32;
                 slots.iter().for_each(|&slot| tracker.arena(arena).encode_key(slot, &mut program.input));
                 program.steps.push(Step {
-                    shape: Arc::new(with_list(&shape, slots.len(), dialect)),
+                    shape: Arc::new(shape.with_list(slots.len(), dialect)),
                     rows: 1,
                     cells: start..program.input.len() as u32,
                     expect: Expect::Any,

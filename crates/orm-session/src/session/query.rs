@@ -331,7 +331,8 @@ impl Session {
 
     /// Executes an insert, update, delete or raw SQL in the session's transaction, opening one if need be, and answers
     /// the number of affected rows. What is pending is flushed before. Entities that the session tracks keep their
-    /// values: [`refresh`](Self::refresh) those that the statement changed.
+    /// values: [`refresh`](Self::refresh) those that the statement changed, and [`detach`](Self::detach) those whose
+    /// rows it deleted.
     ///
     /// Dropped: the statement runs on in the transaction, which stays open.
     ///

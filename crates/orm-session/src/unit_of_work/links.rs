@@ -294,7 +294,8 @@ impl PairSet {
     fn finish(self, tracker: &Tracker) -> Result<Pairs> {
         let mut pairs = self.pairs;
         // Links of an entity that is new cannot be there yet; those of one that stays can.
-        pairs.removed.retain(|pair| tracker.state(pair.source) != State::Pending);
+        let is_new = |place: Place| tracker.state(place) == State::Pending;
+        pairs.removed.retain(|pair| !is_new(pair.source) && !is_new(pair.target));
         Ok(pairs)
     }
 }

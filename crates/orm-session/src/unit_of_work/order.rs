@@ -188,7 +188,7 @@ struct ByValue<'a> {
     tracker: &'a Tracker,
     rows: &'a [Place],
     from_rows: bool,
-    known: HashMap<(usize, Vec<usize>), HashMap<String, usize>>,
+    known: HashMap<(usize, Vec<usize>), HashMap<Vec<u8>, usize>>,
 }
 
 impl ByValue<'_> {
@@ -197,31 +197,26 @@ impl ByValue<'_> {
         if !self.rows.iter().any(|row| row.arena as usize == target) {
             return None;
         }
-        let value = self.text(row, &key.columns)?;
+        let value = self.stored(row, &key.columns)?;
         let (tracker, rows, from_rows) = (self.tracker, self.rows, self.from_rows);
         let known = self.known.entry((target, key.referred.clone())).or_insert_with(|| {
             let of_target = rows.iter().enumerate().filter(|(_, row)| row.arena as usize == target);
             of_target
                 .filter_map(|(at, row)| {
-                    Some((value_text(tracker.arena(row.arena), row.slot, &key.referred, from_rows)?, at))
+                    Some((stored(tracker.arena(row.arena), row.slot, &key.referred, from_rows)?, at))
                 })
                 .collect()
         });
         known.get(&value).copied()
     }
 
-    fn text(&self, row: Place, columns: &[usize]) -> Option<String> {
-        value_text(self.tracker.arena(row.arena), row.slot, columns, self.from_rows)
+    fn stored(&self, row: Place, columns: &[usize]) -> Option<Vec<u8>> {
+        stored(self.tracker.arena(row.arena), row.slot, columns, self.from_rows)
     }
 }
 
 /// The stored form of some columns, to compare; `None` if one of them is NULL or the key is not assigned yet.
-pub(super) fn value_text(
-    arena: &dyn AnyArena,
-    slot: u32,
-    columns: &[usize],
-    from_rows: bool,
-) -> Option<String> {
+pub(super) fn stored(arena: &dyn AnyArena, slot: u32, columns: &[usize], from_rows: bool) -> Option<Vec<u8>> {
     let mut cells = Cells::default();
     for &column in columns {
         let unassigned = arena.meta().auto_key && arena.meta().key == [column] && !arena.is_keyed(slot);
@@ -233,11 +228,8 @@ pub(super) fn value_text(
             false => arena.encode(slot, column, &mut cells),
         }
     }
-    let values = (0..cells.len()).map(|at| cells.value(at));
-    if values.clone().any(|value| value == orm_core::ValueRef::Null) {
-        return None;
-    }
-    Some(format!("{:?}", values.collect::<Vec<_>>()))
+    let has_null = (0..cells.len()).any(|at| cells.value(at) == orm_core::ValueRef::Null);
+    if has_null { None } else { Some(cells.fingerprint()) }
 }
 
 /// The strongly connected components of a graph, those that are needed before those that need them. `needs[n]` are

@@ -6,7 +6,7 @@ use orm_core::entity::EntityMeta;
 
 use super::collect::{Collected, Update, rekeyed};
 use super::operations::{Op, Operations, columns_of};
-use super::order::value_text;
+use super::order::stored;
 use crate::tracker::{Place, Tracker};
 
 /// One operation gives up a unique value that another one takes.
@@ -111,10 +111,10 @@ fn find(
     columns: &[usize],
     handovers: &mut Vec<Handover>,
 ) {
-    let text = |row: Place, from_row| value_text(tracker.arena(row.arena), row.slot, columns, from_row);
+    let stored = |row: Place, from_row| stored(tracker.arena(row.arena), row.slot, columns, from_row);
     let writes = |written: &[u16]| written.iter().any(|&column| columns.contains(&usize::from(column)));
-    let mut given: HashMap<String, (usize, Place)> = HashMap::new();
-    let mut taken: Vec<(String, usize)> = Vec::new();
+    let mut given: HashMap<Vec<u8>, (usize, Place)> = HashMap::new();
+    let mut taken: Vec<(Vec<u8>, usize)> = Vec::new();
     for (at, op) in operations.list.iter().enumerate() {
         let (gives, takes) = match *op {
             Op::Insert { row, .. } => (None, Some(row)),
@@ -131,12 +131,12 @@ fn find(
             _ => continue,
         };
         if let Some(row) = gives.filter(|row| row.arena == arena)
-            && let Some(value) = text(row, true)
+            && let Some(value) = stored(row, true)
         {
             given.insert(value, (at, row));
         }
         if let Some(row) = takes.filter(|row| row.arena == arena)
-            && let Some(value) = text(row, false)
+            && let Some(value) = stored(row, false)
         {
             taken.push((value, at));
         }
@@ -144,7 +144,7 @@ fn find(
     // What goes along with a deleted row gives its values up with it.
     for (&row, root) in collected.effects.cascaded.iter().filter(|(row, _)| row.arena == arena) {
         let delete = operations.list.iter().position(|op| matches!(op, Op::Delete { row } if row == root));
-        if let Some((at, value)) = delete.zip(text(row, true)) {
+        if let Some((at, value)) = delete.zip(stored(row, true)) {
             given.entry(value).or_insert((at, row));
         }
     }

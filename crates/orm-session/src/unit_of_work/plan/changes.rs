@@ -34,6 +34,22 @@ pub struct Changes {
 }
 
 /// One row that a flush will write.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// let mut session = engine.session();
+/// let ada = session.get_one::<User>(1).await?;
+/// session[ada].age = None;
+/// let changes = session.changes()?;
+/// let change = changes.iter().next().expect("there is one");
+/// assert_eq!((change.action, change.entity, change.key.as_deref()), ("update", "User", Some("1")));
+/// assert_eq!(change.columns, ["age"]);
+/// # Ok(()) });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// `insert`, `update`, `delete`, `link`, `unlink`, or `set null` for references to a deleted row.
