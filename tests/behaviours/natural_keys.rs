@@ -100,6 +100,8 @@ async fn rows_of_the_session_follow(db: Database) -> Result<()> {
     session.commit().await?;
     assert_eq!(cities(&db).await?, [row("th", "Siam")]);
     assert_eq!(spoken(&db).await?, [("th".to_owned(), "tha".to_owned())]);
+    // Memory says what the database says.
+    assert_eq!(session[city].country.key().map(String::as_str), Some("th"));
     // What the session writes next neither takes the key back nor writes it again.
     assert!(!session.is_dirty());
     session[city].ruled_by = None;
