@@ -6,6 +6,7 @@ mod baselines;
 mod both_sides;
 mod collections;
 mod corners;
+mod criteria;
 mod deleted;
 mod dropped;
 mod dropped_links;
@@ -40,6 +41,7 @@ const ALL: &[&[Behaviour]] = &[
     both_sides::BEHAVIOURS,
     collections::BEHAVIOURS,
     corners::BEHAVIOURS,
+    criteria::BEHAVIOURS,
     deleted::BEHAVIOURS,
     dropped::BEHAVIOURS,
     dropped_links::BEHAVIOURS,

@@ -130,21 +130,32 @@ impl Statement {
         Self { body: Body::Exists(Box::new(self.body)), loads: Vec::new() }
     }
 
-    /// A typed update or delete that answers the keys of the rows it affects, in the columns of the key; `None` for
-    /// any other statement, and for one that has a RETURNING of its own.
-    pub fn returning_keys(&self) -> Option<Self> {
+    /// A typed update or delete, made to answer the keys of the rows it affects; `None` for any other statement, and
+    /// for one that has a RETURNING of its own.
+    pub fn criteria(&self) -> Option<Criteria> {
         let mut body = self.body.clone();
-        let (entity, returning) = match &mut body {
-            Body::Update(update) => (update.entity, &mut update.returning),
-            Body::Delete(delete) => (delete.entity, &mut delete.returning),
+        let (entity, returning, deletes) = match &mut body {
+            Body::Update(update) => (update.entity, &mut update.returning, false),
+            Body::Delete(delete) => (delete.entity, &mut delete.returning, true),
             _ => return None,
         };
         if !returning.is_empty() {
             return None;
         }
         *returning = entity.key.iter().map(|&position| Node(Kind::Column { entity, position })).collect();
-        Some(Self { body, loads: Vec::new() })
+        Some(Criteria { entity, statement: Self { body, loads: Vec::new() }, deletes })
     }
+}
+
+/// An update or delete by criteria that answers the keys of the rows it affects, in the columns of the key.
+#[derive(Clone, Debug)]
+pub struct Criteria {
+    /// The entity whose rows it affects.
+    pub entity: &'static EntityMeta,
+    /// The statement.
+    pub statement: Statement,
+    /// Whether it deletes them.
+    pub deletes: bool,
 }
 
 impl Body {

@@ -17,8 +17,10 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 
-use orm_core::entity::Entity;
+use orm_core::Cells;
+use orm_core::entity::{Entity, RelationKind};
 use orm_core::handle::RawHandle;
+use orm_core::relation::{Link, LinkMut};
 
 use crate::state::State;
 use undo::{Entry, Undo};
@@ -175,6 +177,21 @@ impl<E: Entity> Arena<E> {
         self.remap(slot);
     }
 
+    /// The row of a slot was changed by a statement. Columns that the program has written keep its value; links and
+    /// collections stay, where their columns did.
+    fn follow_row(&mut self, slot: u32, row: E, layer: usize) {
+        let mut written = Vec::new();
+        if let Some(image) = self.image(slot) {
+            self.value(slot).differences(image, &mut written);
+        }
+        let before = self.image(slot).unwrap_or_else(|| self.value(slot)).clone();
+        self.note(slot, layer, Undo::Value(before));
+        if let Some(image) = self.image_mut(slot) {
+            copy_columns(&row, image, &[]);
+        }
+        copy_columns(&row, self.value_mut(slot), &written);
+    }
+
     /// The handle of a slot.
     pub(crate) fn handle(&self, slot: u32, session: NonZeroU32) -> RawHandle {
         RawHandle { session, slot, generation: self.slots[slot as usize].generation }
@@ -308,5 +325,27 @@ impl<E: Entity> Arena<E> {
         }
         let generation = self.slots[slot as usize].generation;
         self.undo[layer].push(Entry { slot, generation, outer, undo });
+    }
+}
+
+/// Copies the columns of a row onto a value, but for some of them.
+fn copy_columns<E: Entity>(row: &E, value: &mut E, but: &[u16]) {
+    let mut cells = Cells::default();
+    let mut changed = Vec::new();
+    row.differences(value, &mut changed);
+    for column in changed.into_iter().filter(|column| !but.contains(column)) {
+        cells.clear();
+        row.encode(usize::from(column), &mut cells);
+        // Of the own type, so it fits. The columns of links are left alone here.
+        let _ = value.assign(usize::from(column), cells.value(0));
+        for relation in E::meta().relations {
+            let RelationKind::BelongsTo { columns, .. } = relation.kind else { continue };
+            if columns.contains(&usize::from(column))
+                && let (LinkMut::One(link), Link::One(from)) =
+                    (value.link_mut(relation.position), row.link(relation.position))
+            {
+                link.restore(&*from.save());
+            }
+        }
     }
 }

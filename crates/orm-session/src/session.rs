@@ -1,6 +1,7 @@
 //! What a program talks to.
 
 mod connection;
+mod criteria;
 mod flush;
 mod index;
 mod link;

@@ -92,6 +92,13 @@ impl Tracker {
         index as u32
     }
 
+    /// Whether the session has met an entity of this type.
+    pub(crate) fn knows(&self, meta: &EntityMeta) -> bool {
+        self.arenas
+            .get(meta.index.get())
+            .is_some_and(|arena| arena.as_ref().is_some_and(|arena| arena.len() > 0))
+    }
+
     /// The arena at an index that a [`Place`] or `ensure` gave.
     pub(crate) fn arena(&self, index: u32) -> &dyn AnyArena {
         self.arenas[index as usize].as_deref().expect("a place names an arena that exists")

@@ -150,11 +150,11 @@ fn a_delete_answers_what_it_deleted() {
 fn keys_of_the_affected_rows() {
     let statement = Order::delete().filter(Order::REGION.eq(1)).statement().unwrap();
     assert_statement(
-        &statement.returning_keys().unwrap(),
+        &statement.criteria().unwrap().statement,
         r#"DELETE FROM "orders" WHERE "orders"."region" = ? RETURNING "orders"."region", "orders"."number""#,
         r#"DELETE FROM "orders" WHERE "orders"."region" = $1 RETURNING "orders"."region", "orders"."number""#,
     );
-    assert!(Tag::select().statement().unwrap().returning_keys().is_none());
+    assert!(Tag::select().statement().unwrap().criteria().is_none());
 }
 
 #[test]

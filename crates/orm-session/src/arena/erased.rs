@@ -117,6 +117,9 @@ pub(crate) trait AnyArena: Any + Send {
     fn keys_part(&self, at: usize) -> Box<dyn Part>;
     /// Takes in what `rows_part` collected.
     fn adopt_part(&mut self, rows: Box<dyn Any>, uncommitted: Option<usize>) -> Vec<u32>;
+    /// Rows that a statement changed, collected by `rows_part`: the slots that have their keys follow, but for the columns
+    /// that the program has written.
+    fn follow_update(&mut self, rows: Box<dyn Any>, layer: usize);
     /// The slots of the keys that `keys_part` collected.
     fn find_part(&self, keys: Box<dyn Any>) -> Vec<Option<u32>>;
 }
@@ -435,6 +438,16 @@ impl<E: Entity> AnyArena for Arena<E> {
         let rows = rows.downcast::<Vec<E>>().map(|rows| *rows).unwrap_or_default();
         self.reserve(rows.len());
         rows.into_iter().map(|row| self.adopt(row, uncommitted)).collect()
+    }
+
+    fn follow_update(&mut self, rows: Box<dyn Any>, layer: usize) {
+        let rows = rows.downcast::<Vec<E>>().map(|rows| *rows).unwrap_or_default();
+        for row in rows {
+            let slot = row.key().and_then(|key| self.find(&key));
+            if let Some(slot) = slot.filter(|&slot| self.slots[slot as usize].state == State::Persistent) {
+                self.follow_row(slot, row, layer);
+            }
+        }
     }
 
     fn find_part(&self, keys: Box<dyn Any>) -> Vec<Option<u32>> {

@@ -138,11 +138,11 @@ impl<E: Entity> Arena<E> {
                 continue;
             }
             self.unmap(slot);
-            self.drop_image(slot);
+            let image = self.drop_image(slot);
             self.slots[slot as usize].state = State::Deleted;
             self.deleted.push(slot);
             if let Some(layer) = layer {
-                self.note(slot, layer, Undo::Revive);
+                self.note(slot, layer, image.map_or(Undo::Revive, Undo::Value));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::panic::Location;
 use futures_lite::future::yield_now;
 use orm_core::entity::{Entity, KeyArg, RelationMeta};
 use orm_core::error::{NotFoundError, RowCountError};
-use orm_core::program::{Discard, Program};
+use orm_core::program::Program;
 use orm_core::query::{FromRow, Query, Shape, Values, Whole};
 use orm_core::relation::IntoPath;
 use orm_core::row::{ColumnError, Row};
@@ -330,11 +330,13 @@ impl Session {
     }
 
     /// Executes an insert, update, delete or raw SQL in the session's transaction, opening one if need be, and answers
-    /// the number of affected rows. What is pending is flushed before. Entities that the session tracks keep their
-    /// values: [`refresh`](Self::refresh) those that the statement changed, and [`detach`](Self::detach) those whose
-    /// rows it deleted.
+    /// the number of affected rows. What is pending is flushed before, unless autoflush is off.
     ///
-    /// Dropped: the statement runs on in the transaction, which stays open.
+    /// Tracked entities follow a typed update or delete by criteria: those whose rows are deleted are deleted, those
+    /// whose rows are changed get the new columns, but for columns that the program has written since the last flush.
+    /// What raw SQL does is not known: [`refresh`](Self::refresh) what it changed.
+    ///
+    /// Dropped: the statement runs on in the transaction, which stays open; tracked entities do not follow it.
     ///
     /// # Errors
     /// If the statement cannot be built, of the database, of the flush before it. A failed statement leaves the
@@ -350,7 +352,6 @@ impl Session {
     /// let ada = session.get_one::<User>(1).await?;
     /// let older = User::update().set(User::AGE, User::AGE + 1).filter(User::AGE.is_not_null());
     /// assert_eq!(session.execute(older).await?, 1);
-    /// session.refresh(ada).await?;
     /// assert_eq!(session[ada].age, Some(37));
     /// session.commit().await?;
     /// # Ok(()) });
@@ -358,15 +359,7 @@ impl Session {
     #[track_caller]
     pub fn execute<Q: Query>(&mut self, query: Q) -> Operation<'_, u64> {
         let (location, statement) = (Location::caller(), query.statement());
-        Operation::new(async move {
-            let statement = statement?;
-            self.ready().await?;
-            self.autoflush(&Reads::Any, location).await?;
-            let compiled = statement.compile(self.engine.dialect())?;
-            let program = Program::single(compiled.shape, compiled.input);
-            let (outcome, _) = self.run(program, Discard, location).await?;
-            Ok(outcome.affected.first().copied().unwrap_or_default())
-        })
+        Operation::new(async move { self.execute_statement(statement?, location).await })
     }
 
     /// Loads a relation, or a path of them, of entities that the session has. Collections that are loaded already, and

@@ -12,7 +12,7 @@ use orm_core::program::{Expect, Program, StatementShape, Step};
 use orm_core::{Cell, Dialect, Error, Result, ValueRef, shapes};
 
 use super::collect::{Collected, Move, Switch, Unresolved, Update, collect};
-use super::delete::DeleteEffects;
+use super::delete::{DeleteEffects, effects_of_deletes};
 use super::links::{Pair, Pairs};
 use super::operations::{Op, Operations, Reference, columns_of, order_operations};
 use super::order::Deferred;
@@ -97,6 +97,13 @@ impl Origin {
 }
 
 impl FlushPlan {
+    /// What a statement that deleted these rows amounts to, for settling.
+    pub(crate) fn of_deletes(tracker: &Tracker, gone: Vec<Place>) -> Self {
+        let gone: Vec<Place> = gone.into_iter().filter(|&place| tracker.state(place).is_live()).collect();
+        let effects = effects_of_deletes(tracker, &gone);
+        Self { origins: vec![Origin::Delete { rows: gone }], effects, ..Self::default() }
+    }
+
     /// Whether there is nothing to send.
     pub(crate) fn is_empty(&self) -> bool {
         self.program.steps.is_empty()

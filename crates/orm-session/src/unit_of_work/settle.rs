@@ -71,6 +71,13 @@ impl FlushPlan {
         }
     }
 
+    /// A statement deleted rows, in a transaction that stays open.
+    pub(crate) fn settle_deleted(&self, tracker: &mut Tracker, layer: usize) {
+        let mut edits = Edits::default();
+        self.follow_deletes(tracker, Some(layer), &mut edits);
+        edits.apply(tracker, Some(layer));
+    }
+
     fn settle_versions(&self, tracker: &mut Tracker) {
         for origin in &self.origins {
             if let Origin::Update { rows, .. } = origin
