@@ -32,6 +32,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     an_unawaited_commit_of_a_transaction_is_none,
     a_new_row_has_no_links_to_remove,
     a_deleted_row_leaves_its_key_though_it_was_given_another,
+    a_commit_inside_a_savepoint_is_not_taken_back_by_the_guard,
 ];
 
 #[derive(Clone, Debug, Default, PartialEq, Entity)]
@@ -495,4 +496,24 @@ async fn a_deleted_row_leaves_its_key_though_it_was_given_another(db: Database) 
     assert_eq!(session.get::<Account>(1).await?, Some(again));
     assert_eq!(accounts(&db).await?, [(1, 3)]);
     Ok(())
+}
+
+/// Rules 4 and 16: a commit that was sent is waited for, also where the guard of a savepoint is dropped meanwhile.
+async fn a_commit_inside_a_savepoint_is_not_taken_back_by_the_guard(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let db = &db;
+    at_every_poll(|polls| async move {
+        elsewhere(db, "DELETE FROM users").await?;
+        let mut session = db.engine.session();
+        let mut nested = session.begin_nested().await?;
+        let inner = nested.add(user("Inner"));
+        let done = step::polls(polls, nested.commit());
+        drop(nested);
+        session.rollback().await?;
+        let stored = db.engine.count(User::select()).await?;
+        assert_eq!(session.peek(inner).is_some(), stored == 1, "after {polls} polls");
+        assert_eq!(stored == 1, polls > 0, "sent with the first poll");
+        Ok(done.transpose()?.is_some())
+    })
+    .await
 }

@@ -156,6 +156,11 @@ impl Session {
         self.finish_flush().await
     }
 
+    /// Whether a commit is under way.
+    pub(super) fn is_committing(&self) -> bool {
+        matches!(&self.in_flight, Some(InFlight::Flush(ticket)) if ticket.commit)
+    }
+
     /// Gives up a flush under way, whose outcome does not matter any more: what it did is rolled back first thing after
     /// it. Its work is pending again.
     pub(super) fn abandon_flush(&mut self) {

@@ -240,10 +240,11 @@ impl Drop for Nested<'_> {
         if self.ended {
             return;
         }
-        if self.session.nesting.depth >= self.depth {
+        // A commit that is under way ends the savepoint with all the rest, whatever comes of it.
+        if self.session.nesting.depth >= self.depth && !self.session.is_committing() {
             self.session.abandon_flush();
+            self.session.roll_back_nested(self.depth);
         }
-        self.session.roll_back_nested(self.depth);
     }
 }
 
