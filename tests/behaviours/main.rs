@@ -27,6 +27,7 @@ mod refresh;
 mod rollback;
 mod serde_form;
 mod support;
+mod taken_back;
 mod transactions;
 mod unique_values;
 
@@ -54,6 +55,7 @@ const ALL: &[&[Behaviour]] = &[
     nested::BEHAVIOURS,
     on_delete::BEHAVIOURS,
     once_wrong::BEHAVIOURS,
+    taken_back::BEHAVIOURS,
     order::BEHAVIOURS,
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,
