@@ -15,6 +15,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     recover_keeps_a_move_between_new_parents,
     rollback_brings_no_detached_member_back,
     a_queued_link_is_taken_back_from_the_other_side,
+    recover_keeps_a_child_out_of_a_new_parent,
 ];
 
 #[derive(Clone, Debug, Default, PartialEq, Entity)]
@@ -54,7 +55,7 @@ async fn detach_of_a_target_leaves_its_key_in_new_links(db: Database) -> Result<
 async fn a_savepoint_takes_back_a_new_child_of_a_parent_with_a_new_key(db: Database) -> Result<()> {
     db.engine.create_all(&schema![Country, City]).await?;
     let mut session = db.engine.session();
-    let burma = session.add(Country { code: "BUR".into(), ..Country::default() });
+    let burma = session.add(Country { code: "BUR".into() });
     let mut nested = session.begin_nested().await?;
     let city = nested.add(City { country: burma.into(), ..City::default() });
     nested[burma].code = "MMR".into();
@@ -153,6 +154,24 @@ async fn a_queued_link_is_taken_back_from_the_other_side(db: Database) -> Result
     session.unlink(child, Node::PARENT, root);
     session.commit().await?;
     assert!(session[child].parent.is_empty());
+    assert_eq!(nodes(&db).await?[1], ("child".to_owned(), None));
+    Ok(())
+}
+
+/// Rule 12, promise 7: there is no row of the parent any more that shows what was taken out.
+async fn recover_keeps_a_child_out_of_a_new_parent(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let root = session.add(node("root"));
+    let child = session.add(Node { parent: root.into(), ..node("child") });
+    session.flush().await?;
+    session[root].children.remove(child);
+    let twin = add_twins(&mut session);
+    session.flush().await.expect_err("one key");
+    session.recover().await?;
+    session[twin].id = 8;
+    session.commit().await?;
+    assert!(session[child].parent.is_empty() && session[root].children.is_empty());
     assert_eq!(nodes(&db).await?[1], ("child".to_owned(), None));
     Ok(())
 }

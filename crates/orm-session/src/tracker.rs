@@ -347,6 +347,7 @@ impl Tracker {
         let touched = self.touched_with_relations();
         self.drop_dead(&touched);
         self.recover_flushed();
+        self.keep_leaves();
     }
 
     /// Links that were written to an entity hold the key of its row from now on, as the entity is about to leave.
