@@ -16,6 +16,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     rollback_brings_no_detached_member_back,
     a_queued_link_is_taken_back_from_the_other_side,
     recover_keeps_a_child_out_of_a_new_parent,
+    rollback_after_recover_keeps_a_stored_collection,
 ];
 
 #[derive(Clone, Debug, Default, PartialEq, Entity)]
@@ -173,5 +174,21 @@ async fn recover_keeps_a_child_out_of_a_new_parent(db: Database) -> Result<()> {
     session.commit().await?;
     assert!(session[child].parent.is_empty() && session[root].children.is_empty());
     assert_eq!(nodes(&db).await?[1], ("child".to_owned(), None));
+    Ok(())
+}
+
+/// Rule 2: a collection that nobody wrote is left alone by recover.
+async fn rollback_after_recover_keeps_a_stored_collection(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let [ada, bob] = ["Ada", "Bob"].map(|name| session.add(user(name)));
+    let notes = session.add(post("Notes", ada));
+    session.commit().await?;
+    session[notes].author = bob.into();
+    add_twins(&mut session);
+    session.flush().await.expect_err("one key");
+    session.recover().await?;
+    session.rollback().await?;
+    assert_eq!(session[ada].posts.loaded(), Some(&[notes][..]));
     Ok(())
 }

@@ -331,7 +331,7 @@ impl Tracker {
 
     /// All that was flushed in the transaction is pending again.
     pub(crate) fn recover(&mut self) {
-        self.leave_former_parents();
+        let former = self.former_parents();
         let (mut pending, mut deleting) = (Vec::new(), Vec::new());
         for (index, arena) in self.arenas.iter_mut().enumerate() {
             let Some(arena) = arena else { continue };
@@ -344,6 +344,7 @@ impl Tracker {
         let mut deleting = std::mem::take(&mut self.deleting);
         deleting.retain(|&place| self.state(place) == State::Deleting);
         self.deleting = deleting;
+        self.leave_former_parents(former);
         let touched = self.touched_with_relations();
         self.drop_dead(&touched);
         self.recover_flushed();

@@ -49,25 +49,33 @@ impl Tracker {
         }
     }
 
-    /// Children whose own link was written since the last flush leave the collections that this flush had put them
-    /// into: without a row to compare with, they would read as pushed there.
-    pub(super) fn leave_former_parents(&mut self) {
+    /// Children whose own link was written since the last flush, each with the collection that this flush had put it
+    /// into.
+    pub(super) fn former_parents(&self) -> Vec<(Place, usize, RawHandle)> {
+        let mut found = Vec::new();
         for child in self.touched_with_relations() {
             for relation in self.arena(child.arena).meta().relations {
                 let arena = self.arena(child.arena);
                 let before = arena.image_link(child.slot, relation.position);
                 let Some(before) = before.and_then(|link| self.target_of(&link, relation)) else { continue };
-                if self.leads_to(&arena.link(child.slot, relation.position), before) {
-                    continue;
+                if !self.leads_to(&arena.link(child.slot, relation.position), before) {
+                    let handle = self.handle(child);
+                    found.extend(collections_of(relation).map(|collection| (before, collection, handle)));
                 }
-                let handle = self.handle(child);
-                for collection in collections_of(relation) {
-                    if let LinkMut::Many(link) =
-                        self.arena_mut(before.arena).link_mut(before.slot, collection)
-                    {
-                        link.edit(&[], &[handle]);
-                    }
-                }
+            }
+        }
+        found
+    }
+
+    /// They leave it where there is no row to compare with, or an older one: they would read as pushed there.
+    pub(super) fn leave_former_parents(&mut self, former: Vec<(Place, usize, RawHandle)>) {
+        for (parent, collection, child) in former {
+            let is_pending = self.state(parent) == State::Pending;
+            let arena = self.arena_mut(parent.arena);
+            if (is_pending || arena.is_dirty(parent.slot))
+                && let LinkMut::Many(link) = arena.link_mut(parent.slot, collection)
+            {
+                link.edit(&[], &[child]);
             }
         }
     }
