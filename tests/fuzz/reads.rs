@@ -86,6 +86,7 @@ impl Run<'_> {
             4 => refresh!(countries),
             _ => refresh!(cities, Child::CityOf, Child::Twin),
         }
+        self.has_keys = true;
         Ok(())
     }
 
