@@ -28,6 +28,7 @@ mod refresh;
 mod rollback;
 mod serde_form;
 mod support;
+mod taken_back;
 mod transactions;
 mod unique_values;
 
@@ -56,6 +57,7 @@ const ALL: &[&[Behaviour]] = &[
     nested::BEHAVIOURS,
     on_delete::BEHAVIOURS,
     once_wrong::BEHAVIOURS,
+    taken_back::BEHAVIOURS,
     order::BEHAVIOURS,
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,

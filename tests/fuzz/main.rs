@@ -4,8 +4,11 @@
 
 mod check;
 mod edit;
+mod entities;
 mod op;
+mod reads;
 mod run;
+mod verdict;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

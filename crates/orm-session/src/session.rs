@@ -315,6 +315,7 @@ impl Session {
             }
         }
         self.leave_collections(place);
+        self.tracker.leave_key(place);
         self.tracker.forget(place);
         value
     }

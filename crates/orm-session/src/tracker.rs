@@ -1,5 +1,6 @@
 //! Everything a session tracks, without a connection: what planning a flush needs and nothing else.
 
+mod dead;
 mod flushed;
 mod given;
 
@@ -39,6 +40,8 @@ pub(crate) struct Tracker {
     given: GivenLinks,
     /// The flushes of the open transaction.
     flushed: Vec<Flushed>,
+    /// Whether entities were detached since the transaction began: what a rollback brings back may hold their handles.
+    detached: bool,
 }
 
 impl Tracker {
@@ -54,6 +57,7 @@ impl Tracker {
             deleting: Vec::new(),
             given: GivenLinks::default(),
             flushed: Vec::new(),
+            detached: false,
         }
     }
 
@@ -311,12 +315,17 @@ impl Tracker {
         self.arenas_mut().for_each(|arena| arena.rollback(layer));
         self.given.clear();
         self.flushed.retain(|flushed| flushed.layer < layer);
+        if self.detached {
+            self.drop_dead_everywhere();
+            self.detached = layer > 0;
+        }
     }
 
     /// What was flushed is committed.
     pub(crate) fn commit(&mut self) {
         self.arenas_mut().for_each(|arena| arena.commit());
         self.flushed.clear();
+        self.detached = false;
     }
 
     /// A savepoint is released: what it could take back is the surrounding layer's to take back.
@@ -329,6 +338,7 @@ impl Tracker {
 
     /// All that was flushed in the transaction is pending again.
     pub(crate) fn recover(&mut self) {
+        let former = self.former_parents();
         let (mut pending, mut deleting) = (Vec::new(), Vec::new());
         for (index, arena) in self.arenas.iter_mut().enumerate() {
             let Some(arena) = arena else { continue };
@@ -338,11 +348,38 @@ impl Tracker {
             deleting.extend(recovered.deleting.into_iter().map(place));
         }
         self.return_pending(pending, deleting);
+        let mut deleting = std::mem::take(&mut self.deleting);
+        deleting.retain(|&place| self.state(place) == State::Deleting);
+        self.deleting = deleting;
+        self.leave_former_parents(former);
+        let touched = self.touched_with_relations();
+        self.drop_dead(&touched);
         self.recover_flushed();
+        self.keep_leaves();
+    }
+
+    /// Links that were written to an entity hold the key of its row from now on, as the entity is about to leave.
+    pub(crate) fn leave_key(&mut self, target: Place) {
+        let (meta, handle) = (self.arena(target.arena).meta(), self.handle(target));
+        let Some(key) = self.arena(target.arena).row_key_any(target.slot) else { return };
+        for place in self.touched_with_relations() {
+            for relation in self.arena(place.arena).meta().relations {
+                if !(relation.target)().is(meta) {
+                    continue;
+                }
+                if let LinkMut::One(link) =
+                    self.arena_mut(place.arena).link_mut(place.slot, relation.position)
+                    && matches!(link.state(), OneState::Handle(own, _) if own == handle)
+                {
+                    link.set_key(&*key);
+                }
+            }
+        }
     }
 
     /// Ends one entity's life in the session.
     pub(crate) fn forget(&mut self, place: Place) {
+        self.detached = true;
         if self.state(place) == State::Pending {
             self.pending.retain(|&other| other != place);
         }

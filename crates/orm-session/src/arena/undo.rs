@@ -258,9 +258,11 @@ impl<E: Entity> Arena<E> {
             if std::mem::replace(&mut seen[slot as usize], true) {
                 continue;
             }
-            let deleted = self.slots[slot as usize].state == State::Deleted;
+            let state = self.slots[slot as usize].state;
+            let deleted = state == State::Deleted;
             match undo {
-                Undo::Added { .. } if deleted => {
+                // Also where the delete is still to come: no row is left to be deleted.
+                Undo::Added { .. } if deleted || state == State::Deleting => {
                     self.vacate_unmapped(slot);
                     continue;
                 }

@@ -140,6 +140,9 @@ impl Session {
         let arena = self.tracker.arena_mut(owner.arena);
         let Link::Many(link) = arena.link(owner.slot, collection) else { return };
         let loaded = matches!(link.state(), ManyState::Loaded | ManyState::Replaced);
+        // What was queued the other way is taken back, from whichever side.
+        let opposite = if add { link.removed() } else { link.added() };
+        let queue = queue || opposite.contains(&handle);
         if !(loaded || queue) || (loaded && link.contains(handle) == add) {
             return;
         }

@@ -10,6 +10,7 @@ use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, OneState};
 
 use super::{Place, Tracker};
+use crate::state::State;
 
 /// The links that were given, by child and relation.
 pub(crate) type GivenLinks = HashMap<(Place, usize), GivenLink, foldhash::fast::RandomState>;
@@ -84,6 +85,35 @@ impl Tracker {
         for (key, older) in given {
             let parent = self.given.get(&key).map_or(older.parent, |newer| newer.parent);
             self.given.insert(key, GivenLink { parent, ..older });
+        }
+    }
+
+    /// Children that were taken out of a parent that is new again stay out: there is no row of the collection any more
+    /// that shows the difference.
+    pub(super) fn keep_leaves(&mut self) {
+        for ((child, position), given) in std::mem::take(&mut self.given) {
+            let arena = self.arena_mut(child.arena);
+            let Some(before) = given.before.as_deref().filter(|_| given.parent.is_none()) else {
+                self.given.insert((child, position), given);
+                continue;
+            };
+            let relation = &arena.meta().relations[position];
+            if arena.slot(given.child).is_none() {
+                continue;
+            }
+            let LinkMut::One(link) = arena.link_mut(child.slot, position) else { continue };
+            let is_empty = matches!(link.state(), OneState::Empty);
+            if !is_empty {
+                continue;
+            }
+            link.restore(before);
+            let former = self.target_of(&self.arena(child.arena).link(child.slot, position), relation);
+            if let LinkMut::One(link) = self.arena_mut(child.arena).link_mut(child.slot, position) {
+                link.set_empty();
+            }
+            if former.is_none_or(|former| self.state(former) != State::Pending) {
+                self.given.insert((child, position), given);
+            }
         }
     }
 }

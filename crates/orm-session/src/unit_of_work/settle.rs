@@ -100,7 +100,6 @@ impl FlushPlan {
             let moved = tracker.arena_mut(index).settle_images(layer).into_iter();
             rekeyed.extend(moved.map(|(slot, old)| (Place { arena: index, slot }, old)));
         }
-        follow_keys(tracker, &rekeyed, layer);
         for switch in &self.switches {
             let arena = tracker.arena_mut(switch.old.arena);
             arena.settle_deletes(&[switch.old.slot], layer);
@@ -111,6 +110,8 @@ impl FlushPlan {
             let slots: Vec<u32> = rows.iter().map(|row| row.slot).collect();
             tracker.arena_mut(rows[0].arena).settle_inserts(&slots, keys, layer);
         }
+        // Last: a rollback ends rows that are new, whatever they followed.
+        follow_keys(tracker, &rekeyed, layer);
     }
 
     /// Links to entities that were inserted now know their keys.

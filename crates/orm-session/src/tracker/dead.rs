@@ -1,0 +1,82 @@
+//! Members that are not what a collection holds them for any more, after work was taken back.
+
+use orm_core::handle::RawHandle;
+use orm_core::relation::{Link, LinkMut};
+
+use super::{Place, Tracker, collections_of};
+use crate::state::State;
+
+impl Tracker {
+    /// Handles whose entity has left the session leave the loaded collections of everything that is tracked.
+    pub(super) fn drop_dead_everywhere(&mut self) {
+        let related = self.arenas().filter(|(_, arena)| !arena.meta().relations.is_empty());
+        let places = related.flat_map(|(index, arena)| {
+            let slots = (0..arena.len() as u32).filter(|&slot| arena.state(slot) != State::Vacant);
+            slots.map(move |slot| Place { arena: index, slot })
+        });
+        let places: Vec<Place> = places.collect();
+        self.drop_dead(&places);
+    }
+
+    /// Handles whose entity has left the session leave the loaded collections of some entities.
+    pub(super) fn drop_dead(&mut self, places: &[Place]) {
+        for &place in places {
+            for relation in self.arena(place.arena).meta().relations {
+                let arena = self.arena(place.arena);
+                let links = [
+                    Some(arena.link(place.slot, relation.position)),
+                    arena.image_link(place.slot, relation.position),
+                ];
+                let members = links.into_iter().flatten().filter_map(|link| match link {
+                    Link::Many(link) => Some(link.members()),
+                    Link::One(_) => None,
+                });
+                let is_dead = |member: &RawHandle| {
+                    member.session == self.session() && self.place(*member, (relation.target)()).is_err()
+                };
+                let dead: Vec<RawHandle> = members.flatten().filter(is_dead).collect();
+                if dead.is_empty() {
+                    continue;
+                }
+                let arena = self.arena_mut(place.arena);
+                if let LinkMut::Many(link) = arena.link_mut(place.slot, relation.position) {
+                    link.edit(&[], &dead);
+                }
+                if let Some(LinkMut::Many(link)) = arena.image_link_mut(place.slot, relation.position) {
+                    link.edit(&[], &dead);
+                }
+            }
+        }
+    }
+
+    /// Children whose own link was written since the last flush, each with the collection that this flush had put it
+    /// into.
+    pub(super) fn former_parents(&self) -> Vec<(Place, usize, RawHandle)> {
+        let mut found = Vec::new();
+        for child in self.touched_with_relations() {
+            for relation in self.arena(child.arena).meta().relations {
+                let arena = self.arena(child.arena);
+                let before = arena.image_link(child.slot, relation.position);
+                let Some(before) = before.and_then(|link| self.target_of(&link, relation)) else { continue };
+                if !self.leads_to(&arena.link(child.slot, relation.position), before) {
+                    let handle = self.handle(child);
+                    found.extend(collections_of(relation).map(|collection| (before, collection, handle)));
+                }
+            }
+        }
+        found
+    }
+
+    /// They leave it where there is no row to compare with, or an older one: they would read as pushed there.
+    pub(super) fn leave_former_parents(&mut self, former: Vec<(Place, usize, RawHandle)>) {
+        for (parent, collection, child) in former {
+            let is_pending = self.state(parent) == State::Pending;
+            let arena = self.arena_mut(parent.arena);
+            if (is_pending || arena.is_dirty(parent.slot))
+                && let LinkMut::Many(link) = arena.link_mut(parent.slot, collection)
+            {
+                link.edit(&[], &[child]);
+            }
+        }
+    }
+}
