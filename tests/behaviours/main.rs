@@ -57,12 +57,12 @@ const ALL: &[&[Behaviour]] = &[
     nested::BEHAVIOURS,
     on_delete::BEHAVIOURS,
     once_wrong::BEHAVIOURS,
-    taken_back::BEHAVIOURS,
     order::BEHAVIOURS,
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,
     rollback::BEHAVIOURS,
     serde_form::BEHAVIOURS,
+    taken_back::BEHAVIOURS,
     transactions::BEHAVIOURS,
     unique_values::BEHAVIOURS,
 ];
