@@ -14,6 +14,7 @@
 
 mod collect;
 mod delete;
+mod edits;
 mod explain;
 mod links;
 mod operations;
@@ -24,8 +25,8 @@ mod settle;
 mod unique;
 
 pub(crate) use delete::references_to;
+pub(crate) use edits::show_keys;
 pub(crate) use explain::explain;
 pub(crate) use links::replaced_unread;
 pub use plan::{Change, Changes};
 pub(crate) use plan::{FlushPlan, plan};
-pub(crate) use settle::show_keys;
