@@ -8,6 +8,7 @@ use orm_testkit::{Behaviour, Database, behaviours};
 use crate::support::{elsewhere, nodes, posts};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
+    recover_keeps_links_by_key_to_rows_of_the_transaction,
     detach_of_a_target_leaves_its_key_in_new_links,
     a_savepoint_takes_back_a_new_child_of_a_parent_with_a_new_key,
     recover_forgets_a_new_row_that_is_being_deleted,
@@ -190,5 +191,26 @@ async fn rollback_after_recover_keeps_a_stored_collection(db: Database) -> Resul
     session.recover().await?;
     session.rollback().await?;
     assert_eq!(session[ada].posts.loaded(), Some(&[notes][..]));
+    Ok(())
+}
+
+/// Promise 7: a key that the database gave in the failed transaction is given anew.
+async fn recover_keeps_links_by_key_to_rows_of_the_transaction(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    session.add(user("Other"));
+    session.commit().await?;
+    let ada = session.add(user("Ada"));
+    session.flush().await?;
+    let notes = session.add(post("Notes", BelongsTo::to_key(session[ada].id)));
+    let twin = session.add(user("Other"));
+    session.commit().await.expect_err("the address is taken");
+    session.recover().await?;
+    // Another row takes the key that she had.
+    db.engine.execute(sql("INSERT INTO users (email, name) VALUES ('bob@example.org', 'Bob')")).await?;
+    session.delete(twin);
+    session.commit().await?;
+    assert_eq!(session[notes].author.key(), Some(&session[ada].id));
+    assert_eq!(session[ada].id, 3);
     Ok(())
 }

@@ -11,7 +11,7 @@
 mod erased;
 mod undo;
 
-pub(crate) use erased::{AnyArena, Part, Parts};
+pub(crate) use erased::{AnyArena, Finder, Part, Parts};
 
 use std::any::Any;
 use std::collections::HashMap;

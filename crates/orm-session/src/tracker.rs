@@ -339,10 +339,13 @@ impl Tracker {
     /// All that was flushed in the transaction is pending again.
     pub(crate) fn recover(&mut self) {
         let former = self.former_parents();
-        let (mut pending, mut deleting) = (Vec::new(), Vec::new());
+        let (mut pending, mut deleting, mut lost) = (Vec::new(), Vec::new(), Vec::new());
         for (index, arena) in self.arenas.iter_mut().enumerate() {
             let Some(arena) = arena else { continue };
             let recovered = arena.recover();
+            if !recovered.lost.is_empty() {
+                lost.push((index as u32, arena.finder(recovered.lost)));
+            }
             let place = |slot| Place { arena: index as u32, slot };
             pending.extend(recovered.pending.into_iter().map(place));
             deleting.extend(recovered.deleting.into_iter().map(place));
@@ -352,6 +355,7 @@ impl Tracker {
         deleting.retain(|&place| self.state(place) == State::Deleting);
         self.deleting = deleting;
         self.leave_former_parents(former);
+        self.follow_lost_keys(lost);
         let touched = self.touched_with_relations();
         self.drop_dead(&touched);
         self.recover_flushed();

@@ -52,6 +52,8 @@ pub(crate) trait AnyArena: Any + Send {
     fn row_key_any(&self, slot: u32) -> Option<Box<dyn Any>>;
     /// Whether two keys, each an `E::Key`, are equal.
     fn same_key(&self, a: &dyn Any, b: &dyn Any) -> bool;
+    /// Finds slots by keys that they had, each an `E::Key`.
+    fn finder(&self, had: Vec<(u32, Box<dyn Any>)>) -> Finder;
     fn find_any(&self, key: &dyn Any) -> Option<u32>;
     /// The slot that the identity map has for the key of this slot's value.
     fn find_same_key(&self, slot: u32) -> Option<u32>;
@@ -126,6 +128,9 @@ pub(crate) trait AnyArena: Any + Send {
 
 /// What is called for each row with an image: the slot, whether its value has a key, and the columns that differ.
 pub(crate) type EachChange<'a> = &'a mut dyn FnMut(u32, bool, &mut Vec<u16>) -> Result<()>;
+
+/// Answers the slot that had a key.
+pub(crate) type Finder = Box<dyn Fn(&dyn Any) -> Option<u32>>;
 
 /// Collects something of each row of a step, on the worker.
 pub(crate) trait Part: Send {
@@ -253,6 +258,12 @@ impl<E: Entity> AnyArena for Arena<E> {
 
     fn same_key(&self, a: &dyn Any, b: &dyn Any) -> bool {
         a.downcast_ref::<E::Key>().is_some_and(|a| b.downcast_ref() == Some(a))
+    }
+
+    fn finder(&self, had: Vec<(u32, Box<dyn Any>)>) -> Finder {
+        let keys = had.into_iter().filter_map(|(slot, key)| Some((*key.downcast::<E::Key>().ok()?, slot)));
+        let known: Map<E::Key> = keys.collect();
+        Box::new(move |key| known.get(key.downcast_ref()?).copied())
     }
 
     fn find_any(&self, key: &dyn Any) -> Option<u32> {

@@ -1,5 +1,6 @@
 //! Settling and taking back: what a flush, a commit, a rollback and a recovery do to the slots of one type.
 
+use std::any::Any;
 use std::collections::HashMap;
 
 use orm_core::entity::Entity;
@@ -37,6 +38,8 @@ pub(crate) struct Recovered {
     pub(crate) pending: Vec<u32>,
     /// Slots whose DELETE was taken back.
     pub(crate) deleting: Vec<u32>,
+    /// Slots that lost the key that the database had given them, each with that key, an `E::Key`.
+    pub(crate) lost: Vec<(u32, Box<dyn Any>)>,
 }
 
 impl<E: Entity> Arena<E> {
@@ -272,6 +275,9 @@ impl<E: Entity> Arena<E> {
                     self.drop_image(slot);
                     self.slots[slot as usize].state = State::Pending;
                     if let Some(unset) = unset {
+                        recovered
+                            .lost
+                            .extend(self.value(slot).key().map(|key| (slot, Box::new(key) as Box<dyn Any>)));
                         let key = E::meta().key[0];
                         let _ = self.value_mut(slot).assign(key, ValueRef::Int(unset));
                     }

@@ -1,9 +1,11 @@
 //! Members that are not what a collection holds them for any more, after work was taken back.
 
+use orm_core::entity::RelationKind;
 use orm_core::handle::RawHandle;
-use orm_core::relation::{Link, LinkMut};
+use orm_core::relation::{Link, LinkMut, OneState};
 
 use super::{Place, Tracker, collections_of};
+use crate::arena::Finder;
 use crate::state::State;
 
 impl Tracker {
@@ -44,6 +46,37 @@ impl Tracker {
                 }
                 if let Some(LinkMut::Many(link)) = arena.image_link_mut(place.slot, relation.position) {
                     link.edit(&[], &dead);
+                }
+            }
+        }
+    }
+
+    /// Links that hold the key of a row that was taken back lead to the entity itself: it will have another key.
+    pub(super) fn follow_lost_keys(&mut self, lost: Vec<(u32, Finder)>) {
+        for (target, finder) in lost {
+            let meta = self.arena(target).meta();
+            let relations: Vec<(u32, usize)> = self
+                .arenas()
+                .flat_map(|(index, arena)| {
+                    arena.meta().relations.iter().map(move |relation| (index, relation))
+                })
+                .filter(|(_, relation)| {
+                    matches!(relation.kind, RelationKind::BelongsTo { .. }) && (relation.target)().is(meta)
+                })
+                .map(|(index, relation)| (index, relation.position))
+                .collect();
+            for (index, position) in relations {
+                for slot in 0..self.arena(index).len() as u32 {
+                    if !self.state(Place { arena: index, slot }).is_live() {
+                        continue;
+                    }
+                    let Link::One(link) = self.arena(index).link(slot, position) else { continue };
+                    let OneState::Key(key) = link.state() else { continue };
+                    let Some(found) = finder(key) else { continue };
+                    let handle = self.handle(Place { arena: target, slot: found });
+                    if let LinkMut::One(link) = self.arena_mut(index).link_mut(slot, position) {
+                        link.set_handle(handle, None);
+                    }
                 }
             }
         }
