@@ -11,6 +11,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     k7_keys_pass_along_a_chain,
     two_rows_that_swap_a_required_value_are_told_apart,
     two_rows_that_swap_a_nullable_value_pass_through_null,
+    links_of_a_row_that_must_wait_are_written_with_the_others,
 ];
 
 /// A seat that may be free: a nullable unique column.
@@ -135,5 +136,28 @@ async fn two_rows_that_swap_a_nullable_value_pass_through_null(db: Database) -> 
     let seats: Vec<Option<i32>> =
         db.engine.all(Guest::select().order_by(Guest::ID.asc()).columns(Guest::SEAT)).await?;
     assert_eq!(seats, [Some(2), Some(1)]);
+    Ok(())
+}
+
+async fn links_of_a_row_that_must_wait_are_written_with_the_others(db: Database) -> anyorm::Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let ada = session.add(user("Ada"));
+    let [old, first, last] = ["x", "first", "last"].map(|name| session.add(tag(name)));
+    session.commit().await?;
+    // The new tag waits for the old one's delete, and its link with it: the links around it do not.
+    session.delete(old);
+    let notes = session.add(post("Notes", ada));
+    let new = session.add(tag("x"));
+    for member in [first, new, last] {
+        session[notes].tags.push(member);
+    }
+    session.commit().await?;
+    let links: Vec<(i64, i64)> = db
+        .engine
+        .all(sql("SELECT post_id, tag_id FROM post_tags ORDER BY tag_id").returning::<(i64, i64)>())
+        .await?;
+    let expected = [first, last, new].map(|tag| (session[notes].id, session[tag].id));
+    assert_eq!(links, expected);
     Ok(())
 }

@@ -174,16 +174,13 @@ impl<'a> Builder<'a> {
         match batch[0] {
             Op::Insert { .. } => self.insert(rows_of(batch)),
             Op::Update { update, .. } => self.update(rows_of(batch), &collected.updates[update]),
-            Op::Switch { switch } => self.switch(&collected.switches[switch..switch + batch.len()]),
-            Op::Reference { reference } => {
-                let references = batch.iter().map(|op| match *op {
-                    Op::Reference { reference } => &self.operations.references[reference],
-                    _ => &self.operations.references[reference],
-                });
+            Op::Switch { .. } => self.switch(&picked(batch, &collected.switches)),
+            Op::Reference { .. } => {
+                let references = indexes(batch).map(|at| &self.operations.references[at]);
                 self.reference(references.collect())
             }
-            Op::Link { pair } => self.link(&collected.pairs.added[pair..pair + batch.len()]),
-            Op::Unlink { pair } => self.unlink(&collected.pairs.removed[pair..pair + batch.len()]),
+            Op::Link { .. } => self.link(&picked(batch, &collected.pairs.added)),
+            Op::Unlink { .. } => self.unlink(&picked(batch, &collected.pairs.removed)),
             Op::NullReferences { effect, .. } => {
                 self.null_references(rows_of(batch), collected.effects.nulled[effect].0)
             }
@@ -427,6 +424,22 @@ pub(super) fn version_of(tracker: &Tracker, row: Place) -> Option<i64> {
         ValueRef::Int(version) => Some(version),
         _ => None,
     }
+}
+
+/// Where the operations that point into a list point. Neighbours in a batch need not be neighbours in that list: some
+/// between them may have to wait.
+fn indexes(batch: &[Op]) -> impl Iterator<Item = usize> + use<'_> {
+    batch.iter().filter_map(|op| match *op {
+        Op::Switch { switch: at }
+        | Op::Reference { reference: at }
+        | Op::Link { pair: at }
+        | Op::Unlink { pair: at } => Some(at),
+        _ => None,
+    })
+}
+
+fn picked<T: Copy>(batch: &[Op], from: &[T]) -> Vec<T> {
+    indexes(batch).map(|at| from[at]).collect()
 }
 
 /// The rows of operations that have one each.
