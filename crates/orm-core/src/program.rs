@@ -114,9 +114,22 @@ pub enum OnFailure {
 impl Program {
     /// A program of one statement.
     pub fn single(shape: Arc<StatementShape>, input: Cells) -> Self {
-        let cells = 0..input.len() as u32;
-        let step = Step { shape, rows: 1, cells, expect: Expect::Any, after: Vec::new(), origin: 0 };
-        Self { steps: vec![step], input, ..Self::default() }
+        let mut program = Self { input, ..Self::default() };
+        program.add_from(0, shape);
+        program
+    }
+
+    /// Adds a step with one parameter row, which `fill` writes.
+    pub fn add(&mut self, shape: Arc<StatementShape>, fill: impl FnOnce(&mut Cells)) {
+        let start = self.input.len() as u32;
+        fill(&mut self.input);
+        self.add_from(start, shape);
+    }
+
+    /// Adds a step whose one parameter row is the input from `start` on.
+    fn add_from(&mut self, start: u32, shape: Arc<StatementShape>) {
+        let (cells, origin) = (start..self.input.len() as u32, self.steps.len() as u32);
+        self.steps.push(Step { shape, rows: 1, cells, expect: Expect::Any, after: Vec::new(), origin });
     }
 
     /// The round trip in which each step can be sent, from 0, by a driver that pipelines: a step that refers to

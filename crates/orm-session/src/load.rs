@@ -13,7 +13,6 @@ pub(crate) use plan::LoadPlan;
 pub(crate) use request::{KEYS_AT_ONCE, Request};
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use orm_core::entity::{EntityMeta, RelationKind, RelationMeta};
 use orm_core::handle::RawHandle;
@@ -207,8 +206,4 @@ pub(crate) fn tables_of(path: &[&'static RelationMeta]) -> Vec<&'static str> {
         }
     }
     tables
-}
-
-fn shared(shape: StatementShape) -> Arc<StatementShape> {
-    Arc::new(shape)
 }

@@ -451,6 +451,17 @@ impl Tracker {
 
     // Relations.
 
+    /// The `belongs_to` fields of tracked entities that lead to an entity, each with the arena that has it.
+    pub(crate) fn links_to(&self, meta: &EntityMeta) -> Vec<(u32, &'static RelationMeta)> {
+        let relations = self
+            .arenas()
+            .flat_map(|(index, arena)| arena.meta().relations.iter().map(move |relation| (index, relation)));
+        let leads_there = |relation: &RelationMeta| {
+            matches!(relation.kind, RelationKind::BelongsTo { .. }) && (relation.target)().is(meta)
+        };
+        relations.filter(|(_, relation)| leads_there(relation)).collect()
+    }
+
     /// Where a to-one field leads, as far as the session tracks the target.
     pub(crate) fn target_of(&self, link: &Link<'_>, relation: &'static RelationMeta) -> Option<Place> {
         let Link::One(link) = link else { return None };

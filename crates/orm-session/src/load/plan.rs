@@ -1,10 +1,10 @@
 //! The relations of `.with(..)`: steps behind the query's own, each fed by the answer of an earlier one.
 
 use orm_core::entity::RelationMeta;
-use orm_core::program::{Expect, Program, Step};
+use orm_core::program::Program;
 use orm_core::{Cell, Dialect, Result};
 
-use super::{Fill, adopt, parts_of, shared, statement_of};
+use super::{Fill, adopt, parts_of, statement_of};
 use crate::arena::Part;
 use crate::tracker::Tracker;
 
@@ -80,17 +80,7 @@ fn add_step(
     dialect: &Dialect,
 ) -> Result<()> {
     let statement = statement_of(relation, dialect)?;
-    let start = program.input.len() as u32;
     let (column, width) = statement.list;
-    program.input.push(Cell::List { step: parent, column, width });
-    let origin = program.steps.len() as u32;
-    program.steps.push(Step {
-        shape: shared(statement.shape),
-        rows: 1,
-        cells: start..start + 1,
-        expect: Expect::Any,
-        after: Vec::new(),
-        origin,
-    });
+    program.add(statement.shape.into(), |input| input.push(Cell::List { step: parent, column, width }));
     Ok(())
 }

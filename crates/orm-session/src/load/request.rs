@@ -1,11 +1,11 @@
 //! A relation of entities that the session has already: `session.load(..)`.
 
 use orm_core::entity::{RelationKind, RelationMeta};
-use orm_core::program::{Expect, Program, Step};
+use orm_core::program::Program;
 use orm_core::relation::{Link, ManyState, OneState};
 use orm_core::{Cells, Dialect, Result};
 
-use super::{Fill, adopt, parts_of, shared, statement_of};
+use super::{Fill, adopt, parts_of, statement_of};
 use crate::arena::Parts;
 use crate::state::State;
 use crate::tracker::{Place, Tracker};
@@ -58,18 +58,8 @@ impl Request {
         let statement = statement_of(self.relation, dialect)?;
         let mut program = Program::default();
         for slots in self.unknown.chunks(KEYS_AT_ONCE) {
-            let start = program.input.len() as u32;
-            for &slot in slots {
-                self.encode(tracker, slot, &mut program.input);
-            }
-            let end = program.input.len() as u32;
-            program.steps.push(Step {
-                shape: shared(statement.shape.with_list(slots.len(), dialect)),
-                rows: 1,
-                cells: start..end,
-                expect: Expect::Any,
-                after: Vec::new(),
-                origin: program.steps.len() as u32,
+            program.add(statement.shape.with_list(slots.len(), dialect).into(), |input| {
+                slots.iter().for_each(|&slot| self.encode(tracker, slot, input));
             });
         }
         Ok(Some(program))

@@ -1,9 +1,8 @@
 //! Statements by criteria, and what they do to the entities that the session tracks.
 
 use std::panic::Location;
-use std::sync::Arc;
 
-use orm_core::program::{Discard, Expect, Program, Step};
+use orm_core::program::{Discard, Program};
 use orm_core::stmt::Criteria;
 use orm_core::{Cell, Reads, Result, Statement, shapes};
 
@@ -47,16 +46,8 @@ impl Session {
         let arena = self.tracker.arena(index);
         let mut parts: Vec<Vec<Box<dyn Part>>> = vec![vec![arena.keys_part(0)]];
         if !deletes {
-            let start = program.input.len() as u32;
-            program.input.push(Cell::List { step: 0, column: 0, width: entity.key.len() as u16 });
-            program.steps.push(Step {
-                shape: Arc::new(shapes::select_by_keys(entity, dialect)),
-                rows: 1,
-                cells: start..start + 1,
-                expect: Expect::Any,
-                after: Vec::new(),
-                origin: 1,
-            });
+            let keys = Cell::List { step: 0, column: 0, width: entity.key.len() as u16 };
+            program.add(shapes::select_by_keys(entity, dialect).into(), |input| input.push(keys));
             parts.push(vec![arena.rows_part()]);
         }
         let (_, Parts(parts)) = self.run(program, Parts(parts), location).await?;

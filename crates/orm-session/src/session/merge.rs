@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use orm_core::entity::{Entity, EntityMeta};
 use orm_core::error::StaleDataError;
-use orm_core::program::{Expect, Program, Step};
+use orm_core::program::Program;
 use orm_core::relation::{Link, LinkMut, OneState};
 use orm_core::{Cells, Error, Handle, Reads, Result, shapes};
 use orm_exec::Operation;
@@ -147,15 +147,8 @@ impl Guests {
         for (arena, slots) in by_arena {
             let shape = shapes::select_by_keys(tracker.arena(arena).meta(), dialect);
             for slots in slots.chunks(KEYS_AT_ONCE) {
-                let start = program.input.len() as u32;
-                slots.iter().for_each(|&slot| tracker.arena(arena).encode_key(slot, &mut program.input));
-                program.steps.push(Step {
-                    shape: Arc::new(shape.with_list(slots.len(), dialect)),
-                    rows: 1,
-                    cells: start..program.input.len() as u32,
-                    expect: Expect::Any,
-                    after: Vec::new(),
-                    origin: program.steps.len() as u32,
+                program.add(shape.with_list(slots.len(), dialect).into(), |input| {
+                    slots.iter().for_each(|&slot| tracker.arena(arena).encode_key(slot, input));
                 });
                 arenas.push(arena);
             }

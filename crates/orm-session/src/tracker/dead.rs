@@ -1,6 +1,5 @@
 //! Members that are not what a collection holds them for any more, after work was taken back.
 
-use orm_core::entity::RelationKind;
 use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, OneState};
 
@@ -55,17 +54,8 @@ impl Tracker {
     pub(super) fn follow_lost_keys(&mut self, lost: Vec<(u32, Finder)>) {
         for (target, finder) in lost {
             let meta = self.arena(target).meta();
-            let relations: Vec<(u32, usize)> = self
-                .arenas()
-                .flat_map(|(index, arena)| {
-                    arena.meta().relations.iter().map(move |relation| (index, relation))
-                })
-                .filter(|(_, relation)| {
-                    matches!(relation.kind, RelationKind::BelongsTo { .. }) && (relation.target)().is(meta)
-                })
-                .map(|(index, relation)| (index, relation.position))
-                .collect();
-            for (index, position) in relations {
+            for (index, relation) in self.links_to(meta) {
+                let position = relation.position;
                 for slot in 0..self.arena(index).len() as u32 {
                     if !self.state(Place { arena: index, slot }).is_live() {
                         continue;

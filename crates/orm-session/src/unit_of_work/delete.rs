@@ -64,9 +64,7 @@ pub(crate) fn references_to(tracker: &Tracker, meta: &'static EntityMeta) -> Vec
         RelationKind::HasMany { inverse } => Some(inverse()),
         _ => None,
     });
-    let tracked = tracker.arenas().flat_map(|(_, arena)| arena.meta().relations.iter()).filter(|relation| {
-        matches!(relation.kind, RelationKind::BelongsTo { .. }) && (relation.target)().is(meta)
-    });
+    let tracked = tracker.links_to(meta).into_iter().map(|(_, relation)| relation);
     let mut found: Vec<&'static RelationMeta> = Vec::new();
     for relation in declared.chain(tracked) {
         if !found.iter().any(|known| std::ptr::eq(*known, relation)) {

@@ -44,9 +44,6 @@ pub(super) fn sync_collections(tracker: &mut Tracker, touched: &[Place]) -> Resu
         }
         let meta = tracker.arena(place.arena).meta();
         for relation in meta.relations {
-            if matches!(relation.kind, RelationKind::BelongsTo { .. }) {
-                continue;
-            }
             let Some(delta) = delta(tracker.arena(place.arena), place.slot, relation.position) else {
                 continue;
             };

@@ -165,21 +165,19 @@ impl Operations {
 
     fn deletes(&mut self, tracker: &Tracker, group: &Group, deletes: &[Place]) -> Result<()> {
         let rows: Vec<Place> = in_group(deletes, group);
-        for &arena in &group.arenas {
-            if group.cyclic {
-                break;
-            }
-            let mut rows: Vec<(u32, usize)> =
-                rows.iter().filter(|row| row.arena == arena).map(|row| (row.slot, 0)).collect();
-            tracker.arena(arena).sort_by_row_key(&mut rows);
-            self.list.extend(rows.into_iter().map(|(slot, _)| Op::Delete { row: Place { arena, slot } }));
-        }
         if group.cyclic {
             let ranked = rank_rows(tracker, &rows, true)?;
             self.references(ranked.deferred, true);
             let mut order: Vec<usize> = (0..rows.len()).collect();
             order.sort_by_key(|&at| (std::cmp::Reverse(ranked.levels[at]), rows[at].arena));
             self.list.extend(order.into_iter().map(|at| Op::Delete { row: rows[at] }));
+            return Ok(());
+        }
+        for &arena in &group.arenas {
+            let mut rows: Vec<(u32, usize)> =
+                rows.iter().filter(|row| row.arena == arena).map(|row| (row.slot, 0)).collect();
+            tracker.arena(arena).sort_by_row_key(&mut rows);
+            self.list.extend(rows.into_iter().map(|(slot, _)| Op::Delete { row: Place { arena, slot } }));
         }
         Ok(())
     }

@@ -209,15 +209,8 @@ fn follow_keys(tracker: &mut Tracker, rekeyed: &[(Place, Box<dyn Any>)], layer: 
         let meta = tracker.arena(target.arena).meta();
         let handle = tracker.handle(*target);
         let Some(key) = tracker.arena(target.arena).row_key_any(target.slot) else { continue };
-        let references: Vec<(u32, usize)> = tracker
-            .arenas()
-            .flat_map(|(index, arena)| arena.meta().relations.iter().map(move |relation| (index, relation)))
-            .filter(|(_, relation)| {
-                matches!(relation.kind, RelationKind::BelongsTo { .. }) && (relation.target)().is(meta)
-            })
-            .map(|(index, relation)| (index, relation.position))
-            .collect();
-        for (index, position) in references {
+        for (index, relation) in tracker.links_to(meta) {
+            let position = relation.position;
             for slot in 0..tracker.arena(index).len() as u32 {
                 if !tracker.state(Place { arena: index, slot }).is_live() {
                     continue;
