@@ -44,7 +44,7 @@ impl Core {
         self.check()?;
         let Some(lease) = self.lease.take().filter(|_| self.begun) else { return Ok(()) };
         let program = Program {
-            steps: self.pending.drain(..).map(bare_step).collect(),
+            before: std::mem::take(&mut self.pending),
             commit: true,
             on_failure: OnFailure::Rollback,
             ..Program::default()
@@ -97,9 +97,15 @@ impl Core {
                     .into();
             return;
         }
+        // Savepoints go before the first step: where a step failed, all of them had been sent.
+        if failure.step.is_none() && !self.pending.is_empty() {
+            // Some of them, perhaps. The connection is rolled back on its way home.
+            self.ended =
+                format!("a savepoint of this transaction failed: {}; begin a new one", failure.error).into();
+            return;
+        }
+        self.pending.clear();
         self.lease = Some(lease);
-        let sent = failure.step.map_or(0, usize::from).min(self.pending.len());
-        self.pending.drain(..sent);
     }
 }
 
@@ -117,7 +123,7 @@ impl Runner for &mut Core {
         let mut program = Program::single(compiled.shape, compiled.input);
         // Checked here, so that a failure of a later step means that what was pending was sent.
         program.verify(self.dialect)?;
-        program.steps.splice(0..0, self.pending.iter().cloned().map(bare_step));
+        program.before = self.pending.clone();
         let began = !self.begun;
         program.begin = began.then(|| self.dialect.begin_write.into());
 
