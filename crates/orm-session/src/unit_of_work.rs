@@ -12,17 +12,22 @@
 //!
 //! All but the execution is pure: it works on what the session tracks and needs no database.
 
+mod circles;
 mod collect;
 mod delete;
+mod delete_order;
 mod edits;
 mod explain;
 mod links;
 mod operations;
 mod order;
 mod plan;
+#[cfg(test)]
+mod proof;
 mod schedule;
 mod settle;
 mod unique;
+mod waits;
 
 pub(crate) use delete::references_to;
 pub(crate) use edits::show_keys;

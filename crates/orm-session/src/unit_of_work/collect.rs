@@ -30,6 +30,21 @@ pub(super) struct Collected {
     pub(super) effects: DeleteEffects,
 }
 
+impl Collected {
+    /// Some of the deleted rows go along with another one instead.
+    pub(super) fn go_along(&mut self, along: &[(Place, Place)]) {
+        if along.is_empty() {
+            return;
+        }
+        let DeleteEffects { cascaded, emptied, emptied_columns, .. } = &mut self.effects;
+        cascaded.extend(along.iter().copied());
+        self.deletes.retain(|row| !cascaded.contains_key(row));
+        for emptied in emptied.iter_mut().chain(emptied_columns) {
+            emptied.root = cascaded.get(&emptied.root).copied().unwrap_or(emptied.root);
+        }
+    }
+}
+
 /// A row with changed columns.
 pub(super) struct Update {
     pub(super) place: Place,

@@ -9,9 +9,11 @@ use std::ops::Range;
 
 use orm_core::Result;
 
+use super::circles::rank_inserts;
 use super::collect::{Collected, Update};
+use super::delete_order::order_deletes;
 use super::links::Pair;
-use super::order::{Deferred, Group, order_tables, rank_rows};
+use super::order::{Deferred, Group, order_tables};
 use super::schedule::schedule;
 use super::unique::handovers;
 use crate::tracker::{Place, Tracker};
@@ -76,8 +78,11 @@ pub(super) struct Reference {
 ///
 /// # Errors
 /// [`Error::Circular`](orm_core::Error::Circular) for rows that must each be written before the other.
-pub(super) fn order_operations(tracker: &Tracker, collected: &Collected) -> Result<Operations> {
+pub(super) fn order_operations(tracker: &Tracker, collected: &mut Collected) -> Result<Operations> {
     let groups = order_tables(tracker, involved(collected));
+    let deletes = order_deletes(tracker, collected, &groups)?;
+    collected.go_along(&deletes.along);
+    let collected = &*collected;
     let mut operations = Operations::default();
     for group in &groups {
         operations.inserts(tracker, group, collected)?;
@@ -95,9 +100,8 @@ pub(super) fn order_operations(tracker: &Tracker, collected: &Collected) -> Resu
     for (effect, (_, rows)) in collected.effects.unlinked.iter().enumerate() {
         list.extend(rows.iter().map(|&row| Op::UnlinkAll { effect, row }));
     }
-    for group in groups.iter().rev() {
-        operations.deletes(tracker, group, &collected.deletes)?;
-    }
+    operations.references(deletes.deferred, true);
+    operations.list.extend(deletes.rows.into_iter().map(|row| Op::Delete { row }));
     let handovers = handovers(tracker, collected, &operations);
     match handovers.iter().any(|handover| handover.before > handover.after) {
         true => schedule(tracker, collected, operations, handovers),
@@ -127,9 +131,9 @@ impl Operations {
             self.list.extend(rows.into_iter().map(|row| insert(row, 0)));
             return Ok(());
         }
-        let ranked = rank_rows(tracker, &rows, false)?;
+        let ranked = rank_inserts(tracker, &rows)?;
         let mut order: Vec<usize> = (0..rows.len()).collect();
-        let table = |row: Place| group.arenas.iter().position(|&arena| arena == row.arena);
+        let table = |row: Place| group.position(row);
         order.sort_by_key(|&at| (ranked.levels[at], table(rows[at]), at));
         self.list.extend(order.into_iter().map(|at| insert(rows[at], ranked.levels[at])));
         self.references(ranked.deferred, false);
@@ -161,25 +165,6 @@ impl Operations {
                     .extend(rows.map(|(slot, update)| Op::Update { row: Place { arena, slot }, update }));
             }
         }
-    }
-
-    fn deletes(&mut self, tracker: &Tracker, group: &Group, deletes: &[Place]) -> Result<()> {
-        let rows: Vec<Place> = in_group(deletes, group);
-        if group.cyclic {
-            let ranked = rank_rows(tracker, &rows, true)?;
-            self.references(ranked.deferred, true);
-            let mut order: Vec<usize> = (0..rows.len()).collect();
-            order.sort_by_key(|&at| (std::cmp::Reverse(ranked.levels[at]), rows[at].arena));
-            self.list.extend(order.into_iter().map(|at| Op::Delete { row: rows[at] }));
-            return Ok(());
-        }
-        for &arena in &group.arenas {
-            let mut rows: Vec<(u32, usize)> =
-                rows.iter().filter(|row| row.arena == arena).map(|row| (row.slot, 0)).collect();
-            tracker.arena(arena).sort_by_row_key(&mut rows);
-            self.list.extend(rows.into_iter().map(|(slot, _)| Op::Delete { row: Place { arena, slot } }));
-        }
-        Ok(())
     }
 
     /// Whether two operations that follow each other are rows of one statement.

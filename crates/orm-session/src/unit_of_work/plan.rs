@@ -123,9 +123,9 @@ impl FlushPlan {
 /// # Errors
 /// A flush error for work that contradicts itself, or [`Error::Circular`]. Nothing is sent, and nothing pending is lost.
 pub(crate) fn plan(tracker: &mut Tracker, dialect: &'static Dialect) -> Result<FlushPlan> {
-    let collected = collect(tracker)?;
+    let mut collected = collect(tracker)?;
     let tracker = &*tracker;
-    let operations = order_operations(tracker, &collected)?;
+    let operations = order_operations(tracker, &mut collected)?;
     let mut builder = Builder::new(tracker, dialect, &collected, &operations);
     for batch in operations.list.chunk_by(|&a, &b| operations.share_a_step(&collected, a, b)) {
         builder.step(batch)?;
@@ -148,6 +148,8 @@ struct Builder<'a> {
     operations: &'a Operations,
     /// Arenas whose generated keys are referred to by later steps.
     wanted: HashSet<u32>,
+    /// Columns that are written later than their rows.
+    later: HashMap<Place, Vec<usize>>,
     /// Where the key of a new entity will be: step and row.
     keys: HashMap<Place, (u16, u32)>,
     plan: FlushPlan,
@@ -162,10 +164,12 @@ impl<'a> Builder<'a> {
     ) -> Self {
         let links = collected.unresolved.values().flatten().map(|link| link.target);
         let pairs = collected.pairs.added.iter().flat_map(|pair| [pair.source, pair.target]);
-        let later = operations.references.iter().map(|reference| reference.deferred.row);
-        let wanted = links.chain(pairs).chain(later).map(|place| place.arena).collect();
+        let deferred = operations.references.iter().filter(|reference| !reference.to_null);
+        let deferred = deferred.map(|Reference { deferred, .. }| (deferred.row, deferred.columns.clone()));
+        let later: HashMap<Place, Vec<usize>> = deferred.collect();
+        let wanted = links.chain(pairs).chain(later.keys().copied()).map(|place| place.arena).collect();
         let (keys, plan) = (HashMap::new(), FlushPlan::default());
-        Self { tracker, dialect, collected, operations, wanted, keys, plan }
+        Self { tracker, dialect, collected, operations, wanted, later, keys, plan }
     }
 
     /// A step for operations that share one.
@@ -208,9 +212,7 @@ impl<'a> Builder<'a> {
             let cell_of =
                 |column: usize| start + column - usize::from(skipped.is_some_and(|key| key < column));
             self.write_links(row, |column| Some(cell_of(column)));
-            let later =
-                self.operations.references.iter().filter(|later| later.deferred.row == row && !later.to_null);
-            for &column in later.flat_map(|later| &later.deferred.columns) {
+            for &column in self.later.get(&row).into_iter().flatten() {
                 self.plan.program.input.set(cell_of(column), Cell::Null);
             }
             if wanted {
@@ -237,7 +239,7 @@ impl<'a> Builder<'a> {
 
     /// References that could not be written with their rows, or that must go before something else.
     fn reference(&mut self, references: Vec<&Reference>) -> Result<()> {
-        let Deferred { row, columns, .. } = &references[0].deferred;
+        let Deferred { row, columns } = &references[0].deferred;
         let arena = self.tracker.arena(row.arena);
         self.begin_step(shapes::update(arena.meta(), self.dialect, columns, false), Expect::OnePerRow)?;
         for reference in &references {
@@ -249,7 +251,7 @@ impl<'a> Builder<'a> {
                     false => arena.encode(row.slot, column, &mut self.plan.program.input),
                 }
             }
-            if !reference.to_null && reference.deferred.relation.is_some() {
+            if !reference.to_null {
                 self.write_links(row, |column| Some(start + columns.iter().position(|&own| own == column)?));
             }
             self.row_key(row);
@@ -311,6 +313,11 @@ impl<'a> Builder<'a> {
             self.write_links(value, |column| {
                 Some(start + written[..plain].iter().position(|&own| own == column)?)
             });
+            for column in self.later.get(&value).into_iter().flatten() {
+                if let Some(at) = written[..plain].iter().position(|own| own == column) {
+                    self.plan.program.input.set(start + at, Cell::Null);
+                }
+            }
             let version = version_of(self.tracker, row);
             if let Some(version) = version {
                 self.plan.program.input.int(version + 1);
