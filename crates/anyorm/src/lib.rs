@@ -30,6 +30,7 @@
 //! # Where things are
 //! | to | see |
 //! |---|---|
+//! | learn it | [`guide`], chapter by chapter |
 //! | describe tables | [`derive@Entity`], [`derive@SqlType`], [`schema!`], [`BelongsTo`], [`HasMany`], [`ManyToMany`], [`Json`] |
 //! | open a database | [`Engine`], [`EngineBuilder`] |
 //! | read, change, store | [`Session`], [`Handle`], [`EngineExt`] |
@@ -78,6 +79,7 @@
 //! # Ok::<_, anyorm::Error>(()) }).unwrap();
 //! ```
 
+pub mod guide;
 pub mod prelude;
 
 #[doc(hidden)]
