@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`sessions`] | how entities are added, changed, deleted and read; what a handle is; detached values |
 //! | [`flush_order`] | what a flush sends, in which order, and when it refuses |
+//! | [`transactions`] | begin, commit, roll back, savepoints, failures, retries, tests |
 //!
 //! Those who come from SQLAlchemy find the differences at the end of each chapter.
 //!
@@ -15,3 +16,6 @@ pub mod sessions {}
 
 #[doc = include_str!("guide/flush_order.md")]
 pub mod flush_order {}
+
+#[doc = include_str!("guide/transactions.md")]
+pub mod transactions {}
