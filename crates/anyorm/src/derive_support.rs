@@ -4,7 +4,7 @@ pub use orm_core::cells::Cells;
 pub use orm_core::column::Column;
 pub use orm_core::entity::{
     ColumnMeta, Entity, EntityIndex, EntityMeta, IndexMeta, Key, KeyArg, LinkTable, MetaFn, OnDelete,
-    Reference, RelationKind, RelationMeta, Target,
+    Reference, RelationKind, RelationMeta, Target, VersionKind,
 };
 pub use orm_core::relation::{BelongsTo, HasMany, Link, LinkMut, Many, ManyThrough, ManyToMany, Relation};
 pub use orm_core::row::{ColumnError, Misfit, Row, RowSource};
@@ -24,6 +24,16 @@ pub const fn part_type<K: Key>(part: usize) -> ColumnType {
 /// Whether a column of this type can be assigned by the database or count changes.
 pub const fn is_integer<T: SqlType>() -> bool {
     matches!(T::TYPE, ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt) && !T::NULLABLE
+}
+
+/// Whether a column of this type holds microseconds since the Unix epoch.
+pub const fn is_big_integer<T: SqlType>() -> bool {
+    matches!(T::TYPE, ColumnType::BigInt) && !T::NULLABLE
+}
+
+/// Whether a field has its type's default, which means *unset*.
+pub fn is_unset<T: SqlType + Default>(value: &T) -> bool {
+    value.same(&T::default())
 }
 
 /// The entity and position of a column that a field refers to.

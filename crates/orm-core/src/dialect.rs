@@ -97,6 +97,16 @@ impl Dialect {
         out.push('"');
     }
 
+    /// The DEFAULT of a boolean column in the dialect's own words: PostgreSQL takes no `1` for TRUE.
+    pub(crate) fn default_literal<'a>(&self, default: &'a str, ty: ColumnType) -> &'a str {
+        match default {
+            "0" | "1" if ty == ColumnType::Bool => self.booleans[usize::from(default == "1")],
+            _ if ty == ColumnType::Bool && default.eq_ignore_ascii_case("false") => self.booleans[0],
+            _ if ty == ColumnType::Bool && default.eq_ignore_ascii_case("true") => self.booleans[1],
+            _ => default,
+        }
+    }
+
     /// Writes the placeholder of a parameter, counted from 0.
     pub fn placeholder(&self, index: usize, out: &mut String) {
         match self.placeholder {

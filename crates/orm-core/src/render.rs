@@ -1,5 +1,6 @@
 //! SQL text as it is written: identifiers, placeholders, and the parameters that go with them, in one order.
 
+mod insert;
 mod node;
 mod statement;
 

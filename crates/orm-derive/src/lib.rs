@@ -76,11 +76,15 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `#[key]` | the primary key, or, on up to four fields that stand together, the parts of one in the order of the fields |
 /// | `#[key(auto)]` | the one key, an integer that the database assigns; while the field has its type's default, the entity has no key |
 /// | `#[version]` | the optimistic lock: an integer that every update raises; one per entity |
+/// | `#[version(timestamp)]` | the same as a time: an `i64` of microseconds since 1970 that every insert and update sets; never the same twice |
 /// | `#[column(name = "nick")]` | the column's name |
 /// | `#[column(unique)]` | no two rows have the same value, NULL aside |
 /// | `#[column(index)]` | an index on this column |
 /// | `#[column(default = 0)]` | DEFAULT for rows that others write: a number, `true`, `false` or a string |
 /// | `#[column(default(sql = "CURRENT_TIMESTAMP"))]` | DEFAULT as SQL, which is taken as it is |
+/// | `#[column(server_default = 0)]` | the same, and the session leaves it to the database: while a new entity's field has its type's default (`None`, 0, the empty text), the INSERT leaves the column out, and the value that the database gave comes back |
+/// | `#[column(server_default(sql = "CURRENT_TIMESTAMP"))]` | the same as SQL |
+/// | `#[column(generated = "price * quantity")]` | a column that the database computes from others of the row: never written, and read back after each INSERT and UPDATE |
 /// | `#[column(references = User::ID)]` | a foreign key without a relation; the types must agree, `Option` aside |
 /// | `#[column(references = .., on_delete = cascade)]` | what the database does with this row when the other one is deleted: `cascade`, `set_null` (the column must be nullable) or `restrict` |
 ///

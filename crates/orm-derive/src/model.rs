@@ -36,6 +36,28 @@ impl Entity {
         Some(field.column)
     }
 
+    /// Whether the optimistic lock is a time.
+    pub(crate) fn has_timestamp(&self) -> bool {
+        self.values().any(|(_, value)| value.version && value.timestamp)
+    }
+
+    /// The fields whose default the database gives while they are unset.
+    pub(crate) fn server_defaults(&self) -> impl Iterator<Item = &Field> {
+        self.values().filter(|(_, value)| value.server_default).map(|(field, _)| field)
+    }
+
+    /// The fields that the database computes.
+    pub(crate) fn generated(&self) -> impl Iterator<Item = &Field> {
+        self.values().filter(|(_, value)| value.generated.is_some()).map(|(field, _)| field)
+    }
+
+    fn values(&self) -> impl Iterator<Item = (&Field, &Value)> {
+        self.fields.iter().filter_map(|field| match &field.role {
+            Role::Value(value) => Some((field, value)),
+            _ => None,
+        })
+    }
+
     /// The relation fields, in order: the order of their positions.
     pub(crate) fn relations(&self) -> impl Iterator<Item = &Field> {
         self.fields.iter().filter(|field| !matches!(field.role, Role::Value(_)))
@@ -65,13 +87,21 @@ pub(crate) struct Value {
     pub(crate) name: Option<Name>,
     pub(crate) key: Option<KeyOption>,
     pub(crate) version: bool,
+    /// Whether the version is a time.
+    pub(crate) timestamp: bool,
     pub(crate) unique: bool,
     pub(crate) index: bool,
     pub(crate) default: Option<DefaultValue>,
+    /// Whether the default is left to the database while the field is unset.
+    pub(crate) server_default: bool,
+    /// The expression by which the database computes the column.
+    pub(crate) generated: Option<Name>,
     pub(crate) references: Option<TokenStream>,
     pub(crate) on_delete: Option<OnDelete>,
     /// Whether the field must be an integer and its type's name does not tell.
     pub(crate) integer_guard: Option<&'static str>,
+    /// The same for a time in microseconds.
+    pub(crate) timestamp_guard: Option<&'static str>,
 }
 
 impl Value {

@@ -22,6 +22,8 @@ pub(super) struct TableColumn {
     pub(super) nullable: bool,
     pub(super) unique: bool,
     pub(super) default: Option<&'static str>,
+    /// The expression by which the database computes it.
+    pub(super) generated: Option<&'static str>,
     /// Whether the database assigns it.
     pub(super) auto_key: bool,
 }
@@ -126,6 +128,7 @@ fn table_column(entity: &EntityMeta, column: &'static ColumnMeta) -> TableColumn
         // A key is unique by itself.
         unique: column.unique && !is_key,
         default: column.default,
+        generated: column.generated,
         auto_key: is_key && entity.auto_key,
     }
 }
@@ -199,6 +202,7 @@ fn link_table(relation: &'static RelationMeta) -> Table {
                 nullable: false,
                 unique: false,
                 default: None,
+                generated: None,
                 auto_key: false,
             });
         }

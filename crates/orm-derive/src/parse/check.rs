@@ -32,7 +32,7 @@ pub(super) fn entity(
         columns,
         indexes,
     };
-    for check in [check_key, check_version, check_names] {
+    for check in [check_key, check_version, check_server_defaults, check_names] {
         errors.keep(check(&entity));
     }
     entity
@@ -162,6 +162,17 @@ fn check_version(entity: &Entity) -> Result<()> {
             format!("a second `#[version]`: `{}` is the version already, leave one out", plain(&first.ident)),
         )),
         _ => Ok(()),
+    }
+}
+
+/// Which of them are unset is told in 64 bits.
+fn check_server_defaults(entity: &Entity) -> Result<()> {
+    match entity.server_defaults().nth(64) {
+        Some(field) => Err(Error::new(
+            field.ident.span(),
+            "more than 64 columns with `server_default`: write `default` for some of them",
+        )),
+        None => Ok(()),
     }
 }
 
