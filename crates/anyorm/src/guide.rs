@@ -3,6 +3,7 @@
 //! | chapter | answers |
 //! |---|---|
 //! | [`sessions`] | how entities are added, changed, deleted and read; what a handle is; detached values |
+//! | [`relations`] | how entities belong together, both sides of it, and how they are loaded |
 //! | [`flush_order`] | what a flush sends, in which order, and when it refuses |
 //! | [`transactions`] | begin, commit, roll back, savepoints, failures, retries, tests |
 //!
@@ -19,3 +20,6 @@ pub mod flush_order {}
 
 #[doc = include_str!("guide/transactions.md")]
 pub mod transactions {}
+
+#[doc = include_str!("guide/relations.md")]
+pub mod relations {}
