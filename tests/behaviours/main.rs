@@ -15,6 +15,7 @@ mod failures;
 mod flush;
 mod found;
 mod keys;
+mod link_entities;
 mod linking;
 mod loaders;
 mod merging;
@@ -50,6 +51,7 @@ const ALL: &[&[Behaviour]] = &[
     flush::BEHAVIOURS,
     found::BEHAVIOURS,
     keys::BEHAVIOURS,
+    link_entities::BEHAVIOURS,
     linking::BEHAVIOURS,
     loaders::BEHAVIOURS,
     merging::BEHAVIOURS,

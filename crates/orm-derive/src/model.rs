@@ -17,17 +17,31 @@ pub(crate) struct Entity {
 }
 
 impl Entity {
-    /// The fields that are the key, with their first column.
-    pub(crate) fn key(&self) -> impl Iterator<Item = (&Field, &Value)> {
-        self.fields.iter().filter_map(|field| match &field.role {
-            Role::Value(value) if value.key.is_some() => Some((field, value)),
+    /// The fields that are the key: plain ones, and links.
+    pub(crate) fn key(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| match &field.role {
+            Role::Value(value) => value.key.is_some(),
+            Role::BelongsTo(relation) => relation.key,
+            Role::HasMany(_) | Role::ManyToMany(_) => false,
+        })
+    }
+
+    /// The columns of the key.
+    pub(crate) fn key_columns(&self) -> impl Iterator<Item = usize> {
+        self.key().flat_map(|field| field.column..field.column + field.width())
+    }
+
+    /// Where `auto` stands.
+    pub(crate) fn autos(&self) -> impl Iterator<Item = Span> {
+        self.key().filter_map(|field| match &field.role {
+            Role::Value(value) => value.key.as_ref()?.auto,
             _ => None,
         })
     }
 
     /// Whether the database assigns the key.
     pub(crate) fn auto_key(&self) -> bool {
-        self.key().any(|(_, value)| value.is_auto())
+        self.autos().next().is_some()
     }
 
     /// The column of the optimistic lock.
@@ -71,6 +85,17 @@ pub(crate) struct Field {
     /// The position of its first column; without meaning for a collection.
     pub(crate) column: usize,
     pub(crate) role: Role,
+}
+
+impl Field {
+    /// How many columns it has.
+    pub(crate) fn width(&self) -> usize {
+        match &self.role {
+            Role::Value(_) => 1,
+            Role::BelongsTo(relation) => relation.columns.len(),
+            Role::HasMany(_) | Role::ManyToMany(_) => 0,
+        }
+    }
 }
 
 /// What a field is.
@@ -142,7 +167,10 @@ pub(crate) struct BelongsTo {
     pub(crate) columns: Vec<Name>,
     pub(crate) on_delete: Option<OnDelete>,
     pub(crate) unique: bool,
-    pub(crate) index: bool,
+    /// As the attribute says it; where it does not, the check of all fields does.
+    pub(crate) index: Option<bool>,
+    /// Whether it is the key of the entity, or a part of it.
+    pub(crate) key: bool,
 }
 
 /// The other side of a `belongs_to`.

@@ -57,6 +57,15 @@ impl EntityMeta {
         self.key.iter().map(move |&at| &columns[at])
     }
 
+    /// The links that the key is made of, or partly made of.
+    pub fn key_links(&self) -> impl Iterator<Item = &'static RelationMeta> + use<> {
+        let key = self.key;
+        self.relations.iter().filter(move |relation| match relation.kind {
+            RelationKind::BelongsTo { columns, .. } => key.contains(&columns[0]),
+            _ => false,
+        })
+    }
+
     /// Whether both describe the same entity.
     pub fn is(&self, other: &EntityMeta) -> bool {
         std::ptr::eq(self, other)

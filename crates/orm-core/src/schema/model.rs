@@ -136,7 +136,17 @@ fn table_column(entity: &EntityMeta, column: &'static ColumnMeta) -> TableColumn
 /// The type of a column that refers to a key. A key that the database assigns is declared with 64 bits, whatever the
 /// width of its field.
 fn key_type(target: &EntityMeta, key: &ColumnMeta) -> ColumnType {
-    if target.auto_key { ColumnType::BigInt } else { key.ty }
+    if target.auto_key {
+        return ColumnType::BigInt;
+    }
+    // A key that is a link itself has the type of the key that the link leads to.
+    let led_to = target.relations.iter().find_map(|relation| {
+        let RelationKind::BelongsTo { columns, .. } = relation.kind else { return None };
+        let part = columns.iter().position(|&column| std::ptr::eq(&target.columns[column], key))?;
+        let next = (relation.target)();
+        Some(key_type(next, next.key_columns().nth(part)?))
+    });
+    led_to.unwrap_or(key.ty)
 }
 
 fn indexes(entity: &'static EntityMeta) -> Vec<Index> {

@@ -13,7 +13,7 @@ pub(super) fn meta(entity: &Entity) -> TokenStream {
     let Entity { ident, support, table, .. } = entity;
     let name = plain(ident);
     let columns = entity.columns.iter().map(|column| column_meta(entity, column));
-    let key = entity.key().map(|(field, _)| field.column);
+    let key = entity.key_columns();
     let auto_key = entity.auto_key();
     let version = option(entity.version().map(|at| quote!(#at)));
     let kind = if entity.has_timestamp() { quote!(Timestamp) } else { quote!(Counter) };
@@ -93,7 +93,8 @@ fn link_column(entity: &Entity, relation: &BelongsTo, part: usize) -> TokenStrea
     let target = &relation.target;
     let alone = relation.columns.len() == 1;
     // A unique column has an index by that alone.
-    let (unique, index) = (alone && relation.unique, alone && relation.index && !relation.unique);
+    let (unique, index) =
+        (alone && relation.unique, alone && relation.index == Some(true) && !relation.unique);
     quote! {
         ty: #support::part_type::<<<#target as #support::Target>::Entity as #support::Entity>::Key>(#part),
         nullable: <#target as #support::Target>::NULLABLE,

@@ -109,7 +109,6 @@ fn compared(entity: &Entity, field: &Field) -> Option<TokenStream> {
     }
 }
 
-/// A link is assigned as a whole, through its relation: its columns are passed over here.
 fn assigned(entity: &Entity, field: &Field) -> Option<TokenStream> {
     let support = &entity.support;
     let Field { ident, ty, column, role } = field;
@@ -123,8 +122,11 @@ fn assigned(entity: &Entity, field: &Field) -> Option<TokenStream> {
             },
         }),
         Role::BelongsTo(relation) => {
-            let columns = (0..relation.columns.len()).map(|part| column + part);
-            Some(quote!(#(#columns)|* => {}))
+            let parts = 0..relation.columns.len();
+            let columns = parts.clone().map(|part| column + part);
+            Some(
+                quote!(#(#columns => #support::BelongsTo::assign_part(&mut self.#ident, #parts, __value)?,)*),
+            )
         }
         Role::HasMany(_) | Role::ManyToMany(_) => None,
     }

@@ -50,8 +50,6 @@ pub(crate) trait AnyArena: Any + Send {
     fn has_key(&self, slot: u32, key: &dyn Any) -> bool;
     /// The key of the row, as the transaction has it, an `E::Key`.
     fn row_key_any(&self, slot: u32) -> Option<Box<dyn Any>>;
-    /// Whether two keys, each an `E::Key`, are equal.
-    fn same_key(&self, a: &dyn Any, b: &dyn Any) -> bool;
     /// Finds slots by keys that they had, each an `E::Key`.
     fn finder(&self, had: Vec<(u32, Box<dyn Any>)>) -> Finder;
     fn find_any(&self, key: &dyn Any) -> Option<u32>;
@@ -87,6 +85,11 @@ pub(crate) trait AnyArena: Any + Send {
     fn compare_images(&self, each: EachChange<'_>) -> Result<()>;
     /// Writes a column of the value, and of its image if it has one: the row has this.
     fn assign_row(&mut self, slot: u32, column: usize, value: ValueRef<'_>);
+    /// Writes a column of the image alone: the row has this, the program wants something else.
+    fn assign_image(&mut self, slot: u32, column: usize, value: ValueRef<'_>);
+    /// Takes the slot out of the identity map while its row's key changes, and puts it back.
+    fn unmap(&mut self, slot: u32);
+    fn remap(&mut self, slot: u32);
 
     // Relations.
 
@@ -99,8 +102,7 @@ pub(crate) trait AnyArena: Any + Send {
 
     fn send(&mut self, inserts: &[u32]);
     fn unsend(&mut self, inserts: &[u32]);
-    /// Answers the slots whose row has another key now, each with the key before, an `E::Key`.
-    fn settle_images(&mut self, layer: Option<usize>) -> Vec<(u32, Box<dyn Any>)>;
+    fn settle_images(&mut self, layer: Option<usize>);
     fn settle_inserts(&mut self, slots: &[u32], generated: &[i64], layer: Option<usize>);
     fn settle_deletes(&mut self, slots: &[u32], layer: Option<usize>);
     fn commit(&mut self);
@@ -256,10 +258,6 @@ impl<E: Entity> AnyArena for Arena<E> {
         self.row_key(slot).map(|key| Box::new(key) as Box<dyn Any>)
     }
 
-    fn same_key(&self, a: &dyn Any, b: &dyn Any) -> bool {
-        a.downcast_ref::<E::Key>().is_some_and(|a| b.downcast_ref() == Some(a))
-    }
-
     fn finder(&self, had: Vec<(u32, Box<dyn Any>)>) -> Finder {
         let keys = had.into_iter().filter_map(|(slot, key)| Some((*key.downcast::<E::Key>().ok()?, slot)));
         let known: Map<E::Key> = keys.collect();
@@ -357,10 +355,22 @@ impl<E: Entity> AnyArena for Arena<E> {
     }
 
     fn assign_row(&mut self, slot: u32, column: usize, value: ValueRef<'_>) {
+        AnyArena::assign_image(self, slot, column, value);
+        let _ = self.value_mut(slot).assign(column, value);
+    }
+
+    fn assign_image(&mut self, slot: u32, column: usize, value: ValueRef<'_>) {
         if let Some(image) = self.image_mut(slot) {
             let _ = image.assign(column, value);
         }
-        let _ = self.value_mut(slot).assign(column, value);
+    }
+
+    fn unmap(&mut self, slot: u32) {
+        Arena::unmap(self, slot);
+    }
+
+    fn remap(&mut self, slot: u32) {
+        Arena::remap(self, slot);
     }
 
     fn link(&self, slot: u32, relation: usize) -> Link<'_> {
@@ -394,9 +404,8 @@ impl<E: Entity> AnyArena for Arena<E> {
         }
     }
 
-    fn settle_images(&mut self, layer: Option<usize>) -> Vec<(u32, Box<dyn Any>)> {
-        let moved = Arena::settle_images(self, layer).into_iter();
-        moved.map(|(slot, key)| (slot, Box::new(key) as Box<dyn Any>)).collect()
+    fn settle_images(&mut self, layer: Option<usize>) {
+        Arena::settle_images(self, layer);
     }
 
     fn settle_inserts(&mut self, slots: &[u32], generated: &[i64], layer: Option<usize>) {

@@ -8,6 +8,7 @@ use orm_core::entity::{RelationKind, RelationMeta};
 use orm_core::relation::{Link, LinkMut, OneState};
 
 use super::delete::{DeleteEffects, effects_of_deletes, has_effect};
+use super::keys::{is_coming, learn_key_links, refuse_equal_coming_keys};
 use super::links::{Pair, Pairs, sync_collections};
 use crate::state::State;
 use crate::tracker::{Place, Tracker, collections_of};
@@ -141,6 +142,7 @@ fn resolve_links(tracker: &mut Tracker, place: Place, collected: &mut Collected)
                     );
                     return Err(tracker.fault(place, message));
                 }
+                learn_key_links(tracker, target);
                 let key = tracker.arena(target.arena).key(target.slot);
                 if key.is_none() {
                     collected.unresolved.entry(place).or_default().push(Unresolved { relation, target });
@@ -199,7 +201,8 @@ fn note_leave(tracker: &Tracker, child: Place, relation: &'static RelationMeta, 
 /// Finds rows that switch their entity, and refuses two live entities of one key.
 fn match_keys(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
     let rekeyed: Vec<Place> = rekeyed(tracker, collected).collect();
-    let Collected { inserts, deletes, switches, .. } = collected;
+    let Collected { inserts, deletes, switches, unresolved, .. } = collected;
+    let mut coming: Vec<Place> = rekeyed.iter().copied().filter(|&row| is_coming(unresolved, row)).collect();
     let mut keyed: Vec<u32> = rekeyed.iter().map(|place| place.arena).collect();
     for &Place { arena, slot } in &rekeyed {
         let other = tracker.arena(arena).find_same_key(slot).filter(|&other| other != slot);
@@ -213,7 +216,9 @@ fn match_keys(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
     for &new in inserts.iter() {
         let arena = tracker.arena(new.arena);
         if !arena.is_keyed(new.slot) {
-            if !arena.meta().auto_key {
+            if is_coming(unresolved, new) {
+                coming.push(new);
+            } else if !arena.meta().auto_key {
                 return Err(tracker.fault(new, "the key is not set: give it a value before it is added"));
             }
             continue;
@@ -232,6 +237,7 @@ fn match_keys(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
             }
         }
     }
+    refuse_equal_coming_keys(tracker, unresolved, &coming)?;
     keyed.sort_unstable();
     keyed.dedup();
     for arena in keyed {
@@ -276,7 +282,7 @@ fn compare_images(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
                 let message = "the version was written: it is counted by the flush, leave it alone";
                 return Err(tracker.fault(place, message));
             }
-            if !is_keyed {
+            if !is_keyed && !is_coming(unresolved, place) {
                 return Err(tracker.fault(place, "the key of a stored row was unset: give it a value"));
             }
             if let Some(links) = unresolved.get(&place) {

@@ -120,7 +120,8 @@ impl Operations {
     fn inserts(&mut self, tracker: &Tracker, group: &Group, collected: &Collected) -> Result<()> {
         let rows: Vec<Place> = in_group(&collected.inserts, group);
         let insert = |row: Place, level| {
-            let keyed = tracker.arena(row.arena).is_keyed(row.slot);
+            let arena = tracker.arena(row.arena);
+            let keyed = !arena.meta().auto_key || arena.is_keyed(row.slot);
             Op::Insert { row, level, keyed }
         };
         if !group.cyclic {

@@ -44,7 +44,7 @@ pub(super) struct ForeignKey {
     /// The columns that hold it, as positions in the source.
     pub(super) columns: Vec<usize>,
     /// The columns it refers to, as positions in the target.
-    referred: Vec<usize>,
+    pub(super) referred: Vec<usize>,
     pub(super) nullable: bool,
     /// The relation field it belongs to, if any.
     pub(super) relation: Option<usize>,

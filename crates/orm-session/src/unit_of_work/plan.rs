@@ -13,9 +13,13 @@ use orm_core::{Cell, Dialect, Error, Result, ValueRef, shapes};
 
 use super::collect::{Collected, Move, Switch, Unresolved, Update, collect};
 use super::delete::{DeleteEffects, effects_of_deletes};
+use super::keys::link_of;
 use super::links::{Pair, Pairs};
 use super::operations::{Op, Operations, Reference, columns_of, order_operations};
 use super::order::Deferred;
+use super::rename::Renames;
+use super::unique::is_in_unique_value;
+use crate::state::State;
 use crate::tracker::{GivenLinks, Place, Tracker};
 
 /// What a flush will do, in order, and what settling it needs.
@@ -31,6 +35,7 @@ pub(crate) struct FlushPlan {
     pub(super) links: Vec<(Place, Unresolved)>,
     pub(super) effects: DeleteEffects,
     pub(super) pairs: Pairs,
+    pub(super) renames: Renames,
     /// Entities whose collections may hold what the flush makes true.
     pub(super) touched: Vec<Place>,
     /// What was pending when the plan was sent, to be pending again if it fails.
@@ -130,7 +135,8 @@ pub(crate) fn plan(tracker: &mut Tracker, dialect: &'static Dialect) -> Result<F
     for batch in operations.list.chunk_by(|&a, &b| operations.share_a_step(&collected, a, b)) {
         builder.step(batch)?;
     }
-    let mut plan = builder.plan;
+    let Builder { mut plan, renames, .. } = builder;
+    plan.renames = renames;
     plan.touched = tracker.touched_with_relations();
     let Collected { moves, switches, pairs, effects, unresolved, .. } = collected;
     let unresolved = unresolved.into_iter();
@@ -138,6 +144,14 @@ pub(crate) fn plan(tracker: &mut Tracker, dialect: &'static Dialect) -> Result<F
         unresolved.flat_map(|(source, links)| links.into_iter().map(move |link| (source, link))).collect();
     (plan.moves, plan.switches, plan.pairs, plan.effects) = (moves, switches, pairs, effects);
     Ok(plan)
+}
+
+/// Where the value of a column comes from.
+enum Source {
+    /// An earlier step answers it.
+    Step(Cell),
+    /// A tracked value has it.
+    Value(Place, usize),
 }
 
 /// Turns operations into steps.
@@ -150,6 +164,9 @@ struct Builder<'a> {
     wanted: HashSet<u32>,
     /// Where the key of a new entity will be: step and row.
     keys: HashMap<Place, (u16, u32)>,
+    renames: Renames,
+    /// Columns that rows refer to, and that a step so far changes.
+    renamed: HashSet<(Place, usize)>,
     plan: FlushPlan,
 }
 
@@ -164,8 +181,9 @@ impl<'a> Builder<'a> {
         let pairs = collected.pairs.added.iter().flat_map(|pair| [pair.source, pair.target]);
         let later = operations.references.iter().map(|reference| reference.deferred.row);
         let wanted = links.chain(pairs).chain(later).map(|place| place.arena).collect();
-        let (keys, plan) = (HashMap::new(), FlushPlan::default());
-        Self { tracker, dialect, collected, operations, wanted, keys, plan }
+        let renames = Renames::of(tracker, collected);
+        let (keys, renamed, plan) = (HashMap::new(), HashSet::new(), FlushPlan::default());
+        Self { tracker, dialect, collected, operations, wanted, keys, renames, renamed, plan }
     }
 
     /// A step for operations that share one.
@@ -196,7 +214,7 @@ impl<'a> Builder<'a> {
     fn insert(&mut self, rows: Vec<Place>) -> Result<()> {
         let arena = self.tracker.arena(rows[0].arena);
         let meta = arena.meta();
-        let with_key = arena.is_keyed(rows[0].slot);
+        let with_key = !meta.auto_key || arena.is_keyed(rows[0].slot);
         let step = self.begin_step(shapes::insert(meta, self.dialect, with_key), Expect::Any)?;
         let skipped = if with_key { None } else { meta.key.first().copied() };
         let written: Vec<usize> = (0..meta.columns.len()).filter(|&column| Some(column) != skipped).collect();
@@ -226,11 +244,51 @@ impl<'a> Builder<'a> {
     fn write_links(&mut self, row: Place, cell_of: impl Fn(usize) -> Option<usize>) {
         for link in self.collected.unresolved.get(&row).into_iter().flatten() {
             let RelationKind::BelongsTo { columns, .. } = link.relation.kind else { continue };
-            let Some(&(step, at)) = self.keys.get(&link.target) else { continue };
-            for &column in columns {
-                if let Some(cell) = cell_of(column) {
-                    self.plan.program.input.set(cell, Cell::From { step, column: 0, row: at });
+            let key = self.tracker.arena(link.target.arena).meta().key;
+            for (&column, &part) in columns.iter().zip(key) {
+                let Some(cell) = cell_of(column) else { continue };
+                match self.source(link.target, part) {
+                    Source::Step(coming) => self.plan.program.input.set(cell, coming),
+                    Source::Value(place, column) if self.is_known(place, column) => {
+                        self.tracker.arena(place.arena).encode(
+                            place.slot,
+                            column,
+                            &mut self.plan.program.input,
+                        );
+                        self.plan.program.input.move_last(cell);
+                    }
+                    Source::Value(..) => {}
                 }
+            }
+        }
+    }
+
+    /// Where a column of a row comes from: a link without a key stands for the key of its target.
+    fn source(&self, place: Place, column: usize) -> Source {
+        let meta = |place: Place| self.tracker.arena(place.arena).meta();
+        if let Some((target, part)) = link_of(&self.collected.unresolved, place, column) {
+            return self.source(target, meta(target).key[part]);
+        }
+        match self.keys.get(&place) {
+            Some(&(step, row)) if meta(place).key == [column] => {
+                Source::Step(Cell::From { step, column: 0, row })
+            }
+            _ => Source::Value(place, column),
+        }
+    }
+
+    /// Not a key that the database has yet to assign.
+    fn is_known(&self, place: Place, column: usize) -> bool {
+        let arena = self.tracker.arena(place.arena);
+        !(arena.meta().auto_key && arena.meta().key == [column]) || arena.is_keyed(place.slot)
+    }
+
+    /// A column that a row has once the steps so far have run, where they write it.
+    fn written_cell(&mut self, place: Place, column: usize) {
+        match self.source(place, column) {
+            Source::Step(cell) => self.plan.program.input.push(cell),
+            Source::Value(place, column) => {
+                self.tracker.arena(place.arena).encode(place.slot, column, &mut self.plan.program.input);
             }
         }
     }
@@ -259,12 +317,22 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// The key of a row, wherever it is known from.
+    /// The key by which the database knows a row after the steps so far.
     fn row_key(&mut self, place: Place) {
         let arena = self.tracker.arena(place.arena);
-        match self.keys.get(&place) {
-            Some(&(step, row)) => self.plan.program.input.push(Cell::From { step, column: 0, row }),
-            None => arena.encode_row_key(place.slot, &mut self.plan.program.input),
+        if arena.state(place.slot) == State::Pending {
+            return self.value_key(place);
+        }
+        if self.renames.is_empty() && self.renamed.is_empty() {
+            return arena.encode_row_key(place.slot, &mut self.plan.program.input);
+        }
+        for &column in arena.meta().key {
+            let behind = self.renames.behind(self.tracker, place, column);
+            match behind.filter(|behind| self.renamed.contains(behind)) {
+                _ if self.renamed.contains(&(place, column)) => self.written_cell(place, column),
+                Some((target, column)) => self.written_cell(target, column),
+                None => arena.encode_row(place.slot, column, &mut self.plan.program.input),
+            }
         }
     }
 
@@ -319,6 +387,11 @@ impl<'a> Builder<'a> {
             if let Some(version) = version {
                 self.plan.program.input.int(version);
             }
+            let is_referred = |column: usize| {
+                meta.key.contains(&column) || (!self.renames.is_empty() && is_in_unique_value(meta, column))
+            };
+            let referred = written[..plain].iter().filter(|&&column| is_referred(column));
+            self.renamed.extend(referred.map(|&column| (row, column)));
         }
         Ok(())
     }
@@ -345,11 +418,10 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// The key that an entity has once the steps so far have run.
+    /// The key in a value, once all its links know theirs.
     fn value_key(&mut self, place: Place) {
-        match self.keys.get(&place) {
-            Some(&(step, row)) => self.plan.program.input.push(Cell::From { step, column: 0, row }),
-            None => self.tracker.arena(place.arena).encode_key(place.slot, &mut self.plan.program.input),
+        for &column in self.tracker.arena(place.arena).meta().key {
+            self.written_cell(place, column);
         }
     }
 

@@ -1,14 +1,16 @@
 //! After the program ran: memory takes over what the database now has, or everything is as it was.
 
 use std::any::Any;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use orm_core::entity::RelationKind;
 use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, ManyState, OneState};
 use orm_core::{Outcome, ValueRef};
 
+use super::collect::Unresolved;
 use super::edits::{Edits, show_keys};
+use super::keys::is_in_key;
 use super::links::{Pair, mirrored};
 use super::plan::{FlushPlan, Origin, version_of};
 use crate::state::State;
@@ -95,39 +97,63 @@ impl FlushPlan {
     }
 
     fn settle_rows(&self, tracker: &mut Tracker, outcome: &Outcome, layer: Option<usize>) {
-        // First: where a row was changed and then switched or deleted, its image is what a rollback brings back.
-        let mut rekeyed = Vec::new();
+        // Keys that are made of links need those of the rows that they lead to: each is learned before the next.
+        let mut in_keys: HashMap<Place, Vec<&Unresolved>> = HashMap::new();
+        for (row, link) in self.links.iter().filter(|(_, link)| is_in_key(link)) {
+            in_keys.entry(*row).or_default().push(link);
+        }
+        let learn = |tracker: &mut Tracker, row: Place| {
+            in_keys.get(&row).into_iter().flatten().for_each(|link| settle_link(tracker, row, link));
+        };
+        for (rows, generated, step) in self.inserted() {
+            if !in_keys.is_empty() {
+                rows.iter().for_each(|&row| learn(tracker, row));
+            }
+            let keys = if generated { outcome.generated[step].as_slice() } else { &[] };
+            let slots: Vec<u32> = rows.iter().map(|row| row.slot).collect();
+            tracker.arena_mut(rows[0].arena).settle_inserts(&slots, keys, layer);
+        }
+        in_keys.keys().for_each(|&row| learn(tracker, row));
+        // Where a row was changed and then switched or deleted, its image is what a rollback brings back.
         for index in tracker.arenas().map(|(index, _)| index).collect::<Vec<_>>() {
-            let moved = tracker.arena_mut(index).settle_images(layer).into_iter();
-            rekeyed.extend(moved.map(|(slot, old)| (Place { arena: index, slot }, old)));
+            tracker.arena_mut(index).settle_images(layer);
         }
         for switch in &self.switches {
             let arena = tracker.arena_mut(switch.old.arena);
             arena.settle_deletes(&[switch.old.slot], layer);
             arena.settle_inserts(&[switch.new.slot], &[], layer);
         }
-        for (rows, generated, step) in self.inserted() {
-            let keys = if generated { outcome.generated[step].as_slice() } else { &[] };
-            let slots: Vec<u32> = rows.iter().map(|row| row.slot).collect();
-            tracker.arena_mut(rows[0].arena).settle_inserts(&slots, keys, layer);
-        }
         // Last: a rollback ends rows that are new, whatever they followed.
-        follow_keys(tracker, &rekeyed, layer);
+        self.follow_renames(tracker, layer);
+    }
+
+    /// Tracked rows follow the keys that they refer to.
+    fn follow_renames(&self, tracker: &mut Tracker, layer: Option<usize>) {
+        if self.renames.is_empty() {
+            return;
+        }
+        let mut inserted: HashSet<Place> = self.switches.iter().map(|switch| switch.new).collect();
+        let mut updated: HashMap<Place, Vec<usize>> = HashMap::new();
+        for origin in &self.origins {
+            match origin {
+                Origin::Insert { rows, .. } => inserted.extend(rows),
+                Origin::Update { rows, columns } => {
+                    let columns: Vec<usize> = columns.iter().map(|&column| usize::from(column)).collect();
+                    updated.extend(rows.iter().map(|&row| (row, columns.clone())));
+                }
+                _ => {}
+            }
+        }
+        self.renames.follow(tracker, layer, |row, columns| {
+            let wrote = |written: &Vec<usize>| columns.iter().any(|column| written.contains(column));
+            inserted.contains(&row) || updated.get(&row).is_some_and(wrote)
+        });
     }
 
     /// Links to entities that were inserted now know their keys.
     fn settle_links(&self, tracker: &mut Tracker) {
         for (source, link) in &self.links {
-            let handle = tracker.handle(link.target);
-            let key = tracker.arena(link.target.arena).key(link.target.slot);
-            let arena = tracker.arena_mut(source.arena);
-            let position = link.relation.position;
-            if let LinkMut::One(one) = arena.link_mut(source.slot, position) {
-                learn_key(one, handle, key.as_deref());
-            }
-            if let Some(LinkMut::One(one)) = arena.image_link_mut(source.slot, position) {
-                learn_key(one, handle, key.as_deref());
-            }
+            settle_link(tracker, *source, link);
         }
     }
 
@@ -203,45 +229,17 @@ impl FlushPlan {
     }
 }
 
-/// Tracked rows that refer to a row whose key changed follow it, as the stored ones did by ON UPDATE CASCADE.
-fn follow_keys(tracker: &mut Tracker, rekeyed: &[(Place, Box<dyn Any>)], layer: Option<usize>) {
-    for (target, old) in rekeyed {
-        let meta = tracker.arena(target.arena).meta();
-        let handle = tracker.handle(*target);
-        let Some(key) = tracker.arena(target.arena).row_key_any(target.slot) else { continue };
-        for (index, relation) in tracker.links_to(meta) {
-            let position = relation.position;
-            for slot in 0..tracker.arena(index).len() as u32 {
-                if !tracker.state(Place { arena: index, slot }).is_live() {
-                    continue;
-                }
-                let Link::One(link) = tracker.arena(index).link(slot, position) else { continue };
-                let (by_handle, by_key) = match link.state() {
-                    OneState::Handle(own, Some(_)) => (own == handle, false),
-                    OneState::Key(own) => (false, tracker.arena(target.arena).same_key(own, &**old)),
-                    _ => (false, false),
-                };
-                if !(by_handle || by_key) {
-                    continue;
-                }
-                let arena = tracker.arena_mut(index);
-                if let Some(layer) = layer {
-                    arena.save_undo(slot, layer);
-                }
-                set_key(arena.link_mut(slot, position), by_handle.then_some(handle), &*key);
-                if let Some(link) = arena.image_link_mut(slot, position) {
-                    set_key(link, by_handle.then_some(handle), &*key);
-                }
-            }
-        }
+/// A link to an entity that was inserted knows its key.
+fn settle_link(tracker: &mut Tracker, source: Place, link: &Unresolved) {
+    let handle = tracker.handle(link.target);
+    let key = tracker.arena(link.target.arena).key(link.target.slot);
+    let arena = tracker.arena_mut(source.arena);
+    let position = link.relation.position;
+    if let LinkMut::One(one) = arena.link_mut(source.slot, position) {
+        learn_key(one, handle, key.as_deref());
     }
-}
-
-fn set_key(link: LinkMut<'_>, handle: Option<RawHandle>, key: &dyn Any) {
-    let LinkMut::One(link) = link else { return };
-    match handle {
-        Some(handle) => link.set_handle(handle, Some(key)),
-        None => link.set_key(key),
+    if let Some(LinkMut::One(one)) = arena.image_link_mut(source.slot, position) {
+        learn_key(one, handle, key.as_deref());
     }
 }
 
