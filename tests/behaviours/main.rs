@@ -11,7 +11,9 @@ mod deleted;
 mod dropped;
 mod dropped_links;
 mod drops;
+mod expressions;
 mod failures;
+mod filled;
 mod flush;
 mod found;
 mod keys;
@@ -47,7 +49,9 @@ const ALL: &[&[Behaviour]] = &[
     deleted::BEHAVIOURS,
     dropped::BEHAVIOURS,
     dropped_links::BEHAVIOURS,
+    expressions::BEHAVIOURS,
     failures::BEHAVIOURS,
+    filled::BEHAVIOURS,
     flush::BEHAVIOURS,
     found::BEHAVIOURS,
     keys::BEHAVIOURS,

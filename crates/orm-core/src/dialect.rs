@@ -23,6 +23,8 @@ pub struct Dialect {
     pub begin_write: &'static str,
     /// How an insert learns the key that the database assigned.
     pub generated_key: GeneratedKey,
+    /// Whether INSERT and UPDATE answer columns of what they wrote. Where not, a SELECT follows in the same hop.
+    pub returning: bool,
     /// How a column whose key the database assigns is declared, after its name.
     pub auto_key: &'static str,
     /// Whether a table can be created with a reference to one that does not exist yet. Where not, references in a

@@ -15,6 +15,8 @@ pub use delete::Delete;
 pub use insert::Insert;
 pub use raw::{Raw, sql};
 pub use select::Select;
+#[doc(hidden)]
+pub use set::check_value;
 pub use update::Update;
 
 pub(crate) use conflict::{Action, Conflict};

@@ -60,3 +60,17 @@ pub enum Value {
     /// Bytes.
     Bytes(Vec<u8>),
 }
+
+impl Value {
+    /// The value as a row would show it.
+    pub fn borrowed(&self) -> ValueRef<'_> {
+        match self {
+            Value::Null => ValueRef::Null,
+            Value::Int(v) => ValueRef::Int(*v),
+            Value::Float(v) => ValueRef::Float(*v),
+            Value::Bool(v) => ValueRef::Bool(*v),
+            Value::Text(v) => ValueRef::Text(v.as_bytes()),
+            Value::Bytes(v) => ValueRef::Bytes(v),
+        }
+    }
+}

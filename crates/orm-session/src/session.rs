@@ -8,12 +8,13 @@ mod link;
 mod merge;
 mod nested;
 mod query;
+mod set;
 mod transaction;
 
 use std::fmt;
 use std::sync::Arc;
 
-use orm_core::entity::{Entity, EntityMeta, RelationKind};
+use orm_core::entity::{Entity, EntityMeta, RelationKind, VersionKind};
 use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, OneState};
 use orm_core::{Error, Handle, Result};
@@ -242,7 +243,7 @@ impl Session {
     /// # Ok(()) });
     /// ```
     pub fn changes(&mut self) -> Result<Changes> {
-        let plan = plan(&mut self.tracker, self.engine.dialect())?;
+        let plan = plan(&mut self.tracker, self.engine.dialect(), VersionKind::now())?;
         Ok(Changes::of(&plan, &self.tracker))
     }
 

@@ -1,9 +1,13 @@
 //! Everything a session tracks, without a connection: what planning a flush needs and nothing else.
 
 mod dead;
+mod expressions;
+mod filled;
 mod flushed;
 mod given;
 
+pub(crate) use expressions::{Expressions, row_value_at};
+pub(crate) use filled::Filled;
 pub(crate) use flushed::{Flushed, FlushedPair};
 pub(crate) use given::GivenLinks;
 
@@ -40,6 +44,8 @@ pub(crate) struct Tracker {
     given: GivenLinks,
     /// The flushes of the open transaction.
     flushed: Vec<Flushed>,
+    /// SQL expressions that columns were set to.
+    expressions: Expressions,
     /// Whether entities were detached since the transaction began: what a rollback brings back may hold their handles.
     detached: bool,
 }
@@ -57,6 +63,7 @@ impl Tracker {
             deleting: Vec::new(),
             given: GivenLinks::default(),
             flushed: Vec::new(),
+            expressions: Expressions::default(),
             detached: false,
         }
     }
@@ -314,6 +321,7 @@ impl Tracker {
         }
         self.arenas_mut().for_each(|arena| arena.rollback(layer));
         self.given.clear();
+        self.expressions.clear();
         self.flushed.retain(|flushed| flushed.layer < layer);
         if self.detached {
             self.drop_dead_everywhere();
@@ -383,6 +391,7 @@ impl Tracker {
 
     /// Ends one entity's life in the session.
     pub(crate) fn forget(&mut self, place: Place) {
+        self.drop_expressions(place);
         self.detached = true;
         if self.state(place) == State::Pending {
             self.pending.retain(|&other| other != place);
@@ -395,6 +404,7 @@ impl Tracker {
         self.pending.clear();
         self.deleting.clear();
         self.given.clear();
+        self.expressions.clear();
         self.flushed.clear();
         for arena in self.arenas.iter_mut().flatten() {
             for slot in 0..arena.len() as u32 {
@@ -420,6 +430,7 @@ impl Tracker {
 
     /// Gives a slot a freshly read row.
     pub(crate) fn refresh<E: Entity>(&mut self, place: Place, row: E, uncommitted: Option<usize>) {
+        self.drop_expressions(place);
         self.deleting.retain(|&other| other != place);
         if let Some(arena) = self.of_mut::<E>() {
             arena.overwrite(place.slot, row, uncommitted);

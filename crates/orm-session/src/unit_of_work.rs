@@ -32,4 +32,4 @@ pub(crate) use explain::explain;
 pub(crate) use keys::learn_key_links;
 pub(crate) use links::replaced_unread;
 pub use plan::{Change, Changes};
-pub(crate) use plan::{FlushPlan, plan};
+pub(crate) use plan::{FlushPlan, Returned, plan};

@@ -202,13 +202,13 @@ impl std::error::Error for RowCountError {}
 pub struct StaleDataError {
     /// The entity.
     pub entity: &'static str,
-    /// Its key.
+    /// Its key: of the first of them, where the statement writes several rows.
     pub key: String,
     /// The version it had when it was read, if it has versions.
     pub version: Option<i64>,
     /// What was tried: `update` or `delete`.
     pub action: &'static str,
-    /// How many rows had to match.
+    /// How many rows the statement had to match, one after the other.
     pub expected: u64,
     /// How many did.
     pub matched: u64,
@@ -217,7 +217,8 @@ pub struct StaleDataError {
 impl fmt::Display for StaleDataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { entity, key, action, expected, matched, .. } = self;
-        write!(f, "{entity} {key}: the {action} expected {expected} row, matched {matched}: ")?;
+        let rows = if *expected == 1 { "row" } else { "rows" };
+        write!(f, "{entity} {key}: the {action} expected {expected} {rows}, matched {matched}: ")?;
         match self.version {
             Some(version) => {
                 write!(f, "somebody else changed or deleted it since version {version} was read")?

@@ -1,6 +1,7 @@
 //! `.set(column, value)`, shared by insert and update.
 
-use crate::entity::{EntityMeta, VersionKind};
+use super::scope::Scope;
+use crate::entity::{EntityMeta, RelationKind, VersionKind};
 use crate::error::{Error, Result};
 use crate::expr::{Kind, Node};
 use crate::value::Value;
@@ -53,4 +54,36 @@ pub(super) fn check(entity: &EntityMeta, set: &[(usize, Node)]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Checks an expression that a session sets a column of one row to. A row that is not stored yet has no columns to
+/// refer to.
+///
+/// # Errors
+/// If the column is written by other means, or the expression refers to what is not there.
+#[doc(hidden)]
+pub fn check_value(entity: &'static EntityMeta, column: usize, value: &Node, is_new: bool) -> Result<()> {
+    let refuse = |advice: String| {
+        let field = entity.columns[column].field;
+        Err(Error::build(format!("{}.{field} cannot be set like this: {advice}", entity.name)))
+    };
+    if entity.key.contains(&column) {
+        return refuse("the key is what the row is found by; assign a value to the field".into());
+    }
+    if entity.version == Some(column) {
+        return refuse("the version is counted by the flush".into());
+    }
+    let holds = |kind: &RelationKind| matches!(kind, RelationKind::BelongsTo { columns, .. } if columns.contains(&column));
+    if let Some(relation) = entity.relations.iter().find(|relation| holds(&relation.kind)) {
+        return refuse(format!("it belongs to the relation `{}`; assign that, or `link`", relation.name));
+    }
+    if let Some(reason) = value.refusal() {
+        return refuse(format!("a value in it cannot be sent: it is {reason}"));
+    }
+    let set = (column, value.clone());
+    check(entity, std::slice::from_ref(&set))?;
+    match is_new {
+        true => Scope::new_row().check(value),
+        false => Scope::single(entity).check(value),
+    }
 }

@@ -83,6 +83,12 @@ pub(crate) trait AnyArena: Any + Send {
     fn encode_row(&self, slot: u32, column: usize, cells: &mut Cells);
     /// Compares each stored row that has an image with it, in the order of first writes.
     fn compare_images(&self, each: EachChange<'_>) -> Result<()>;
+    /// Writes a column of the value.
+    fn assign(&mut self, slot: u32, column: usize, value: ValueRef<'_>);
+    /// The database gave a column this: the row has it, and the value, unless the program has written the field since.
+    fn fill(&mut self, slot: u32, column: usize, value: ValueRef<'_>);
+    /// Whether the key is the program's to give, and which of the columns with a default of the database's are unset.
+    fn given(&self, slot: u32) -> (bool, u64);
     /// Writes a column of the value, and of its image if it has one: the row has this.
     fn assign_row(&mut self, slot: u32, column: usize, value: ValueRef<'_>);
     /// Writes a column of the image alone: the row has this, the program wants something else.
@@ -227,10 +233,15 @@ impl<E: Entity> AnyArena for Arena<E> {
                 new.copy_from(old);
             }
         }
-        if let Some(version) = E::meta().version {
+        let meta = E::meta();
+        let unset = value.unset();
+        let is_unset = |bit: &usize| unset & (1 << bit) != 0;
+        let left = (0..meta.server_defaults.len()).filter(is_unset).map(|bit| meta.server_defaults[bit]);
+        let kept = meta.version.into_iter().chain(meta.generated.iter().copied()).chain(left);
+        for column in kept {
             let mut cells = Cells::default();
-            target.encode(version, &mut cells);
-            let _ = value.assign(version, cells.value(0));
+            target.encode(column, &mut cells);
+            let _ = value.assign(column, cells.value(0));
         }
         *target = value;
     }
@@ -352,6 +363,29 @@ impl<E: Entity> AnyArena for Arena<E> {
             each(*slot, value.key().is_some(), &mut columns)?;
         }
         Ok(())
+    }
+
+    fn assign(&mut self, slot: u32, column: usize, value: ValueRef<'_>) {
+        let _ = self.value_mut(slot).assign(column, value);
+    }
+
+    fn fill(&mut self, slot: u32, column: usize, value: ValueRef<'_>) {
+        let Some(image) = self.image(slot) else { return self.assign(slot, column, value) };
+        let mut cells = Cells::default();
+        image.encode(column, &mut cells);
+        self.value(slot).encode(column, &mut cells);
+        let is_written = !cells.same(0, 1);
+        if let Some(image) = self.image_mut(slot) {
+            let _ = image.assign(column, value);
+        }
+        if !is_written {
+            self.assign(slot, column, value);
+        }
+    }
+
+    fn given(&self, slot: u32) -> (bool, u64) {
+        let value = self.value(slot);
+        (!E::meta().auto_key || value.key().is_some(), value.unset())
     }
 
     fn assign_row(&mut self, slot: u32, column: usize, value: ValueRef<'_>) {

@@ -303,8 +303,9 @@ impl<E: Entity> Arena<E> {
 
     /// The row is this again; what the value has beyond it is to be written again.
     fn unflush(&mut self, slot: u32, row: E) {
-        if let Some(version) = E::meta().version {
-            self.copy_column(slot, &row, version);
+        let meta = E::meta();
+        for column in meta.version.iter().chain(meta.generated) {
+            self.copy_column(slot, &row, *column);
         }
         self.set_image(slot, row);
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_lite::FutureExt;
 use orm_core::entity::RelationMeta;
-use orm_core::program::Discard;
+use orm_core::entity::VersionKind;
 use orm_core::{Error, Outcome, Reads, Result, Sink};
 use orm_exec::{Job, JobOutput, Lease, Operation};
 
@@ -15,7 +15,7 @@ use super::connection::Scope;
 use super::{Session, Status};
 use crate::load;
 use crate::tracker::Place;
-use crate::unit_of_work::{FlushPlan, explain, plan, replaced_unread};
+use crate::unit_of_work::{FlushPlan, Returned, explain, plan, replaced_unread};
 
 /// A job whose outcome the session must take over before it does anything else.
 pub(super) enum InFlight {
@@ -46,7 +46,7 @@ pub(super) fn left_by<S: Sink + Unpin + 'static>(
 
 /// A flush that was sent.
 pub(super) struct Ticket {
-    job: Job<Discard>,
+    job: Job<Returned>,
     plan: FlushPlan,
     commit: bool,
 }
@@ -131,13 +131,13 @@ impl Session {
         location: &'static Location<'static>,
     ) -> Result<()> {
         self.read_replaced(location).await?;
-        let mut plan = plan(&mut self.tracker, self.engine.dialect())?;
+        let mut plan = plan(&mut self.tracker, self.engine.dialect(), VersionKind::now())?;
         let open = matches!(self.scope, Scope::Open(_));
         if plan.is_empty() && !(commit && open) {
             // Nothing to send, but perhaps writes that made no difference: they are settled too.
             plan.send(&mut self.tracker);
             let layer = if commit || !self.in_transaction() { None } else { Some(self.nesting.depth()) };
-            plan.settle(&mut self.tracker, &Outcome::default(), layer);
+            plan.settle(&mut self.tracker, &Outcome::default(), &Returned::default(), layer);
             if commit {
                 self.end_scope();
             }
@@ -151,7 +151,8 @@ impl Session {
         // From here to the first poll of the job nothing awaits: what is marked as sent is sent.
         plan.send(&mut self.tracker);
         self.nesting.sent();
-        let job = lease.run(program, Discard);
+        let returned = plan.returned(program.steps.len());
+        let job = lease.run(program, returned);
         self.in_flight = Some(InFlight::Flush(Box::new(Ticket { job, plan, commit })));
         self.finish_flush().await
     }
@@ -191,9 +192,9 @@ impl Session {
             }
         };
         match result {
-            Ok((outcome, _)) => {
+            Ok((outcome, returned)) => {
                 let layer = if commit { None } else { Some(self.nesting.depth()) };
-                plan.settle(&mut self.tracker, &outcome, layer);
+                plan.settle(&mut self.tracker, &outcome, &returned, layer);
                 if commit {
                     self.end_scope();
                 } else {

@@ -246,7 +246,10 @@ impl Guests {
         self.merged = true;
         for (at, place) in self.places.iter().enumerate() {
             match self.targets.get(&at) {
-                Some(target) => tracker.arena_mut(place.arena).merge(place.slot, target.slot),
+                Some(&target) => {
+                    tracker.drop_expressions(target);
+                    tracker.arena_mut(place.arena).merge(place.slot, target.slot);
+                }
                 None => tracker.admit(*place),
             }
         }

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use orm_core::Result;
 use orm_core::entity::{RelationKind, RelationMeta};
+use orm_core::expr::Node;
 use orm_core::relation::{Link, LinkMut, OneState};
+use orm_core::stmt::check_value;
+use orm_core::{Error, Result};
 
 use super::delete::{DeleteEffects, effects_of_deletes, has_effect};
 use super::keys::{is_coming, learn_key_links, refuse_equal_coming_keys};
@@ -29,7 +31,12 @@ pub(super) struct Collected {
     pub(super) unresolved: HashMap<Place, Vec<Unresolved>>,
     pub(super) moves: Vec<Move>,
     pub(super) effects: DeleteEffects,
+    /// Columns that are set to SQL expressions. Each such row is a statement of its own.
+    pub(super) expressed: Expressed,
 }
+
+/// The expressions of rows, by column.
+pub(super) type Expressed = HashMap<Place, Vec<(u16, Node)>>;
 
 /// A row with changed columns.
 pub(super) struct Update {
@@ -88,6 +95,7 @@ pub(super) fn collect(tracker: &mut Tracker) -> Result<Collected> {
     }
     compare_images(tracker, &mut collected)?;
     match_keys(tracker, &mut collected)?;
+    express_new_rows(tracker, &mut collected)?;
     collected.effects = effects_of_deletes(tracker, &collected.deletes);
     leave_out_cascaded(&mut collected);
     Ok(collected)
@@ -273,9 +281,11 @@ pub(super) fn rekeyed<'a>(
 
 /// Finds the columns in which values differ from their rows.
 fn compare_images(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
-    let Collected { updates, columns, unresolved, .. } = collected;
+    let Collected { updates, columns, unresolved, expressed, .. } = collected;
+    let has_expressions = tracker.has_expressions();
     for (index, arena) in tracker.arenas() {
-        let version = arena.meta().version.map(|version| version as u16);
+        let (version, generated) =
+            (arena.meta().version.map(|version| version as u16), arena.meta().generated);
         arena.compare_images(&mut |slot, is_keyed, changed| {
             let place = Place { arena: index, slot };
             if version.is_some_and(|version| changed.contains(&version)) {
@@ -287,6 +297,12 @@ fn compare_images(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
             }
             if let Some(links) = unresolved.get(&place) {
                 add_unresolved(links, changed);
+            }
+            if let Some(&column) = generated.iter().find(|&&column| changed.contains(&(column as u16))) {
+                return Err(computed(tracker, place, column));
+            }
+            if has_expressions {
+                add_expressions(tracker, place, changed, expressed);
             }
             if !changed.is_empty() {
                 updates.push(Update { place, columns: keep(columns, updates.last(), changed) });
@@ -306,6 +322,60 @@ fn add_unresolved(links: &[Unresolved], changed: &mut Vec<u16>) {
     }
     changed.sort_unstable();
     changed.dedup();
+}
+
+/// A column that is set to an expression is a change, though the field shows none.
+fn add_expressions(tracker: &Tracker, place: Place, changed: &mut Vec<u16>, expressed: &mut Expressed) {
+    let expressions = tracker.expressions_of(place);
+    if expressions.is_empty() {
+        return;
+    }
+    changed.extend(expressions.iter().map(|(column, _)| *column));
+    changed.sort_unstable();
+    changed.dedup();
+    expressed.insert(place, expressions);
+}
+
+/// Expressions of rows that are inserted, or that take the place of a deleted entity's.
+fn express_new_rows(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
+    let Collected { inserts, switches, expressed, .. } = collected;
+    if tracker.has_expressions() {
+        for &place in inserts.iter().chain(switches.iter().map(|switch| &switch.new)) {
+            let meta = tracker.arena(place.arena).meta();
+            let expressions = tracker.expressions_of(place);
+            for (column, node) in &expressions {
+                // It may have been set while the row was thought to be stored.
+                check_value(meta, usize::from(*column), node, true)
+                    .map_err(|error| tracker.fault(place, error.to_string()))?;
+            }
+            if !expressions.is_empty() {
+                expressed.insert(place, expressions);
+            }
+        }
+    }
+    // The row is there, with its values: it takes the defaults that an INSERT would have given.
+    for &Switch { new, .. } in switches.iter() {
+        let arena = tracker.arena(new.arena);
+        let (meta, (_, unset)) = (arena.meta(), arena.given(new.slot));
+        for (bit, &column) in meta.server_defaults.iter().enumerate() {
+            let own = expressed.get(&new).is_some_and(|own| own.iter().any(|own| own.0 == column as u16));
+            if unset & (1 << bit) != 0 && !own {
+                expressed.entry(new).or_default().push((column as u16, Node::default_of(meta, column)));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cold]
+fn computed(tracker: &Tracker, place: Place, column: usize) -> Error {
+    let column = &tracker.arena(place.arena).meta().columns[column];
+    let message = format!(
+        "`{}` was written, and the database computes it ({}): write what it is computed from, or `refresh`",
+        column.field,
+        column.generated.unwrap_or_default()
+    );
+    tracker.fault(place, message)
 }
 
 /// Keeps the columns of an update. Rows in a row mostly change the same: those share them.

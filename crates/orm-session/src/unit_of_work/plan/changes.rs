@@ -128,12 +128,9 @@ fn describe(origin: &Origin, tracker: &Tracker, out: &mut Vec<Change>) {
         columns.map(|column| meta.columns[column].name.to_owned()).collect()
     };
     match origin {
-        Origin::Insert { rows, generated } => {
+        Origin::Insert { rows, columns, .. } => {
             for row in rows {
-                let meta = tracker.arena(row.arena).meta();
-                let mut written =
-                    (0..meta.columns.len()).filter(|column| !(*generated && meta.key.contains(column)));
-                push("insert", *row, names(row, &mut written));
+                push("insert", *row, names(row, &mut columns.iter().copied()));
             }
         }
         Origin::Update { rows, columns } => {
@@ -146,13 +143,12 @@ fn describe(origin: &Origin, tracker: &Tracker, out: &mut Vec<Change>) {
                 push("update", *row, names(row, &mut columns.iter().copied()));
             }
         }
-        Origin::Switch { rows } => {
+        Origin::Switch { rows, columns } => {
             for row in rows {
-                let meta = tracker.arena(row.arena).meta();
-                let mut written = (0..meta.columns.len()).filter(|column| !meta.key.contains(column));
-                push("update", *row, names(row, &mut written));
+                push("update", *row, names(row, &mut columns.iter().copied()));
             }
         }
+        Origin::ReadBack { .. } => {}
         Origin::Delete { rows } => rows.iter().for_each(|&row| push("delete", row, Vec::new())),
         Origin::Link { pairs } | Origin::Unlink { pairs } => {
             let action = if matches!(origin, Origin::Link { .. }) { "link" } else { "unlink" };
