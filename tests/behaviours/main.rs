@@ -11,6 +11,7 @@ mod deleted;
 mod dropped;
 mod dropped_links;
 mod drops;
+mod events;
 mod expressions;
 mod failures;
 mod filled;
@@ -74,7 +75,7 @@ const ALL: &[&[Behaviour]] = &[
 ];
 
 /// Subjects of several files.
-const GROUPS: &[&[&[Behaviour]]] = &[bad_input::BEHAVIOURS, drops::BEHAVIOURS];
+const GROUPS: &[&[&[Behaviour]]] = &[bad_input::BEHAVIOURS, drops::BEHAVIOURS, events::BEHAVIOURS];
 
 fn main() -> ExitCode {
     orm_testkit::main(&[ALL.concat(), GROUPS.concat().concat()].concat())

@@ -101,4 +101,7 @@ pub use orm_exec::{
     Connection, Engine, EngineBuilder, OpenMode, Operation, Savepoint, Statistics, Synchronous, Transaction,
     bridge, observe,
 };
-pub use orm_session::{Change, Changes, EngineExt, Nested, Session, Tx};
+pub use orm_session::{
+    Change, Changes, ColumnChange, EngineExt, EntityHooks, Hooks, Listeners, Moments, Nested, Session,
+    SessionHooks, Tx,
+};

@@ -13,6 +13,7 @@ pub(crate) use given::GivenLinks;
 
 use std::any::Any;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use orm_core::entity::{Entity, EntityMeta, RelationKind, RelationMeta};
@@ -21,6 +22,7 @@ use orm_core::relation::{Link, LinkMut, ManyState, OneState};
 use orm_core::{Error, Handle, Reads, Result};
 
 use crate::arena::{AnyArena, Arena};
+use crate::events::{EntityHooks, Moments};
 use crate::state::State;
 use crate::unit_of_work::references_to;
 
@@ -48,6 +50,8 @@ pub(crate) struct Tracker {
     expressions: Expressions,
     /// Whether entities were detached since the transaction began: what a rollback brings back may hold their handles.
     detached: bool,
+    /// What hooks of any entity want.
+    moments: Moments,
 }
 
 impl Tracker {
@@ -65,6 +69,7 @@ impl Tracker {
             flushed: Vec::new(),
             expressions: Expressions::default(),
             detached: false,
+            moments: Moments::NONE,
         }
     }
 
@@ -88,6 +93,23 @@ impl Tracker {
     pub(crate) fn make<E: Entity>(&mut self) -> &mut Arena<E> {
         self.ensure(E::meta());
         self.of_mut::<E>().expect("the metadata makes an arena of its own entity")
+    }
+
+    /// Adds hooks of the entities of one type.
+    pub(crate) fn listen_to<E: Entity>(&mut self, hooks: Arc<dyn EntityHooks<E>>) {
+        self.moments |= hooks.moments();
+        self.make::<E>().listen(hooks);
+    }
+
+    /// What hooks of any entity want.
+    pub(crate) fn moments(&self) -> Moments {
+        self.moments
+    }
+
+    /// What hooks of an entity want.
+    pub(crate) fn moments_of(&self, meta: &EntityMeta) -> Moments {
+        let arena = self.arenas.get(meta.index.get()).and_then(Option::as_ref);
+        arena.map_or(Moments::NONE, |arena| arena.moments())
     }
 
     /// The index of an entity's arena, made if need be.
@@ -284,6 +306,14 @@ impl Tracker {
                 self.deleting.push(place);
             }
             State::Deleting | State::Deleted | State::Vacant => {}
+        }
+    }
+
+    /// Takes a delete back that was not flushed.
+    pub(crate) fn undelete(&mut self, place: Place) {
+        self.deleting.retain(|&other| other != place);
+        if self.state(place) == State::Deleting {
+            self.arena_mut(place.arena).set_state(place.slot, State::Persistent);
         }
     }
 

@@ -253,6 +253,38 @@ impl fmt::Display for FlushError {
 
 impl std::error::Error for FlushError {}
 
+/// A hook that answered an error.
+#[derive(Clone, Debug)]
+pub struct HookError {
+    /// The hook: `before_insert`, `after_flush`, ..
+    pub hook: &'static str,
+    /// The entity, for hooks of entities.
+    pub entity: Option<&'static str>,
+    /// Its key, if it has one.
+    pub key: Option<String>,
+    /// What the hook answered.
+    pub error: super::Error,
+}
+
+impl fmt::Display for HookError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.hook)?;
+        match (self.entity, &self.key) {
+            (Some(entity), Some(key)) => write!(f, " of {entity} {key}")?,
+            (Some(entity), None) => write!(f, " of new {entity}")?,
+            _ if self.hook == "after_commit" => f.write_str(" (the transaction is committed)")?,
+            _ => {}
+        }
+        write!(f, ": {}", self.error)
+    }
+}
+
+impl std::error::Error for HookError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
 /// A wait that took too long.
 #[derive(Clone, Debug)]
 pub struct TimeoutError {

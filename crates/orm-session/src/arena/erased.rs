@@ -12,6 +12,7 @@ use orm_core::{Cells, Result, Sink};
 
 use super::undo::{Recovered, Undo};
 use super::{Arena, Image, Map, NO_IMAGE, Slot};
+use crate::events::Moments;
 use crate::state::State;
 
 /// What the session does with an arena without knowing its type. A slot given to it exists.
@@ -96,6 +97,13 @@ pub(crate) trait AnyArena: Any + Send {
     /// Takes the slot out of the identity map while its row's key changes, and puts it back.
     fn unmap(&mut self, slot: u32);
     fn remap(&mut self, slot: u32);
+
+    // Hooks.
+
+    /// The moments at which this type has hooks.
+    fn moments(&self) -> Moments;
+    /// Runs the hooks of one moment on one entity.
+    fn run_hooks(&mut self, slot: u32, moment: Moments) -> Result<()>;
 
     // Relations.
 
@@ -405,6 +413,14 @@ impl<E: Entity> AnyArena for Arena<E> {
 
     fn remap(&mut self, slot: u32) {
         Arena::remap(self, slot);
+    }
+
+    fn moments(&self) -> Moments {
+        self.hooks.moments
+    }
+
+    fn run_hooks(&mut self, slot: u32, moment: Moments) -> Result<()> {
+        Arena::run_hooks(self, slot, moment)
     }
 
     fn link(&self, slot: u32, relation: usize) -> Link<'_> {

@@ -3,7 +3,7 @@
 mod changes;
 mod rows;
 
-pub use changes::{Change, Changes};
+pub use changes::{Change, Changes, ColumnChange};
 pub(crate) use rows::{ReadBack, Returned};
 
 use std::collections::{HashMap, HashSet};
@@ -169,7 +169,16 @@ impl FlushPlan {
 /// A flush error for work that contradicts itself, or [`Error::Circular`]. Nothing is sent, and nothing pending is lost.
 pub(crate) fn plan(tracker: &mut Tracker, dialect: &'static Dialect, now: i64) -> Result<FlushPlan> {
     let collected = collect(tracker)?;
-    let tracker = &*tracker;
+    plan_collected(tracker, dialect, now, collected)
+}
+
+/// Plans what was collected.
+pub(super) fn plan_collected(
+    tracker: &Tracker,
+    dialect: &'static Dialect,
+    now: i64,
+    collected: Collected,
+) -> Result<FlushPlan> {
     let operations = order_operations(tracker, &collected)?;
     let mut builder = Builder::new(tracker, dialect, &collected, &operations);
     builder.plan.now = now;
