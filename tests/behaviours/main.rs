@@ -11,10 +11,14 @@ mod deleted;
 mod dropped;
 mod dropped_links;
 mod drops;
+mod events;
+mod expressions;
 mod failures;
+mod filled;
 mod flush;
 mod found;
 mod keys;
+mod link_entities;
 mod linking;
 mod loaders;
 mod merging;
@@ -46,10 +50,13 @@ const ALL: &[&[Behaviour]] = &[
     deleted::BEHAVIOURS,
     dropped::BEHAVIOURS,
     dropped_links::BEHAVIOURS,
+    expressions::BEHAVIOURS,
     failures::BEHAVIOURS,
+    filled::BEHAVIOURS,
     flush::BEHAVIOURS,
     found::BEHAVIOURS,
     keys::BEHAVIOURS,
+    link_entities::BEHAVIOURS,
     linking::BEHAVIOURS,
     loaders::BEHAVIOURS,
     merging::BEHAVIOURS,
@@ -68,7 +75,7 @@ const ALL: &[&[Behaviour]] = &[
 ];
 
 /// Subjects of several files.
-const GROUPS: &[&[&[Behaviour]]] = &[bad_input::BEHAVIOURS, drops::BEHAVIOURS];
+const GROUPS: &[&[&[Behaviour]]] = &[bad_input::BEHAVIOURS, drops::BEHAVIOURS, events::BEHAVIOURS];
 
 fn main() -> ExitCode {
     orm_testkit::main(&[ALL.concat(), GROUPS.concat().concat()].concat())

@@ -4,7 +4,7 @@ pub use orm_core::cells::Cells;
 pub use orm_core::column::Column;
 pub use orm_core::entity::{
     ColumnMeta, Entity, EntityIndex, EntityMeta, IndexMeta, Key, KeyArg, LinkTable, MetaFn, OnDelete,
-    Reference, RelationKind, RelationMeta, Target,
+    Reference, RelationKind, RelationMeta, Target, VersionKind,
 };
 pub use orm_core::relation::{BelongsTo, HasMany, Link, LinkMut, Many, ManyThrough, ManyToMany, Relation};
 pub use orm_core::row::{ColumnError, Misfit, Row, RowSource};
@@ -24,6 +24,16 @@ pub const fn part_type<K: Key>(part: usize) -> ColumnType {
 /// Whether a column of this type can be assigned by the database or count changes.
 pub const fn is_integer<T: SqlType>() -> bool {
     matches!(T::TYPE, ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt) && !T::NULLABLE
+}
+
+/// Whether a column of this type holds microseconds since the Unix epoch.
+pub const fn is_big_integer<T: SqlType>() -> bool {
+    matches!(T::TYPE, ColumnType::BigInt) && !T::NULLABLE
+}
+
+/// Whether a field has its type's default, which means *unset*.
+pub fn is_unset<T: SqlType + Default>(value: &T) -> bool {
+    value.same(&T::default())
 }
 
 /// The entity and position of a column that a field refers to.
@@ -102,16 +112,45 @@ pub fn no_relation(entity: &str, relation: usize) -> ! {
 pub trait KeyPart<const PART: usize> {
     /// The type of that column.
     type Type;
+
+    /// Its value.
+    fn part(&self) -> Self::Type;
 }
 
 macro_rules! key_part {
-    ($($part:literal $type:ty, of $($key:ident)*;)*) => {$(
-        impl<$($key),*> KeyPart<$part> for ($($key,)*) {
+    ($($part:tt $type:ident, of $($key:ident)*;)*) => {$(
+        impl<$($key: Clone),*> KeyPart<$part> for ($($key,)*) {
             type Type = $type;
+
+            fn part(&self) -> $type {
+                self.$part.clone()
+            }
+        }
+
+        impl<$($key: Clone),*> KeyPart<$part> for Option<($($key,)*)> {
+            type Type = Option<$type>;
+
+            fn part(&self) -> Option<$type> {
+                self.as_ref().map(|key| key.$part.clone())
+            }
+        }
+    )*};
+}
+
+macro_rules! no_key_part {
+    ($($part:literal, of $($key:ident)*;)*) => {$(
+        impl<$($key),*> KeyPart<$part> for ($($key,)*) {
+            type Type = ();
+
+            fn part(&self) {}
         }
 
         impl<$($key),*> KeyPart<$part> for Option<($($key,)*)> {
-            type Type = Option<$type>;
+            type Type = Option<()>;
+
+            fn part(&self) -> Option<()> {
+                None
+            }
         }
     )*};
 }
@@ -119,26 +158,37 @@ macro_rules! key_part {
 key_part! {
     0 A, of A B;
     1 B, of A B;
-    2 (), of A B;
-    3 (), of A B;
     0 A, of A B C;
     1 B, of A B C;
     2 C, of A B C;
-    3 (), of A B C;
     0 A, of A B C D;
     1 B, of A B C D;
     2 C, of A B C D;
     3 D, of A B C D;
 }
 
+no_key_part! {
+    2, of A B;
+    3, of A B;
+    3, of A B C;
+}
+
 macro_rules! key_of_one_part {
     ($($key:ty)*) => {$(
         impl<const PART: usize> KeyPart<PART> for $key {
             type Type = $key;
+
+            fn part(&self) -> $key {
+                self.clone()
+            }
         }
 
         impl<const PART: usize> KeyPart<PART> for Option<$key> {
             type Type = Option<$key>;
+
+            fn part(&self) -> Option<$key> {
+                self.clone()
+            }
         }
     )*};
 }

@@ -30,6 +30,7 @@
 //! # Where things are
 //! | to | see |
 //! |---|---|
+//! | learn it | [`guide`], chapter by chapter |
 //! | describe tables | [`derive@Entity`], [`derive@SqlType`], [`schema!`], [`BelongsTo`], [`HasMany`], [`ManyToMany`], [`Json`] |
 //! | open a database | [`Engine`], [`EngineBuilder`] |
 //! | read, change, store | [`Session`], [`Handle`], [`EngineExt`] |
@@ -78,6 +79,7 @@
 //! # Ok::<_, anyorm::Error>(()) }).unwrap();
 //! ```
 
+pub mod guide;
 pub mod prelude;
 
 #[doc(hidden)]
@@ -99,4 +101,7 @@ pub use orm_exec::{
     Connection, Engine, EngineBuilder, OpenMode, Operation, Savepoint, Statistics, Synchronous, Transaction,
     bridge, observe,
 };
-pub use orm_session::{Change, Changes, EngineExt, Nested, Session, Tx};
+pub use orm_session::{
+    Change, Changes, ColumnChange, EngineExt, EntityHooks, Hooks, Listeners, Moments, Nested, Session,
+    SessionHooks, Tx,
+};

@@ -228,6 +228,16 @@ impl Cells {
         self.cells[index] = cell;
     }
 
+    /// Moves the last cell to `index`, in the place of the one there.
+    ///
+    /// # Panics
+    /// If `index` is out of range, or the last one.
+    pub fn move_last(&mut self, index: usize) {
+        if let Some(cell) = self.cells.pop() {
+            self.cells[index] = cell;
+        }
+    }
+
     /// The value of a plain cell. A reference to an earlier step reads as NULL: only a driver can follow it.
     ///
     /// # Panics

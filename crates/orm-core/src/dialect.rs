@@ -23,6 +23,8 @@ pub struct Dialect {
     pub begin_write: &'static str,
     /// How an insert learns the key that the database assigned.
     pub generated_key: GeneratedKey,
+    /// Whether INSERT and UPDATE answer columns of what they wrote. Where not, a SELECT follows in the same hop.
+    pub returning: bool,
     /// How a column whose key the database assigns is declared, after its name.
     pub auto_key: &'static str,
     /// Whether a table can be created with a reference to one that does not exist yet. Where not, references in a
@@ -95,6 +97,16 @@ impl Dialect {
             }
         }
         out.push('"');
+    }
+
+    /// The DEFAULT of a boolean column in the dialect's own words: PostgreSQL takes no `1` for TRUE.
+    pub(crate) fn default_literal<'a>(&self, default: &'a str, ty: ColumnType) -> &'a str {
+        match default {
+            "0" | "1" if ty == ColumnType::Bool => self.booleans[usize::from(default == "1")],
+            _ if ty == ColumnType::Bool && default.eq_ignore_ascii_case("false") => self.booleans[0],
+            _ if ty == ColumnType::Bool && default.eq_ignore_ascii_case("true") => self.booleans[1],
+            _ => default,
+        }
     }
 
     /// Writes the placeholder of a parameter, counted from 0.

@@ -6,7 +6,7 @@ mod meta;
 pub use key::{Key, KeyArg};
 pub use meta::{
     ColumnMeta, EntityIndex, EntityMeta, IndexMeta, LinkTable, MetaFn, OnDelete, Reference, RelationKind,
-    RelationMeta,
+    RelationMeta, VersionKind,
 };
 
 use crate::cells::Cells;
@@ -66,6 +66,12 @@ pub trait Entity: Clone + Send + Sync + Sized + 'static {
                 columns.push(column as u16);
             }
         }
+    }
+
+    /// Which of [`EntityMeta::server_defaults`] are *unset*, by the bits from the lowest on: they have their type's default.
+    #[doc(hidden)]
+    fn unset(&self) -> u64 {
+        0
     }
 
     /// Writes one column: a generated key, a version, a default.

@@ -3,8 +3,8 @@
 mod kinds;
 
 pub use kinds::{
-    ConstraintError, ConstraintKind, DatabaseError, DecodeError, FlushError, NotFoundError, RowCountError,
-    StaleDataError, TimeoutError, ValueError,
+    ConstraintError, ConstraintKind, DatabaseError, DecodeError, FlushError, HookError, NotFoundError,
+    RowCountError, StaleDataError, TimeoutError, ValueError,
 };
 
 use std::sync::Arc;
@@ -71,6 +71,9 @@ pub enum Error {
     /// The pending work of a session contradicts itself. Nothing was sent.
     #[error(transparent)]
     Flush(Arc<FlushError>),
+    /// A hook answered an error.
+    #[error(transparent)]
+    Hook(Arc<HookError>),
     /// Rows that must each be written before the other: they refer to each other, or swap unique values, and no
     /// column between them may be NULL for a moment. Nothing was sent.
     #[error("there is no order in which these rows can be written: {0}")]
@@ -207,6 +210,14 @@ impl Error {
         Self::Flush(Arc::new(FlushError { entity: entity.to_owned(), key, message: message.into() }))
     }
 
+    /// A hook that answered an error: of an entity, or of the session.
+    #[doc(hidden)]
+    #[cold]
+    pub fn hook(hook: &'static str, entity: Option<(&'static str, Option<String>)>, error: Error) -> Self {
+        let (entity, key) = entity.map_or((None, None), |(entity, key)| (Some(entity), key));
+        Self::Hook(Arc::new(HookError { hook, entity, key, error }))
+    }
+
     /// Whether trying the whole transaction again may help: the database was busy, or chose this transaction to
     /// give way.
     ///
@@ -224,6 +235,7 @@ impl Error {
         match self {
             Self::Busy(_) => true,
             Self::Autoflush { error, .. } => error.is_retryable(),
+            Self::Hook(hook) => hook.error.is_retryable(),
             _ => false,
         }
     }
@@ -247,6 +259,7 @@ impl Error {
         match self {
             Self::Constraint(error) => Some(error),
             Self::Autoflush { error, .. } => error.constraint(),
+            Self::Hook(hook) => hook.error.constraint(),
             _ => None,
         }
     }
@@ -271,6 +284,7 @@ impl Error {
             Self::Decode(error) => &error.sql,
             Self::RowCount(error) => &error.sql,
             Self::Autoflush { error, .. } => return error.sql(),
+            Self::Hook(hook) => return hook.error.sql(),
             _ => return None,
         };
         Some(sql.as_str()).filter(|sql| !sql.is_empty())

@@ -13,12 +13,14 @@
 //! | `function` | aggregates, `coalesce`, `cast`, `case` |
 //! | `subquery` | `exists`, subqueries, `User::POSTS.any(..)` |
 //! | `order` | `asc`, `desc` |
+//! | `substitute` | other expressions in place of columns |
 
 mod function;
 mod operand;
 mod operator;
 mod order;
 mod subquery;
+mod substitute;
 mod text;
 mod typed;
 
@@ -42,6 +44,8 @@ pub struct Node(pub(crate) Kind);
 pub(crate) enum Kind {
     /// A column of a table that must be in scope.
     Column { entity: &'static EntityMeta, position: usize },
+    /// The DEFAULT of a column.
+    Default { entity: &'static EntityMeta, position: usize },
     /// A bound value.
     Value(Value),
     /// A bound value whose type the database cannot infer from its place.
@@ -152,6 +156,7 @@ impl Node {
     pub(crate) fn parts<'a>(&'a self, each: &mut dyn FnMut(&'a Node)) {
         match &self.0 {
             Kind::Column { .. }
+            | Kind::Default { .. }
             | Kind::Value(_)
             | Kind::Typed(..)
             | Kind::Refused(_)

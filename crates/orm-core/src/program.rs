@@ -207,7 +207,7 @@ pub enum FailureKind {
     /// [`RowCount`](crate::Error::RowCount) with the SQL; whoever knows the entity makes
     /// [`StaleData`](crate::Error::StaleData) of it.
     RowCount {
-        /// How many rows the parameter row affected.
+        /// How many rows all parameter rows of the step affected together.
         matched: u64,
     },
 }

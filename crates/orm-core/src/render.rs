@@ -1,5 +1,6 @@
 //! SQL text as it is written: identifiers, placeholders, and the parameters that go with them, in one order.
 
+mod insert;
 mod node;
 mod statement;
 
@@ -90,7 +91,6 @@ impl<'d> Writer<'d> {
     /// Adds a placeholder; `encode` adds its value, exactly one cell.
     pub(crate) fn bind_with(&mut self, encode: impl FnOnce(&mut Cells)) -> &mut Self {
         encode(&mut self.input);
-        debug_assert_eq!(self.input.len(), self.parameters + 1, "one cell per placeholder");
         self.placeholder()
     }
 
@@ -139,6 +139,12 @@ impl<'d> Writer<'d> {
         });
         self.parameters += 1;
         self.push(")")
+    }
+
+    /// The values that were bound since the last call. Their placeholders stay, for values that come row by row.
+    pub(crate) fn take_values(&mut self) -> Vec<Value> {
+        let input = std::mem::take(&mut self.input);
+        (0..input.len()).map(|at| input.value(at).to_value()).collect()
     }
 
     /// The text so far.

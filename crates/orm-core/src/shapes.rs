@@ -5,12 +5,17 @@
 //! element of one column as `?, ?`, for one of more as `(?, ?), (?, ?)`. A list without elements is the element NULL
 //! (`NULL`, or `(NULL, NULL)`), which matches no row.
 
+mod row;
+
+pub use row::{Parameter, RowStatement, Write, insert_row, select_columns, update_row};
+
 use crate::dialect::{Dialect, GeneratedKey};
 use crate::entity::{ColumnMeta, EntityMeta, LinkTable};
 use crate::program::{Returns, StatementShape};
 use crate::render::Writer;
 
-/// `INSERT INTO "users" ("id", "name") VALUES (?, ?)`: all columns, in the order of the metadata.
+/// `INSERT INTO "users" ("id", "name") VALUES (?, ?)`: all columns, in the order of the metadata,
+/// but for those that the database computes.
 ///
 /// Without the key, `INSERT INTO "users" ("name") VALUES (?)`: all but the key that the database assigns, which the
 /// statement answers ([`Returns::GeneratedKey`]; with `RETURNING "id"` where the dialect needs it). Parameters are
@@ -20,10 +25,22 @@ use crate::render::Writer;
 /// If the key is left out of an entity whose key the database does not assign.
 pub fn insert(meta: &EntityMeta, dialect: &Dialect, with_key: bool) -> StatementShape {
     assert!(with_key || meta.auto_key, "the key of {} is not assigned by the database", meta.name);
-    let written: Vec<&str> = (0..meta.columns.len())
-        .filter(|at| with_key || !meta.key.contains(at))
-        .map(|at| meta.columns[at].name)
-        .collect();
+    let written = (0..meta.columns.len())
+        .filter(|at| (with_key || !meta.key.contains(at)) && !meta.generated.contains(at));
+    insert_columns(meta, dialect, &written.collect::<Vec<_>>(), with_key, &[])
+}
+
+/// `INSERT INTO "users" ("name") VALUES (?) RETURNING "id", "created_at"`: the given columns of a row.
+///
+/// Without `returning` it answers as [`insert`] does. With it, one row: the key, unless `with_key`, then those columns.
+pub fn insert_columns(
+    meta: &EntityMeta,
+    dialect: &Dialect,
+    columns: &[usize],
+    with_key: bool,
+    returning: &[usize],
+) -> StatementShape {
+    let written: Vec<&str> = named(meta, columns).collect();
     let mut out = Writer::new(dialect);
     out.push("INSERT INTO ").name(meta.table);
     if written.is_empty() {
@@ -31,13 +48,27 @@ pub fn insert(meta: &EntityMeta, dialect: &Dialect, with_key: bool) -> Statement
     } else {
         values(&mut out, &written);
     }
+    let returns = answer_of_insert(&mut out, meta, with_key, returning);
+    out.shape(returns, false)
+}
+
+/// What an insert answers: nothing, the key that the database gave, or a row.
+fn answer_of_insert(out: &mut Writer<'_>, meta: &EntityMeta, with_key: bool, returning: &[usize]) -> Returns {
     if with_key {
-        return out.shape(Returns::Count, false);
+        return answer(out, meta, returning);
     }
-    if dialect.generated_key == GeneratedKey::Returning {
-        out.push(" RETURNING ").names(key_names(meta));
+    if out.dialect.generated_key == GeneratedKey::Returning || !returning.is_empty() {
+        out.push(" RETURNING ").names(key_names(meta).chain(named(meta, returning)));
     }
-    out.shape(Returns::GeneratedKey, false)
+    if returning.is_empty() { Returns::GeneratedKey } else { Returns::Rows }
+}
+
+fn answer(out: &mut Writer<'_>, meta: &EntityMeta, returning: &[usize]) -> Returns {
+    if returning.is_empty() {
+        return Returns::Count;
+    }
+    out.push(" RETURNING ").names(named(meta, returning));
+    Returns::Rows
 }
 
 /// `UPDATE "posts" SET "title" = ?, "version" = ? WHERE "id" = ? AND "version" = ?`: the given columns of one row.
@@ -48,12 +79,27 @@ pub fn insert(meta: &EntityMeta, dialect: &Dialect, with_key: bool) -> Statement
 /// # Panics
 /// If no columns are given, or the row must have a version and the entity has none.
 pub fn update(meta: &EntityMeta, dialect: &Dialect, columns: &[usize], versioned: bool) -> StatementShape {
+    update_columns(meta, dialect, columns, versioned, &[])
+}
+
+/// The same, followed by `RETURNING "total"`: it answers these columns of the row.
+///
+/// # Panics
+/// As [`update`].
+pub fn update_columns(
+    meta: &EntityMeta,
+    dialect: &Dialect,
+    columns: &[usize],
+    versioned: bool,
+    returning: &[usize],
+) -> StatementShape {
     assert!(!columns.is_empty(), "an update of {} without columns is no statement", meta.name);
     let mut out = Writer::new(dialect);
     out.push("UPDATE ").name(meta.table).push(" SET ");
     out.separated(", ", named(meta, columns), |out, name| equals(out, name));
     by_key(&mut out, meta, versioned);
-    out.shape(Returns::Count, false)
+    let returns = answer(&mut out, meta, returning);
+    out.shape(returns, false)
 }
 
 /// `DELETE FROM "posts" WHERE "id" = ? AND "version" = ?`: one row. Parameters are the key, then, if `versioned`, the

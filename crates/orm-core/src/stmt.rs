@@ -1,5 +1,6 @@
 //! Statements: what the builders make and a dialect turns into text.
 
+mod conflict;
 mod delete;
 mod insert;
 mod join;
@@ -9,16 +10,21 @@ mod select;
 mod set;
 mod update;
 
+pub use conflict::{Columns, OnConflict};
 pub use delete::Delete;
 pub use insert::Insert;
 pub use raw::{Raw, sql};
 pub use select::Select;
+#[doc(hidden)]
+pub use set::check_value;
 pub use update::Update;
 
+pub(crate) use conflict::{Action, Conflict};
 pub(crate) use delete::DeleteBody;
 pub(crate) use insert::InsertBody;
 pub(crate) use join::hops;
 pub(crate) use select::SelectBody;
+pub(crate) use set::next_version;
 pub(crate) use update::UpdateBody;
 
 use std::sync::Arc;
@@ -99,6 +105,11 @@ impl Statement {
             Body::Delete(delete) => Some(delete.entity.table),
             Body::Raw(_) | Body::Select(_) | Body::Count(_) | Body::Exists(_) => None,
         }
+    }
+
+    /// Whether the entities that it answers overwrite what a session has of them.
+    pub fn populates_existing(&self) -> bool {
+        matches!(&self.body, Body::Insert(insert) if insert.populate_existing)
     }
 
     /// The relations to load with its rows, each a path from the selected entity.

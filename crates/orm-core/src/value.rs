@@ -1,5 +1,9 @@
 //! One database value: borrowed from a row, or owned by a statement.
 
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
 /// A value as a driver shows it while a row is being read. Nothing is copied.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ValueRef<'a> {
@@ -59,4 +63,57 @@ pub enum Value {
     Text(String),
     /// Bytes.
     Bytes(Vec<u8>),
+}
+
+impl Value {
+    /// The value as a row would show it.
+    pub fn borrowed(&self) -> ValueRef<'_> {
+        match self {
+            Value::Null => ValueRef::Null,
+            Value::Int(v) => ValueRef::Int(*v),
+            Value::Float(v) => ValueRef::Float(*v),
+            Value::Bool(v) => ValueRef::Bool(*v),
+            Value::Text(v) => ValueRef::Text(v.as_bytes()),
+            Value::Bytes(v) => ValueRef::Bytes(v),
+        }
+    }
+}
+
+/// As a person reads it: text without quotes, bytes in hexadecimal.
+///
+/// ```
+/// use anyorm::Value;
+/// assert_eq!(Value::Text("Notes".into()).to_string(), "Notes");
+/// assert_eq!(Value::Bytes(vec![1, 255]).to_string(), "x'01ff'");
+/// assert_eq!(Value::Null.to_string(), "NULL");
+/// ```
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Null => f.write_str("NULL"),
+            Value::Int(v) => v.fmt(f),
+            Value::Float(v) => v.fmt(f),
+            Value::Bool(v) => v.fmt(f),
+            Value::Text(v) => f.write_str(v),
+            Value::Bytes(v) => {
+                f.write_str("x'")?;
+                v.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                f.write_str("'")
+            }
+        }
+    }
+}
+
+/// As the plain value of the format: NULL is null or none, bytes are bytes.
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Value::Null => serializer.serialize_unit(),
+            Value::Int(v) => serializer.serialize_i64(*v),
+            Value::Float(v) => serializer.serialize_f64(*v),
+            Value::Bool(v) => serializer.serialize_bool(*v),
+            Value::Text(v) => serializer.serialize_str(v),
+            Value::Bytes(v) => serializer.serialize_bytes(v),
+        }
+    }
 }

@@ -73,14 +73,18 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// | attribute | meaning |
 /// |---|---|
-/// | `#[key]` | the primary key, or, on up to four fields that stand together, the parts of one in the order of the fields |
+/// | `#[key]` | the primary key, or, on up to four fields that stand together, the parts of one in the order of the fields; a `#[belongs_to]` can be one, too |
 /// | `#[key(auto)]` | the one key, an integer that the database assigns; while the field has its type's default, the entity has no key |
 /// | `#[version]` | the optimistic lock: an integer that every update raises; one per entity |
+/// | `#[version(timestamp)]` | the same as a time: an `i64` of microseconds since 1970 that every insert and update sets; never the same twice |
 /// | `#[column(name = "nick")]` | the column's name |
 /// | `#[column(unique)]` | no two rows have the same value, NULL aside |
 /// | `#[column(index)]` | an index on this column |
 /// | `#[column(default = 0)]` | DEFAULT for rows that others write: a number, `true`, `false` or a string |
 /// | `#[column(default(sql = "CURRENT_TIMESTAMP"))]` | DEFAULT as SQL, which is taken as it is |
+/// | `#[column(server_default = 0)]` | the same, and the session leaves it to the database: while a new entity's field has its type's default (`None`, 0, the empty text), the INSERT leaves the column out, and the value that the database gave comes back |
+/// | `#[column(server_default(sql = "CURRENT_TIMESTAMP"))]` | the same as SQL |
+/// | `#[column(generated = "price * quantity")]` | a column that the database computes from others of the row: never written, and read back after each INSERT and UPDATE |
 /// | `#[column(references = User::ID)]` | a foreign key without a relation; the types must agree, `Option` aside |
 /// | `#[column(references = .., on_delete = cascade)]` | what the database does with this row when the other one is deleted: `cascade`, `set_null` (the column must be nullable) or `restrict` |
 ///
@@ -101,6 +105,33 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `on_delete = cascade` | as for a plain foreign key; `set_null` needs `BelongsTo<Option<..>>` |
 /// | `unique` | at most one row points to each target: one to one |
 /// | `index = false` | no index on the column |
+///
+/// With `#[key]` above it, a link is the key of the entity, or a part of it: a table of links that has columns of its own,
+/// or one row for one other row. The key's type is the other side's key; where that has several columns, each of them is
+/// a part. Such a link has no index of its own where the key begins with it.
+///
+/// ```
+/// # use anyorm::prelude::*;
+/// # #[derive(Clone, Debug, Default, Entity)]
+/// # struct Post { #[key(auto)] id: i64 }
+/// # #[derive(Clone, Debug, Default, Entity)]
+/// # struct Tag { #[key(auto)] id: i64 }
+/// #[derive(Clone, Debug, Default, Entity)]
+/// #[entity(table = "post_tags")]
+/// struct PostTag {
+///     #[key]
+///     #[belongs_to(on_delete = cascade)]
+///     post: BelongsTo<Post>,
+///     #[key]
+///     #[belongs_to(on_delete = cascade)]
+///     tag: BelongsTo<Tag>,
+///     added_at: i64,
+/// }
+///
+/// let link = PostTag { post: BelongsTo::to_key(1), tag: BelongsTo::to_key(2), added_at: 0 };
+/// assert_eq!(link.key(), Some((1, 2)));
+/// assert_eq!(PostTag { tag: BelongsTo::default(), ..link }.key(), None); // until both ends are known
+/// ```
 ///
 /// **`#[has_many(Post::AUTHOR)]`** goes on a `HasMany<Post>`, and names the relation constant of the other side.
 ///

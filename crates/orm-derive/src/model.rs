@@ -17,23 +17,59 @@ pub(crate) struct Entity {
 }
 
 impl Entity {
-    /// The fields that are the key, with their first column.
-    pub(crate) fn key(&self) -> impl Iterator<Item = (&Field, &Value)> {
-        self.fields.iter().filter_map(|field| match &field.role {
-            Role::Value(value) if value.key.is_some() => Some((field, value)),
+    /// The fields that are the key: plain ones, and links.
+    pub(crate) fn key(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| match &field.role {
+            Role::Value(value) => value.key.is_some(),
+            Role::BelongsTo(relation) => relation.key,
+            Role::HasMany(_) | Role::ManyToMany(_) => false,
+        })
+    }
+
+    /// The columns of the key.
+    pub(crate) fn key_columns(&self) -> impl Iterator<Item = usize> {
+        self.key().flat_map(|field| field.column..field.column + field.width())
+    }
+
+    /// Where `auto` stands.
+    pub(crate) fn autos(&self) -> impl Iterator<Item = Span> {
+        self.key().filter_map(|field| match &field.role {
+            Role::Value(value) => value.key.as_ref()?.auto,
             _ => None,
         })
     }
 
     /// Whether the database assigns the key.
     pub(crate) fn auto_key(&self) -> bool {
-        self.key().any(|(_, value)| value.is_auto())
+        self.autos().next().is_some()
     }
 
     /// The column of the optimistic lock.
     pub(crate) fn version(&self) -> Option<usize> {
         let field = self.fields.iter().find(|field| matches!(&field.role, Role::Value(v) if v.version))?;
         Some(field.column)
+    }
+
+    /// Whether the optimistic lock is a time.
+    pub(crate) fn has_timestamp(&self) -> bool {
+        self.values().any(|(_, value)| value.version && value.timestamp)
+    }
+
+    /// The fields whose default the database gives while they are unset.
+    pub(crate) fn server_defaults(&self) -> impl Iterator<Item = &Field> {
+        self.values().filter(|(_, value)| value.server_default).map(|(field, _)| field)
+    }
+
+    /// The fields that the database computes.
+    pub(crate) fn generated(&self) -> impl Iterator<Item = &Field> {
+        self.values().filter(|(_, value)| value.generated.is_some()).map(|(field, _)| field)
+    }
+
+    fn values(&self) -> impl Iterator<Item = (&Field, &Value)> {
+        self.fields.iter().filter_map(|field| match &field.role {
+            Role::Value(value) => Some((field, value)),
+            _ => None,
+        })
     }
 
     /// The relation fields, in order: the order of their positions.
@@ -51,6 +87,17 @@ pub(crate) struct Field {
     pub(crate) role: Role,
 }
 
+impl Field {
+    /// How many columns it has.
+    pub(crate) fn width(&self) -> usize {
+        match &self.role {
+            Role::Value(_) => 1,
+            Role::BelongsTo(relation) => relation.columns.len(),
+            Role::HasMany(_) | Role::ManyToMany(_) => 0,
+        }
+    }
+}
+
 /// What a field is.
 pub(crate) enum Role {
     Value(Value),
@@ -65,13 +112,21 @@ pub(crate) struct Value {
     pub(crate) name: Option<Name>,
     pub(crate) key: Option<KeyOption>,
     pub(crate) version: bool,
+    /// Whether the version is a time.
+    pub(crate) timestamp: bool,
     pub(crate) unique: bool,
     pub(crate) index: bool,
     pub(crate) default: Option<DefaultValue>,
+    /// Whether the default is left to the database while the field is unset.
+    pub(crate) server_default: bool,
+    /// The expression by which the database computes the column.
+    pub(crate) generated: Option<Name>,
     pub(crate) references: Option<TokenStream>,
     pub(crate) on_delete: Option<OnDelete>,
     /// Whether the field must be an integer and its type's name does not tell.
     pub(crate) integer_guard: Option<&'static str>,
+    /// The same for a time in microseconds.
+    pub(crate) timestamp_guard: Option<&'static str>,
 }
 
 impl Value {
@@ -112,7 +167,10 @@ pub(crate) struct BelongsTo {
     pub(crate) columns: Vec<Name>,
     pub(crate) on_delete: Option<OnDelete>,
     pub(crate) unique: bool,
-    pub(crate) index: bool,
+    /// As the attribute says it; where it does not, the check of all fields does.
+    pub(crate) index: Option<bool>,
+    /// Whether it is the key of the entity, or a part of it.
+    pub(crate) key: bool,
 }
 
 /// The other side of a `belongs_to`.

@@ -9,6 +9,7 @@
 //!   was when the layer began.
 
 mod erased;
+mod hooks;
 mod undo;
 
 pub(crate) use erased::{AnyArena, Finder, Part, Parts};
@@ -23,6 +24,7 @@ use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut};
 
 use crate::state::State;
+use hooks::HookList;
 use undo::{Entry, Undo};
 
 type Map<K> = HashMap<K, u32, foldhash::fast::RandomState>;
@@ -46,6 +48,7 @@ pub(crate) struct Arena<E: Entity> {
     changed_since_read: Vec<Image<E>>,
     /// Slots that are deleted and not committed.
     deleted: Vec<u32>,
+    hooks: HookList<E>,
 }
 
 struct Slot<E> {
@@ -85,6 +88,7 @@ impl<E: Entity> Arena<E> {
             undo: Vec::new(),
             changed_since_read: Vec::new(),
             deleted: Vec::new(),
+            hooks: HookList::default(),
         }
     }
 
@@ -137,6 +141,7 @@ impl<E: Entity> Arena<E> {
         if let Some(layer) = uncommitted {
             self.note(slot, layer, Undo::Loaded);
         }
+        self.loaded(slot);
         slot
     }
 
@@ -175,6 +180,7 @@ impl<E: Entity> Arena<E> {
         place.value = Some(row);
         place.state = State::Persistent;
         self.remap(slot);
+        self.loaded(slot);
     }
 
     /// The row of a slot was changed by a statement. Columns that the program has written keep its value; links and

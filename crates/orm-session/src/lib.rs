@@ -7,11 +7,13 @@
 //! | [`Session`] | what a program talks to: add, get, change, delete, flush, commit, roll back |
 //! | `arena`, `state`, `tracker` | where entities live, the identity map, images and undo lists |
 //! | `unit_of_work` | collect, order, plan, settle: pure, no database needed |
+//! | `events` | hooks: what runs at moments of a session's life |
 //! | `load` | relations that are read along with a query |
 //! | [`Track`] | what a query's rows become in a session |
 //! | [`EngineExt`], [`Tx`] | sessions and transactions of an engine |
 
 mod arena;
+mod events;
 mod load;
 mod query;
 mod session;
@@ -22,7 +24,8 @@ mod unit_of_work;
 
 #[doc(hidden)]
 pub use arena::new_arena;
+pub use events::{EntityHooks, Hooks, Listeners, Moments, SessionHooks};
 pub use query::Track;
 pub use session::{Nested, Session};
 pub use transaction::{EngineExt, Tx};
-pub use unit_of_work::{Change, Changes};
+pub use unit_of_work::{Change, Changes, ColumnChange};

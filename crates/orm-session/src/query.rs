@@ -16,10 +16,11 @@ pub trait Track: Shape {
     /// What the program gets for each row.
     type Tracked: Send;
 
-    /// Takes rows in.
+    /// Takes rows in. `overwrite`: whether entities that are tracked already take the values of their rows.
     #[doc(hidden)]
     fn track(
         rows: impl Iterator<Item = Self::Plain>,
+        overwrite: bool,
         session: &mut Session,
         tracked: &mut Vec<Self::Tracked>,
     );
@@ -38,8 +39,13 @@ pub trait Track: Shape {
 impl<E: Entity> Track for Whole<E> {
     type Tracked = Handle<E>;
 
-    fn track(rows: impl Iterator<Item = E>, session: &mut Session, tracked: &mut Vec<Handle<E>>) {
-        session.adopt(rows, tracked);
+    fn track(
+        rows: impl Iterator<Item = E>,
+        overwrite: bool,
+        session: &mut Session,
+        tracked: &mut Vec<Handle<E>>,
+    ) {
+        session.adopt(rows, overwrite, tracked);
     }
 
     fn prepare(rows: usize, session: &mut Session) {
@@ -50,8 +56,13 @@ impl<E: Entity> Track for Whole<E> {
 impl<E: Entity> Track for Graph<E> {
     type Tracked = Handle<E>;
 
-    fn track(rows: impl Iterator<Item = E>, session: &mut Session, tracked: &mut Vec<Handle<E>>) {
-        session.adopt(rows, tracked);
+    fn track(
+        rows: impl Iterator<Item = E>,
+        overwrite: bool,
+        session: &mut Session,
+        tracked: &mut Vec<Handle<E>>,
+    ) {
+        session.adopt(rows, overwrite, tracked);
     }
 
     fn prepare(rows: usize, session: &mut Session) {
@@ -66,7 +77,7 @@ impl<E: Entity> Track for Graph<E> {
 impl<T: FromRow> Track for Values<T> {
     type Tracked = T;
 
-    fn track(rows: impl Iterator<Item = T>, _session: &mut Session, tracked: &mut Vec<T>) {
+    fn track(rows: impl Iterator<Item = T>, _overwrite: bool, _session: &mut Session, tracked: &mut Vec<T>) {
         tracked.extend(rows);
     }
 }

@@ -2,18 +2,20 @@
 
 mod connection;
 mod criteria;
+mod events;
 mod flush;
 mod index;
 mod link;
 mod merge;
 mod nested;
 mod query;
+mod set;
 mod transaction;
 
 use std::fmt;
 use std::sync::Arc;
 
-use orm_core::entity::{Entity, EntityMeta, RelationKind};
+use orm_core::entity::{Entity, EntityMeta, RelationKind, VersionKind};
 use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, OneState};
 use orm_core::{Error, Handle, Result};
@@ -23,6 +25,7 @@ use crate::state::State;
 use crate::tracker::{Place, Tracker, collections_of};
 use crate::unit_of_work::{Changes, plan};
 use connection::Scope;
+use events::Events;
 use flush::InFlight;
 pub use nested::Nested;
 use nested::Nesting;
@@ -74,6 +77,7 @@ pub struct Session {
     guests: Vec<(Place, RawHandle)>,
     /// Whether a statement failed in a way that trying the transaction again may mend.
     saw_retryable: bool,
+    events: Events,
 }
 
 /// Whether the session takes calls.
@@ -107,6 +111,7 @@ impl Session {
             autoflush: true,
             guests: Vec::new(),
             saw_retryable: false,
+            events: Events::default(),
         }
     }
 
@@ -242,7 +247,7 @@ impl Session {
     /// # Ok(()) });
     /// ```
     pub fn changes(&mut self) -> Result<Changes> {
-        let plan = plan(&mut self.tracker, self.engine.dialect())?;
+        let plan = plan(&mut self.tracker, self.engine.dialect(), VersionKind::now())?;
         Ok(Changes::of(&plan, &self.tracker))
     }
 
@@ -264,7 +269,9 @@ impl Session {
     /// ```
     pub fn is_dirty(&mut self) -> bool {
         // What a plan refuses is a difference too.
-        self.tracker.is_touched() && self.changes().map_or(true, |changes| !changes.is_empty())
+        self.tracker.is_touched()
+            && plan(&mut self.tracker, self.engine.dialect(), VersionKind::now())
+                .map_or(true, |plan| !plan.is_empty())
     }
 
     /// Takes an entity out of the session, as a plain value: links hold keys, pending changes are never written (flush

@@ -1,14 +1,19 @@
 //! Everything a session tracks, without a connection: what planning a flush needs and nothing else.
 
 mod dead;
+mod expressions;
+mod filled;
 mod flushed;
 mod given;
 
+pub(crate) use expressions::{Expressions, row_value_at};
+pub(crate) use filled::Filled;
 pub(crate) use flushed::{Flushed, FlushedPair};
 pub(crate) use given::GivenLinks;
 
 use std::any::Any;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use orm_core::entity::{Entity, EntityMeta, RelationKind, RelationMeta};
@@ -17,6 +22,7 @@ use orm_core::relation::{Link, LinkMut, ManyState, OneState};
 use orm_core::{Error, Handle, Reads, Result};
 
 use crate::arena::{AnyArena, Arena};
+use crate::events::{EntityHooks, Moments};
 use crate::state::State;
 use crate::unit_of_work::references_to;
 
@@ -40,8 +46,12 @@ pub(crate) struct Tracker {
     given: GivenLinks,
     /// The flushes of the open transaction.
     flushed: Vec<Flushed>,
+    /// SQL expressions that columns were set to.
+    expressions: Expressions,
     /// Whether entities were detached since the transaction began: what a rollback brings back may hold their handles.
     detached: bool,
+    /// What hooks of any entity want.
+    moments: Moments,
 }
 
 impl Tracker {
@@ -57,7 +67,9 @@ impl Tracker {
             deleting: Vec::new(),
             given: GivenLinks::default(),
             flushed: Vec::new(),
+            expressions: Expressions::default(),
             detached: false,
+            moments: Moments::NONE,
         }
     }
 
@@ -81,6 +93,23 @@ impl Tracker {
     pub(crate) fn make<E: Entity>(&mut self) -> &mut Arena<E> {
         self.ensure(E::meta());
         self.of_mut::<E>().expect("the metadata makes an arena of its own entity")
+    }
+
+    /// Adds hooks of the entities of one type.
+    pub(crate) fn listen_to<E: Entity>(&mut self, hooks: Arc<dyn EntityHooks<E>>) {
+        self.moments |= hooks.moments();
+        self.make::<E>().listen(hooks);
+    }
+
+    /// What hooks of any entity want.
+    pub(crate) fn moments(&self) -> Moments {
+        self.moments
+    }
+
+    /// What hooks of an entity want.
+    pub(crate) fn moments_of(&self, meta: &EntityMeta) -> Moments {
+        let arena = self.arenas.get(meta.index.get()).and_then(Option::as_ref);
+        arena.map_or(Moments::NONE, |arena| arena.moments())
     }
 
     /// The index of an entity's arena, made if need be.
@@ -282,6 +311,14 @@ impl Tracker {
         }
     }
 
+    /// Takes a delete back that was not flushed.
+    pub(crate) fn undelete(&mut self, place: Place) {
+        self.deleting.retain(|&other| other != place);
+        if self.state(place) == State::Deleting {
+            self.arena_mut(place.arena).set_state(place.slot, State::Persistent);
+        }
+    }
+
     /// Deletes that came while a flush was under way, once it is settled: an entity that is stored now is marked, one
     /// that is not goes.
     pub(crate) fn sort_out_deletes(&mut self, layer: usize) {
@@ -316,6 +353,7 @@ impl Tracker {
         }
         self.arenas_mut().for_each(|arena| arena.rollback(layer));
         self.given.clear();
+        self.expressions.clear();
         self.flushed.retain(|flushed| flushed.layer < layer);
         if self.detached {
             self.drop_dead_everywhere();
@@ -385,6 +423,7 @@ impl Tracker {
 
     /// Ends one entity's life in the session.
     pub(crate) fn forget(&mut self, place: Place) {
+        self.drop_expressions(place);
         self.detached = true;
         if self.state(place) == State::Pending {
             self.pending.retain(|&other| other != place);
@@ -397,6 +436,7 @@ impl Tracker {
         self.pending.clear();
         self.deleting.clear();
         self.given.clear();
+        self.expressions.clear();
         self.flushed.clear();
         for arena in self.arenas.iter_mut().flatten() {
             for slot in 0..arena.len() as u32 {
@@ -406,8 +446,23 @@ impl Tracker {
         }
     }
 
+    /// Takes in a row that was read; an entity of its key that is tracked already takes its values.
+    pub(crate) fn overwrite<E: Entity>(&mut self, row: E, uncommitted: Option<usize>) -> RawHandle {
+        let arena = self.ensure(E::meta());
+        let known = row.key().and_then(|key| self.make::<E>().find(&key));
+        let slot = match known {
+            Some(slot) => {
+                self.refresh(Place { arena, slot }, row, uncommitted);
+                slot
+            }
+            None => self.make::<E>().adopt(row, uncommitted),
+        };
+        self.handle(Place { arena, slot })
+    }
+
     /// Gives a slot a freshly read row.
     pub(crate) fn refresh<E: Entity>(&mut self, place: Place, row: E, uncommitted: Option<usize>) {
+        self.drop_expressions(place);
         self.deleting.retain(|&other| other != place);
         if let Some(arena) = self.of_mut::<E>() {
             arena.overwrite(place.slot, row, uncommitted);

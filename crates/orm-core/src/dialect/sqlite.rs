@@ -10,6 +10,7 @@ pub static SQLITE: Dialect = Dialect {
     max_parameters: 32_766,
     begin_write: "BEGIN IMMEDIATE",
     generated_key: GeneratedKey::LastInsertId,
+    returning: true,
     auto_key: "INTEGER PRIMARY KEY",
     forward_references: true,
     add_constraint: ["", ""],

@@ -24,6 +24,12 @@ pub struct EntityMeta {
     pub auto_key: bool,
     /// The position of the optimistic lock's column, if there is one.
     pub version: Option<usize>,
+    /// How the version of a row that changes is made. Without meaning where there is none.
+    pub version_kind: VersionKind,
+    /// The columns that an INSERT leaves to the database while they are *unset*, as positions. At most 64.
+    pub server_defaults: &'static [usize],
+    /// The columns that the database computes from others, as positions.
+    pub generated: &'static [usize],
     /// Indexes over several columns, and those that have a name of their own.
     pub indexes: &'static [IndexMeta],
     /// The relation fields, in the order of the fields.
@@ -40,10 +46,24 @@ impl EntityMeta {
         self.columns.iter().position(|column| column.name == name)
     }
 
+    /// Whether the database fills columns by itself, the key aside.
+    pub fn is_filled(&self) -> bool {
+        !self.server_defaults.is_empty() || !self.generated.is_empty()
+    }
+
     /// The columns of the primary key.
     pub fn key_columns(&self) -> impl ExactSizeIterator<Item = &'static ColumnMeta> + use<> {
         let columns = self.columns;
         self.key.iter().map(move |&at| &columns[at])
+    }
+
+    /// The links that the key is made of, or partly made of.
+    pub fn key_links(&self) -> impl Iterator<Item = &'static RelationMeta> + use<> {
+        let key = self.key;
+        self.relations.iter().filter(move |relation| match relation.kind {
+            RelationKind::BelongsTo { columns, .. } => key.contains(&columns[0]),
+            _ => false,
+        })
     }
 
     /// Whether both describe the same entity.
@@ -78,11 +98,38 @@ pub struct ColumnMeta {
     pub unique: bool,
     /// Whether it has an index of its own.
     pub index: bool,
-    /// The DEFAULT of the column, as an SQL literal: `0`, `'new'`. For rows that others write: anyorm writes
-    /// every column.
+    /// The DEFAULT of the column, as SQL: `0`, `'new'`. For rows that others write: anyorm writes every column but those
+    /// of [`EntityMeta::server_defaults`] and [`EntityMeta::generated`].
     pub default: Option<&'static str>,
+    /// The expression of a column that the database computes: GENERATED ALWAYS AS.
+    pub generated: Option<&'static str>,
     /// What a plain foreign key column refers to. The columns of a `belongs_to` say it in their relation instead.
     pub references: Option<Reference>,
+}
+
+/// How the version of a row that changes is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VersionKind {
+    /// One more than before.
+    Counter,
+    /// The time in microseconds since the Unix epoch, or one more than before where that is later.
+    Timestamp,
+}
+
+impl VersionKind {
+    /// The time in microseconds since the Unix epoch, for [`next`](Self::next).
+    pub fn now() -> i64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    /// The version that follows another. `now` is in microseconds since the Unix epoch.
+    pub fn next(self, version: i64, now: i64) -> i64 {
+        match self {
+            Self::Counter => version.wrapping_add(1),
+            Self::Timestamp => version.wrapping_add(1).max(now),
+        }
+    }
 }
 
 /// A foreign key without a relation field.

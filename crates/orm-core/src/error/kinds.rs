@@ -202,13 +202,13 @@ impl std::error::Error for RowCountError {}
 pub struct StaleDataError {
     /// The entity.
     pub entity: &'static str,
-    /// Its key.
+    /// Its key: of the first of them, where the statement writes several rows.
     pub key: String,
     /// The version it had when it was read, if it has versions.
     pub version: Option<i64>,
     /// What was tried: `update` or `delete`.
     pub action: &'static str,
-    /// How many rows had to match.
+    /// How many rows the statement had to match, one after the other.
     pub expected: u64,
     /// How many did.
     pub matched: u64,
@@ -217,7 +217,8 @@ pub struct StaleDataError {
 impl fmt::Display for StaleDataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { entity, key, action, expected, matched, .. } = self;
-        write!(f, "{entity} {key}: the {action} expected {expected} row, matched {matched}: ")?;
+        let rows = if *expected == 1 { "row" } else { "rows" };
+        write!(f, "{entity} {key}: the {action} expected {expected} {rows}, matched {matched}: ")?;
         match self.version {
             Some(version) => {
                 write!(f, "somebody else changed or deleted it since version {version} was read")?
@@ -251,6 +252,38 @@ impl fmt::Display for FlushError {
 }
 
 impl std::error::Error for FlushError {}
+
+/// A hook that answered an error.
+#[derive(Clone, Debug)]
+pub struct HookError {
+    /// The hook: `before_insert`, `after_flush`, ..
+    pub hook: &'static str,
+    /// The entity, for hooks of entities.
+    pub entity: Option<&'static str>,
+    /// Its key, if it has one.
+    pub key: Option<String>,
+    /// What the hook answered.
+    pub error: super::Error,
+}
+
+impl fmt::Display for HookError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.hook)?;
+        match (self.entity, &self.key) {
+            (Some(entity), Some(key)) => write!(f, " of {entity} {key}")?,
+            (Some(entity), None) => write!(f, " of new {entity}")?,
+            _ if self.hook == "after_commit" => f.write_str(" (the transaction is committed)")?,
+            _ => {}
+        }
+        write!(f, ": {}", self.error)
+    }
+}
+
+impl std::error::Error for HookError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
 
 /// A wait that took too long.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use super::{OneLink, OneState};
 use crate::cells::Cells;
 use crate::entity::{Entity, Key, Target};
 use crate::handle::{Handle, RawHandle};
-use crate::row::{ColumnError, Row};
+use crate::row::{ColumnError, Row, RowSource};
 use crate::value::ValueRef;
 
 /// The end of a relation to one entity, kept in the foreign key columns of this one.
@@ -177,6 +177,33 @@ impl<T: Target> BelongsTo<T> {
         }
     }
 
+    /// Writes one of the foreign key columns, as the row has it: the link leads where it led, under another key. NULL
+    /// empties it. Does nothing to a link that has no key of several columns yet, as one of them is not a key.
+    #[doc(hidden)]
+    pub fn assign_part(&mut self, part: usize, value: ValueRef<'_>) -> Result<(), ColumnError> {
+        let width = <T::Entity as Entity>::Key::WIDTH;
+        if value == ValueRef::Null {
+            self.end = End::Empty;
+            return Ok(());
+        }
+        if self.key().is_none() && width > 1 {
+            return Ok(());
+        }
+        let mut cells = Cells::default();
+        for at in 0..width {
+            match at == part {
+                true => cells.value_ref(value),
+                false => self.encode_part(at, &mut cells),
+            }
+        }
+        let key = <<T::Entity as Entity>::Key as Key>::decode(&Row::new(&Parts(cells)), 0)?;
+        self.end = match &self.end {
+            End::Handle(handle, _) => End::Handle(*handle, Some(key)),
+            _ => End::Key(key),
+        };
+        Ok(())
+    }
+
     /// Reads the foreign key columns: empty if one of them is NULL.
     #[doc(hidden)]
     pub fn decode(row: &Row<'_>, at: usize) -> Result<Self, ColumnError> {
@@ -188,6 +215,23 @@ impl<T: Target> BelongsTo<T> {
             }
         }
         <<T::Entity as Entity>::Key as Key>::decode(row, at).map(|key| Self::of(End::Key(key)))
+    }
+}
+
+/// The parts of a key, to be read as a row is.
+struct Parts(Cells);
+
+impl RowSource for Parts {
+    fn width(&self) -> usize {
+        self.0.len()
+    }
+
+    fn value(&self, index: usize) -> ValueRef<'_> {
+        self.0.value(index)
+    }
+
+    fn name(&self, _index: usize) -> String {
+        String::new()
     }
 }
 

@@ -36,10 +36,15 @@ impl Writer<'_> {
     }
 
     /// Adds an expression.
-    pub(super) fn node(&mut self, node: &Node) {
+    pub(crate) fn node(&mut self, node: &Node) {
         match &node.0 {
             Kind::Column { entity, position } => {
                 self.column(entity.table, entity.columns[*position].name);
+            }
+            Kind::Default { entity, position } => {
+                let column = &entity.columns[*position];
+                let default = self.dialect.default_literal(column.default.unwrap_or("NULL"), column.ty);
+                self.push("(").push(default).push(")");
             }
             Kind::Value(value) => {
                 self.bind(value);

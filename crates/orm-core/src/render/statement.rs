@@ -1,12 +1,13 @@
 //! Statements as SQL. Everything was checked when they were built: what is written here is in scope.
 
 use super::Writer;
+use super::insert::insert;
 use crate::dialect::Dialect;
 use crate::entity::{EntityMeta, RelationMeta};
 use crate::error::{Error, Result};
 use crate::expr::Node;
 use crate::program::Returns;
-use crate::stmt::{Body, Compiled, DeleteBody, InsertBody, SelectBody, UpdateBody, hops};
+use crate::stmt::{Body, Compiled, DeleteBody, SelectBody, UpdateBody, hops};
 
 /// The text of a statement with its parameters.
 ///
@@ -197,49 +198,6 @@ pub(super) fn related(out: &mut Writer<'_>, relation: &'static RelationMeta, con
     out.push(")");
 }
 
-fn insert(out: &mut Writer<'_>, write: &InsertBody) {
-    let entity = write.entity;
-    out.push("INSERT INTO ").name(entity.table).push(" (");
-    if write.rows.is_empty() {
-        out.names(write.set.iter().map(|(position, _)| entity.columns[*position].name)).push(") VALUES (");
-        out.separated(", ", &write.set, |out, (_, value)| out.node(value)).push(")");
-    } else {
-        insert_rows(out, write);
-    }
-    returning(out, &write.returning);
-}
-
-fn insert_rows(out: &mut Writer<'_>, write: &InsertBody) {
-    let entity = write.entity;
-    // A key that no row has is left out; one that some rows have is spelled out in the others.
-    let leave_out = entity.auto_key && write.rows.iter().all(|has_key| !has_key);
-    let width = entity.columns.len();
-    let columns: Vec<usize> =
-        (0..width).filter(|position| !(leave_out && entity.key.contains(position))).collect();
-    if columns.is_empty() {
-        // The key is the only column, and INSERT .. DEFAULT VALUES takes one row only.
-        out.names(entity.key_columns().map(|column| column.name)).push(") VALUES ");
-        let value = out.dialect.next_key;
-        out.separated(", ", &write.rows, |out, _| {
-            out.push("(").push(value).push(")");
-        });
-        return;
-    }
-    out.names(columns.iter().map(|&position| entity.columns[position].name)).push(") VALUES ");
-    out.separated(", ", write.rows.iter().enumerate(), |out, (row, has_key)| {
-        out.push("(");
-        out.separated(", ", &columns, |out, position| {
-            if !has_key && entity.auto_key && entity.key.contains(position) {
-                let value = out.dialect.next_key;
-                out.push(value);
-            } else {
-                out.bind_cell(&write.cells, row * width + position);
-            }
-        });
-        out.push(")");
-    });
-}
-
 fn update(out: &mut Writer<'_>, write: &UpdateBody) {
     let entity = write.entity;
     out.push("UPDATE ").name(entity.table).push(" SET ");
@@ -257,7 +215,7 @@ fn delete(out: &mut Writer<'_>, write: &DeleteBody) {
     returning(out, &write.returning);
 }
 
-fn returning(out: &mut Writer<'_>, nodes: &[Node]) {
+pub(super) fn returning(out: &mut Writer<'_>, nodes: &[Node]) {
     if !nodes.is_empty() {
         out.push(" RETURNING ").separated(", ", nodes, |out, node| out.node(node));
     }

@@ -5,7 +5,6 @@ use super::order::Ordered;
 use crate::dialect::Dialect;
 use crate::entity::OnDelete;
 use crate::render::Writer;
-use crate::types::ColumnType;
 
 /// The statements that create the tables, each followed by its indexes; last come the references that had to wait.
 pub(super) fn create(tables: &[Ordered], dialect: &Dialect) -> Vec<String> {
@@ -78,6 +77,9 @@ fn column(out: &mut Writer<'_>, table: &Table, column: &TableColumn) {
         return;
     }
     out.type_name(column.ty);
+    if let Some(expression) = column.generated {
+        out.push(" GENERATED ALWAYS AS (").push(expression).push(") STORED");
+    }
     if !column.nullable {
         out.push(" NOT NULL");
     }
@@ -88,18 +90,8 @@ fn column(out: &mut Writer<'_>, table: &Table, column: &TableColumn) {
         out.push(" UNIQUE");
     }
     if let Some(default) = column.default {
-        let default = literal(default, column.ty, out.dialect);
+        let default = out.dialect.default_literal(default, column.ty);
         out.push(" DEFAULT ").push(default);
-    }
-}
-
-/// The DEFAULT of a boolean column in the dialect's own words: PostgreSQL takes no `1` for TRUE.
-fn literal<'a>(default: &'a str, ty: ColumnType, dialect: &Dialect) -> &'a str {
-    match default {
-        "0" | "1" if ty == ColumnType::Bool => dialect.booleans[usize::from(default == "1")],
-        _ if ty == ColumnType::Bool && default.eq_ignore_ascii_case("false") => dialect.booleans[0],
-        _ if ty == ColumnType::Bool && default.eq_ignore_ascii_case("true") => dialect.booleans[1],
-        _ => default,
     }
 }
 

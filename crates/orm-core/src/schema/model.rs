@@ -22,6 +22,8 @@ pub(super) struct TableColumn {
     pub(super) nullable: bool,
     pub(super) unique: bool,
     pub(super) default: Option<&'static str>,
+    /// The expression by which the database computes it.
+    pub(super) generated: Option<&'static str>,
     /// Whether the database assigns it.
     pub(super) auto_key: bool,
 }
@@ -126,6 +128,7 @@ fn table_column(entity: &EntityMeta, column: &'static ColumnMeta) -> TableColumn
         // A key is unique by itself.
         unique: column.unique && !is_key,
         default: column.default,
+        generated: column.generated,
         auto_key: is_key && entity.auto_key,
     }
 }
@@ -133,7 +136,17 @@ fn table_column(entity: &EntityMeta, column: &'static ColumnMeta) -> TableColumn
 /// The type of a column that refers to a key. A key that the database assigns is declared with 64 bits, whatever the
 /// width of its field.
 fn key_type(target: &EntityMeta, key: &ColumnMeta) -> ColumnType {
-    if target.auto_key { ColumnType::BigInt } else { key.ty }
+    if target.auto_key {
+        return ColumnType::BigInt;
+    }
+    // A key that is a link itself has the type of the key that the link leads to.
+    let led_to = target.relations.iter().find_map(|relation| {
+        let RelationKind::BelongsTo { columns, .. } = relation.kind else { return None };
+        let part = columns.iter().position(|&column| std::ptr::eq(&target.columns[column], key))?;
+        let next = (relation.target)();
+        Some(key_type(next, next.key_columns().nth(part)?))
+    });
+    led_to.unwrap_or(key.ty)
 }
 
 fn indexes(entity: &'static EntityMeta) -> Vec<Index> {
@@ -199,6 +212,7 @@ fn link_table(relation: &'static RelationMeta) -> Table {
                 nullable: false,
                 unique: false,
                 default: None,
+                generated: None,
                 auto_key: false,
             });
         }

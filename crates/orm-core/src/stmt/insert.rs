@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::conflict::{Columns, Conflict, OnConflict};
 use super::scope::{self, Scope};
 use super::{Body, Statement, set};
 use crate::cells::Cells;
@@ -30,7 +31,7 @@ use crate::types::SqlType;
 /// ```
 #[must_use = "an insert does nothing until it is run"]
 pub struct Insert<E, S = Nothing> {
-    body: InsertBody,
+    pub(super) body: InsertBody,
     types: PhantomData<fn() -> (E, S)>,
 }
 
@@ -38,13 +39,24 @@ pub struct Insert<E, S = Nothing> {
 #[derive(Clone, Debug)]
 pub(crate) struct InsertBody {
     pub(crate) entity: &'static EntityMeta,
-    /// For each row, whether its key is set.
-    pub(crate) rows: Vec<bool>,
+    pub(crate) rows: Vec<NewRow>,
     /// All columns of all rows.
     pub(crate) cells: Cells,
     /// One row by columns instead.
     pub(crate) set: Vec<(usize, Node)>,
+    pub(crate) conflict: Option<Conflict>,
     pub(crate) returning: Vec<Node>,
+    /// Whether what is answered overwrites what a session has.
+    pub(crate) populate_existing: bool,
+}
+
+/// What a row of an insert leaves to the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NewRow {
+    /// Whether its key is set.
+    pub(crate) keyed: bool,
+    /// Which columns of [`EntityMeta::server_defaults`] are not.
+    pub(crate) unset: u64,
 }
 
 impl<E: Entity> Insert<E> {
@@ -54,7 +66,9 @@ impl<E: Entity> Insert<E> {
             rows: Vec::new(),
             cells: Cells::default(),
             set: Vec::new(),
+            conflict: None,
             returning: Vec::new(),
+            populate_existing: false,
         })
     }
 }
@@ -102,7 +116,7 @@ impl<E: Entity, S> Insert<E, S> {
     }
 
     fn push(&mut self, entity: &E) {
-        self.body.rows.push(entity.key().is_some());
+        self.body.rows.push(NewRow { keyed: entity.key().is_some(), unset: entity.unset() });
         for column in 0..E::meta().columns.len() {
             entity.encode(column, &mut self.body.cells);
         }
@@ -124,6 +138,35 @@ impl<E: Entity, S> Insert<E, S> {
     /// ```
     pub fn set<T: SqlType, V: Operand<T::Base>>(mut self, column: Column<E, T>, value: V) -> Self {
         self.body.set.push((column.position(), value.operand()));
+        self
+    }
+
+    /// Says what becomes of a row that is there already, told by the key or by columns that are unique: ON CONFLICT.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get_one::<User>(1).await?;
+    /// let form = User { email: "ada@example.org".into(), name: "Ada Lovelace".into(), ..Default::default() };
+    /// let upsert = User::insert().value(form).on_conflict(User::EMAIL).do_update(User::NAME).returning_all();
+    /// let handles = session.all(upsert.populate_existing()).await?;
+    /// session.commit().await?;
+    /// assert_eq!(handles, [ada]); // the row of this address is the entity that the session has
+    /// assert_eq!(session[ada].name, "Ada Lovelace");
+    /// # Ok(()) });
+    /// ```
+    pub fn on_conflict(self, columns: impl Columns<E>) -> OnConflict<E, S> {
+        OnConflict { insert: self, target: columns.positions() }
+    }
+
+    /// In a session, rows that are answered overwrite the entities that it has of them, with their pending changes.
+    /// Without it they keep their values, as with any query.
+    pub fn populate_existing(mut self) -> Self {
+        self.body.populate_existing = true;
         self
     }
 
@@ -202,6 +245,7 @@ impl InsertBody {
             _ => {}
         }
         set::check(self.entity, &self.set)?;
+        self.conflict.as_ref().map_or(Ok(()), |conflict| conflict.check(self.entity))?;
         self.set.iter().try_for_each(|(_, value)| Scope::new_row().check(value))?;
         let scope = Scope::single(self.entity);
         self.returning.iter().try_for_each(|node| scope.check(node))

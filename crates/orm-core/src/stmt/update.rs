@@ -14,8 +14,9 @@ use crate::types::SqlType;
 
 /// An update of the rows of `E` that meet a condition. Made by [`Entity::update`].
 ///
-/// It changes the database only. It does not raise the version of an entity that has one: set it, if others must
-/// notice.
+/// It raises the version of an entity that has one, so that others notice, unless the update sets it or says
+/// [`keep_version`](Self::keep_version). On an engine it changes the database only; entities that a session tracks follow
+/// an update that the session executes.
 ///
 /// # Example
 /// ```
@@ -42,6 +43,8 @@ pub(crate) struct UpdateBody {
     pub(crate) set: Vec<(usize, Node)>,
     pub(crate) filter: Vec<Node>,
     pub(crate) everything: bool,
+    /// Whether the version stays as it is.
+    pub(crate) keep_version: bool,
     pub(crate) returning: Vec<Node>,
 }
 
@@ -52,6 +55,7 @@ impl<E: Entity> Update<E> {
             set: Vec::new(),
             filter: Vec::new(),
             everything: false,
+            keep_version: false,
             returning: Vec::new(),
         })
     }
@@ -94,6 +98,26 @@ impl<E: Entity, S> Update<E, S> {
     /// ```
     pub fn filter(mut self, condition: impl Condition) -> Self {
         self.body.filter.push(condition.condition());
+        self
+    }
+
+    /// Leaves the version as it is: those who read a row before do not notice that it changed.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let update = Post::update().set(Post::TITLE, "Notes, again").filter(Post::ID.eq(1));
+    /// engine.execute(update.clone()).await?; // .. SET title = ?, version = version + 1 ..
+    /// engine.execute(update.keep_version()).await?; // .. SET title = ? ..
+    /// let version = engine.scalar(Post::select().filter(Post::ID.eq(1)).columns(Post::VERSION)).await?;
+    /// assert_eq!(version, 1);
+    /// # Ok(()) });
+    /// ```
+    pub fn keep_version(mut self) -> Self {
+        self.body.keep_version = true;
         self
     }
 
@@ -155,8 +179,9 @@ impl<E: Entity, S> Update<E, S> {
 impl<E: Entity, S: Shape> Query for Update<E, S> {
     type Shape = S;
 
-    fn statement(self) -> Result<Statement> {
+    fn statement(mut self) -> Result<Statement> {
         self.body.check()?;
+        self.body.raise_version();
         Ok(Statement { body: Body::Update(Box::new(self.body)), loads: Vec::new() })
     }
 }
@@ -186,6 +211,13 @@ impl UpdateBody {
         let scope = Scope::single(self.entity);
         let values = self.set.iter().map(|(_, value)| value);
         values.chain(&self.filter).chain(&self.returning).try_for_each(|node| scope.check(node))
+    }
+
+    fn raise_version(&mut self) {
+        let is_set = |version: usize| self.set.iter().any(|(column, _)| *column == version);
+        if let Some(version) = self.entity.version.filter(|&version| !self.keep_version && !is_set(version)) {
+            self.set.push((version, set::next_version(self.entity, version)));
+        }
     }
 
     pub(super) fn reads(&self, out: &mut Vec<&'static str>) {

@@ -1,6 +1,8 @@
 //! CREATE and DROP of a schema.
 
-use orm_core::entity::{ColumnMeta, EntityIndex, LinkTable, OnDelete, Reference, RelationKind, RelationMeta};
+use orm_core::entity::{
+    ColumnMeta, EntityIndex, LinkTable, OnDelete, Reference, RelationKind, RelationMeta, VersionKind,
+};
 use orm_core::{Dialect, EntityMeta, POSTGRES, SQLITE, Schema, schema};
 
 use crate::entities::{Item, Order, Post, Tag, User, entity};
@@ -244,6 +246,9 @@ fn a_long_name_stays_within_what_databases_keep() {
         key: &[0],
         auto_key: false,
         version: None,
+        version_kind: VersionKind::Counter,
+        server_defaults: &[],
+        generated: &[],
         indexes: &[],
         relations: &[],
         index: EntityIndex::new(),

@@ -16,6 +16,7 @@ pub(crate) const fn plain(name: &'static str, ty: ColumnType, nullable: bool) ->
         unique: false,
         index: false,
         default: None,
+        generated: None,
         references: None,
     }
 }
@@ -62,6 +63,9 @@ macro_rules! entity {
                         key: &$key,
                         auto_key: false $(|| $auto)?,
                         version: None,
+                        version_kind: VersionKind::Counter,
+                        server_defaults: &[],
+                        generated: &[],
                         indexes: &[],
                         relations: &[$($relation),*],
                         index: EntityIndex::new(),
@@ -113,7 +117,7 @@ pub(crate) use entity;
 
 /// What the macro names.
 pub(crate) mod support {
-    pub(crate) use orm_core::entity::{ColumnMeta, EntityIndex, EntityMeta, Key};
+    pub(crate) use orm_core::entity::{ColumnMeta, EntityIndex, EntityMeta, Key, VersionKind};
     pub(crate) use orm_core::relation::{Link, LinkMut};
     pub(crate) use orm_core::{Cells, Column, ColumnError, Entity, Row, SqlType, ValueRef};
 

@@ -33,7 +33,11 @@ fn of_value(entity: &Entity, field: &Field, value: &Value) -> TokenStream {
             );
             guard(on_delete.span, &quote!(<#ty as #support::SqlType>::NULLABLE), &message)
         });
-    quote!(#integer #set_null)
+    let timestamp = value.timestamp_guard.map(|message| {
+        let is_timestamp = quote!(#support::is_big_integer::<#ty>());
+        guard(ty.span(), &is_timestamp, message)
+    });
+    quote!(#integer #timestamp #set_null)
 }
 
 fn of_belongs_to(entity: &Entity, field: &Field, relation: &BelongsTo) -> TokenStream {

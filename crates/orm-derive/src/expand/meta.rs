@@ -13,9 +13,12 @@ pub(super) fn meta(entity: &Entity) -> TokenStream {
     let Entity { ident, support, table, .. } = entity;
     let name = plain(ident);
     let columns = entity.columns.iter().map(|column| column_meta(entity, column));
-    let key = entity.key().map(|(field, _)| field.column);
+    let key = entity.key_columns();
     let auto_key = entity.auto_key();
     let version = option(entity.version().map(|at| quote!(#at)));
+    let kind = if entity.has_timestamp() { quote!(Timestamp) } else { quote!(Counter) };
+    let server_defaults = entity.server_defaults().map(|field| field.column);
+    let generated = entity.generated().map(|field| field.column);
     let indexes = entity.indexes.iter().map(|index| index_meta(entity, index));
     let relations = entity.relations().enumerate().map(|(at, field)| relation_meta(entity, at, field));
     quote! {
@@ -26,6 +29,9 @@ pub(super) fn meta(entity: &Entity) -> TokenStream {
             key: &[#(#key),*],
             auto_key: #auto_key,
             version: #version,
+            version_kind: #support::VersionKind::#kind,
+            server_defaults: &[#(#server_defaults),*],
+            generated: &[#(#generated),*],
             indexes: &[#(#indexes),*],
             relations: &[#(#relations),*],
             index: #support::EntityIndex::new(),
@@ -55,6 +61,10 @@ fn value_column(entity: &Entity, field: &Field, value: &Value) -> TokenStream {
         let sql = &default.sql;
         quote!(#sql)
     }));
+    let generated = option(value.generated.as_ref().map(|expression| {
+        let sql = &expression.text;
+        quote!(#sql)
+    }));
     let references = option(value.references.as_ref().map(|path| {
         let on_delete = on_delete(entity, value.on_delete.as_ref());
         let placed = at(path.span(), support);
@@ -73,6 +83,7 @@ fn value_column(entity: &Entity, field: &Field, value: &Value) -> TokenStream {
         unique: #unique,
         index: #index,
         default: #default,
+        generated: #generated,
         references: #references,
     }
 }
@@ -82,13 +93,15 @@ fn link_column(entity: &Entity, relation: &BelongsTo, part: usize) -> TokenStrea
     let target = &relation.target;
     let alone = relation.columns.len() == 1;
     // A unique column has an index by that alone.
-    let (unique, index) = (alone && relation.unique, alone && relation.index && !relation.unique);
+    let (unique, index) =
+        (alone && relation.unique, alone && relation.index == Some(true) && !relation.unique);
     quote! {
         ty: #support::part_type::<<<#target as #support::Target>::Entity as #support::Entity>::Key>(#part),
         nullable: <#target as #support::Target>::NULLABLE,
         unique: #unique,
         index: #index,
         default: ::core::option::Option::None,
+        generated: ::core::option::Option::None,
         references: ::core::option::Option::None,
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn methods(entity: &Entity) -> TokenStream {
     });
     let compared = entity.fields.iter().filter_map(|field| compared(entity, field));
     let assigned = entity.fields.iter().filter_map(|field| assigned(entity, field));
+    let unset = unset(entity);
     quote! {
         fn decode(__row: &#support::Row<'_>) -> ::core::result::Result<Self, #support::ColumnError> {
             ::core::result::Result::Ok(Self { #(#decoded,)* })
@@ -34,6 +35,8 @@ pub(super) fn methods(entity: &Entity) -> TokenStream {
             #(#compared)*
         }
 
+        #unset
+
         fn assign(
             &mut self,
             __column: ::core::primitive::usize,
@@ -46,6 +49,25 @@ pub(super) fn methods(entity: &Entity) -> TokenStream {
             ::core::result::Result::Ok(())
         }
     }
+}
+
+/// Only where the database gives defaults: the trait has the method for all others.
+fn unset(entity: &Entity) -> Option<TokenStream> {
+    let support = &entity.support;
+    let bits = entity.server_defaults().enumerate().map(|(bit, field)| {
+        let (ident, ty) = (&field.ident, &field.ty);
+        quote!(__unset |= (#support::is_unset::<#ty>(&self.#ident) as ::core::primitive::u64) << #bit;)
+    });
+    let bits: Vec<TokenStream> = bits.collect();
+    (!bits.is_empty()).then(|| {
+        quote! {
+            fn unset(&self) -> ::core::primitive::u64 {
+                let mut __unset = 0;
+                #(#bits)*
+                __unset
+            }
+        }
+    })
 }
 
 fn decoded(entity: &Entity, field: &Field) -> TokenStream {
@@ -87,7 +109,6 @@ fn compared(entity: &Entity, field: &Field) -> Option<TokenStream> {
     }
 }
 
-/// A link is assigned as a whole, through its relation: its columns are passed over here.
 fn assigned(entity: &Entity, field: &Field) -> Option<TokenStream> {
     let support = &entity.support;
     let Field { ident, ty, column, role } = field;
@@ -101,8 +122,11 @@ fn assigned(entity: &Entity, field: &Field) -> Option<TokenStream> {
             },
         }),
         Role::BelongsTo(relation) => {
-            let columns = (0..relation.columns.len()).map(|part| column + part);
-            Some(quote!(#(#columns)|* => {}))
+            let parts = 0..relation.columns.len();
+            let columns = parts.clone().map(|part| column + part);
+            Some(
+                quote!(#(#columns => #support::BelongsTo::assign_part(&mut self.#ident, #parts, __value)?,)*),
+            )
         }
         Role::HasMany(_) | Role::ManyToMany(_) => None,
     }

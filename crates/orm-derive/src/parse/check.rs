@@ -19,6 +19,7 @@ pub(super) fn entity(
     errors: &mut Errors,
 ) -> Entity {
     let columns = columns(&mut fields);
+    decide_indexes(&mut fields);
     let mut indexes = composite_links(&fields);
     for index in &options.indexes {
         indexes.extend(errors.keep(resolve(index, &fields)));
@@ -32,7 +33,7 @@ pub(super) fn entity(
         columns,
         indexes,
     };
-    for check in [check_key, check_version, check_names] {
+    for check in [check_key, check_version, check_server_defaults, check_names] {
         errors.keep(check(&entity));
     }
     entity
@@ -62,10 +63,29 @@ fn columns(fields: &mut [Field]) -> Vec<Column> {
     columns
 }
 
+/// A foreign key has an index, unless the attribute says otherwise: deletes and loads look rows up by it. The key's own
+/// index serves the link that the key begins with.
+fn decide_indexes(fields: &mut [Field]) {
+    let mut key_begun = false;
+    for field in fields {
+        match &mut field.role {
+            Role::Value(value) => key_begun |= value.key.is_some(),
+            Role::BelongsTo(relation) => {
+                let begins_key = relation.key && !key_begun;
+                key_begun |= relation.key;
+                relation.index.get_or_insert(!begins_key);
+            }
+            Role::HasMany(_) | Role::ManyToMany(_) => {}
+        }
+    }
+}
+
 /// A foreign key of one column says in the column that it is indexed; one of several has an index entry.
 fn composite_links(fields: &[Field]) -> Vec<Index> {
     let index = |field: &Field| match &field.role {
-        Role::BelongsTo(relation) if relation.columns.len() > 1 && (relation.index || relation.unique) => {
+        Role::BelongsTo(relation)
+            if relation.columns.len() > 1 && (relation.index == Some(true) || relation.unique) =>
+        {
             let columns = (field.column..field.column + relation.columns.len()).collect();
             Some(Index { name: None, columns, unique: relation.unique })
         }
@@ -79,11 +99,7 @@ fn resolve(index: &NamedIndex, fields: &[Field]) -> Result<Index> {
     let mut columns = Vec::new();
     for name in &index.fields {
         let found = fields.iter().find(|field| plain(&field.ident) == name.text);
-        let width = found.map(|field| match &field.role {
-            Role::Value(_) => 1,
-            Role::BelongsTo(relation) => relation.columns.len(),
-            Role::HasMany(_) | Role::ManyToMany(_) => 0,
-        });
+        let width = found.map(Field::width);
         match (found, width) {
             (Some(field), _) if columns.contains(&field.column) => {
                 return Err(Error::new(
@@ -112,9 +128,8 @@ fn no_such_field(name: &str, fields: &[Field]) -> String {
 
 fn check_key(entity: &Entity) -> Result<()> {
     let name = plain(&entity.ident);
-    let autos: Vec<Span> =
-        entity.key().filter_map(|(_, value)| value.key.as_ref().and_then(|key| key.auto)).collect();
-    match (entity.key().count(), autos.as_slice()) {
+    let autos: Vec<Span> = entity.autos().collect();
+    match (entity.key_columns().count(), autos.as_slice()) {
         (0, _) => Err(Error::new(
             entity.ident.span(),
             format!(
@@ -131,7 +146,12 @@ fn check_key(entity: &Entity) -> Result<()> {
             "a key of several columns is never assigned by the database: leave `auto` out, or the other `#[key]`",
         )),
         (5.., _) => {
-            let fifth = entity.key().nth(4).map_or(entity.ident.span(), |(field, _)| field.ident.span());
+            let mut columns = 0;
+            let fifth = entity.key().find(|field| {
+                columns += field.width();
+                columns > 4
+            });
+            let fifth = fifth.map_or(entity.ident.span(), |field| field.ident.span());
             Err(Error::new(fifth, "a key has four columns at most: leave one `#[key]` out"))
         }
         _ => check_key_is_together(entity),
@@ -140,8 +160,8 @@ fn check_key(entity: &Entity) -> Result<()> {
 
 /// Relations are loaded by the key as one stretch of a row.
 fn check_key_is_together(entity: &Entity) -> Result<()> {
-    let parts: Vec<&Field> = entity.key().map(|(field, _)| field).collect();
-    match parts.windows(2).find(|pair| pair[0].column + 1 != pair[1].column) {
+    let parts: Vec<&Field> = entity.key().collect();
+    match parts.windows(2).find(|pair| pair[0].column + pair[0].width() != pair[1].column) {
         Some(pair) => Err(Error::new(
             pair[1].ident.span(),
             format!(
@@ -162,6 +182,17 @@ fn check_version(entity: &Entity) -> Result<()> {
             format!("a second `#[version]`: `{}` is the version already, leave one out", plain(&first.ident)),
         )),
         _ => Ok(()),
+    }
+}
+
+/// Which of them are unset is told in 64 bits.
+fn check_server_defaults(entity: &Entity) -> Result<()> {
+    match entity.server_defaults().nth(64) {
+        Some(field) => Err(Error::new(
+            field.ident.span(),
+            "more than 64 columns with `server_default`: write `default` for some of them",
+        )),
+        None => Ok(()),
     }
 }
 

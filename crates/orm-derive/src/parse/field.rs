@@ -2,7 +2,7 @@
 
 use proc_macro2::Ident;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Meta, Result, Type};
+use syn::{Attribute, Error, Result, Type};
 
 use super::Errors;
 use super::attr::{self, Grammar};
@@ -78,19 +78,26 @@ fn version(attribute: &Attribute, value: &mut Value) -> Result<()> {
         return Err(Error::new_spanned(attribute, "`#[version]` is given twice: leave one out"));
     }
     value.version = true;
-    match &attribute.meta {
-        Meta::Path(_) => Ok(()),
-        other => Err(Error::new_spanned(
-            other,
-            "`#[version]` takes no options: name the column with `#[column(name = \"..\")]`",
-        )),
-    }
+    let grammar = Grammar { attribute: "version", options: &["timestamp"], repeatable: &[] };
+    grammar.read(attribute, |_, meta| {
+        value.timestamp = attr::flag(meta)?;
+        Ok(())
+    })
 }
 
 fn column(attribute: &Attribute, entity: &Ident, value: &mut Value) -> Result<()> {
     let grammar = Grammar {
         attribute: "column",
-        options: &["name", "unique", "index", "default", "references", "on_delete"],
+        options: &[
+            "name",
+            "unique",
+            "index",
+            "default",
+            "server_default",
+            "generated",
+            "references",
+            "on_delete",
+        ],
         repeatable: &[],
     };
     grammar.read(attribute, |option, meta| {
@@ -99,6 +106,11 @@ fn column(attribute: &Attribute, entity: &Ident, value: &mut Value) -> Result<()
             "unique" => value.unique = attr::flag(meta)?,
             "index" => value.index = attr::flag(meta)?,
             "default" => set(&mut value.default, attr::default(meta)?, "default", meta)?,
+            "server_default" => {
+                set(&mut value.default, attr::default(meta)?, "server_default` or `default", meta)?;
+                value.server_default = true;
+            }
+            "generated" => set(&mut value.generated, attr::name(meta)?, "generated", meta)?,
             "references" => {
                 let path: syn::Path = attr::value(meta, "User::ID")?.parse()?;
                 set(&mut value.references, ty::without_self(path, entity), "references", meta)?;
@@ -167,7 +179,15 @@ fn check(field: &syn::Field, ident: &Ident, value: &mut Value) -> Result<()> {
             ));
         }
     }
-    if value.version {
+    filled_fits(value)?;
+    if value.version && value.timestamp {
+        let micros = "a timestamp version holds microseconds since 1970: write `i64`";
+        match ty::last_name(&field.ty).map(plain).as_deref() {
+            Some("i64") => {}
+            _ if known == Known::Unknown => value.timestamp_guard = Some(micros),
+            _ => return at_type(micros.into()),
+        }
+    } else if value.version {
         match known {
             Known::Integer => {}
             Known::Unknown => value.integer_guard = Some("a version is an integer field, such as `i64`"),
@@ -184,6 +204,32 @@ fn check(field: &syn::Field, ident: &Ident, value: &mut Value) -> Result<()> {
         )),
         _ => Ok(()),
     }
+}
+
+/// What the database fills by itself is not what the flush counts or finds rows by.
+fn filled_fits(value: &Value) -> Result<()> {
+    let part = if value.version { "a version" } else { "a key" };
+    let is_special = value.version || value.key.is_some();
+    if let (Some(default), true) = (&value.default, value.server_default && is_special) {
+        let message = format!(
+            "{part} has no `server_default`: the session must know it; write `default` for rows that others add"
+        );
+        return Err(Error::new(default.span, message));
+    }
+    let Some(generated) = &value.generated else { return Ok(()) };
+    if is_special {
+        return Err(Error::new(generated.span, format!("{part} is never computed: leave `generated` out")));
+    }
+    if value.default.is_some() {
+        return Err(Error::new(generated.span, "a computed column has no default: leave one of the two out"));
+    }
+    if value.references.is_some() {
+        return Err(Error::new(
+            generated.span,
+            "a computed column refers to no row that can change it: leave `generated` or `references` out",
+        ));
+    }
+    Ok(())
 }
 
 /// A literal of another kind than the field; only where the type's name tells.

@@ -33,7 +33,10 @@ pub(super) fn role(
             Some(stand_in(wrapper, target, ident, entity))
         }
         (Some((wrapper, target)), Some(marker)) => {
-            let other = markers.iter().find(|other| attribute_of(other.name).is_none());
+            let is_key = |other: &&Marker<'_>| other.name == "key" && wrapper == Wrapper::BelongsTo;
+            let mut keys = markers.iter().filter(is_key);
+            let (key, key_again) = (keys.next(), keys.next());
+            let other = markers.iter().find(|other| attribute_of(other.name).is_none() && !is_key(other));
             let read = if let Some(second) = second {
                 Err(Error::new_spanned(
                     second.attribute,
@@ -43,10 +46,18 @@ pub(super) fn role(
                 Err(Error::new_spanned(&field.ty, wrong_type(marker.name)))
             } else if let Some(other) = other {
                 Err(Error::new_spanned(other.attribute, not_on_a_relation(other.name, marker.name)))
+            } else if let Some(again) = key_again {
+                Err(Error::new_spanned(again.attribute, "`#[key]` is given twice: leave one out"))
             } else {
                 read(wrapper, marker, target, ident, entity)
             };
-            Some(errors.keep(read).unwrap_or_else(|| stand_in(wrapper, target, ident, entity)))
+            let mut role = errors.keep(read).unwrap_or_else(|| stand_in(wrapper, target, ident, entity));
+            if let (Some(key), Role::BelongsTo(relation)) = (key, &mut role) {
+                // Known to be a key even where that is wrong, or "no key" would follow.
+                relation.key = true;
+                errors.keep(check_key(key, target, ident, entity));
+            }
+            Some(role)
         }
     }
 }
@@ -87,9 +98,11 @@ fn missing_attribute(wrapper: Wrapper, target: &Type) -> String {
 
 fn not_on_a_relation(attribute: &str, relation: &str) -> String {
     match (attribute, relation) {
-        ("key", _) => "a relation cannot be a key: write the key column as a field of its own, with \
-             `#[key] #[column(references = User::ID)]`"
-            .to_owned(),
+        ("key", _) => {
+            "a collection has no column, so it cannot be a key: write `#[key]` above a plain field or a \
+             `#[belongs_to]`"
+                .to_owned()
+        }
         ("column", "belongs_to") => {
             "`#[column]` does not go with `#[belongs_to]`, which takes `column`, `columns`, \
              `unique`, `index` and `on_delete` itself"
@@ -125,12 +138,36 @@ fn belongs_to(marker: &Marker<'_>, target: &Type, ident: &Ident, entity: &Ident)
             "columns" => relation.columns = attr::list(meta)?,
             "on_delete" => relation.on_delete = Some(attr::on_delete(meta)?),
             "unique" => relation.unique = attr::flag(meta)?,
-            _ => relation.index = attr::flag(meta)?,
+            _ => relation.index = Some(attr::flag(meta)?),
         }
         named |= option.starts_with("column");
         Ok(())
     })?;
     Ok(relation)
+}
+
+/// A link that is a key, or a part of one.
+fn check_key(key: &Marker<'_>, target: &Type, ident: &Ident, entity: &Ident) -> Result<()> {
+    if !matches!(key.attribute.meta, syn::Meta::Path(_)) {
+        return Err(Error::new_spanned(
+            &key.attribute.meta,
+            "`#[key]` takes no options on a relation: its key is the one that it points to",
+        ));
+    }
+    if let Some(inner) = ty::argument(target, "Option") {
+        let (name, inner) = (plain(ident), ty::last_name(inner).map_or_else(|| "User".to_owned(), plain));
+        return Err(Error::new_spanned(
+            target,
+            format!("a key is never NULL: make `{name}` a `BelongsTo<{inner}>`, or leave `#[key]` out"),
+        ));
+    }
+    if ty::last_name(target).is_some_and(|name| name == "Self" || name == entity) {
+        return Err(Error::new_spanned(
+            target,
+            "a key cannot be made of a link to the entity itself: give it a key of its own",
+        ));
+    }
+    Ok(())
 }
 
 fn default_belongs_to(target: &Type, ident: &Ident, entity: &Ident) -> BelongsTo {
@@ -139,7 +176,8 @@ fn default_belongs_to(target: &Type, ident: &Ident, entity: &Ident) -> BelongsTo
         columns: vec![Name { text: format!("{}_id", plain(ident)), span: ident.span() }],
         on_delete: None,
         unique: false,
-        index: true,
+        index: None,
+        key: false,
     }
 }
 

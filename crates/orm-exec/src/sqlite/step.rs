@@ -66,7 +66,9 @@ impl SqliteConnection {
             for index in 0..width {
                 running.bind(&mut statement, index, row, first + index, sql)?;
             }
-            answer.affected += self.execute(running, &mut statement, row, sql)?;
+            answer.affected += self
+                .execute(running, &mut statement, row, sql)
+                .map_err(|failure| self.count_rest(running, &mut statement, answer.affected, failure, sql))?;
             if keys {
                 let key = self.raw.last_insert_rowid();
                 answer.generated.push(key);
@@ -75,6 +77,34 @@ impl SqliteConnection {
         }
         self.settle_count(&mut answer, step, changes);
         Ok(answer)
+    }
+
+    /// A row was not there. The program fails, so the others are only counted.
+    #[cold]
+    fn count_rest(
+        &self,
+        running: &mut Running<'_>,
+        statement: &mut Statement<'_>,
+        before: u64,
+        mut failure: Failure,
+        sql: &str,
+    ) -> Failure {
+        let FailureKind::RowCount { matched } = failure.kind else { return failure };
+        let step = running.step;
+        let width = usize::from(step.shape.parameters);
+        let mut total = before + matched;
+        for row in failure.row + 1..step.rows {
+            let first = step.cells.start as usize + row as usize * width;
+            let bound =
+                (0..width).all(|index| running.bind(statement, index, row, first + index, sql).is_ok());
+            match bound.then(|| self.execute(running, statement, row, sql)) {
+                Some(Ok(matched)) => total += matched,
+                Some(Err(Failure { kind: FailureKind::RowCount { matched }, .. })) => total += matched,
+                _ => return failure,
+            }
+        }
+        failure.kind = FailureKind::RowCount { matched: total };
+        failure
     }
 
     /// A step with a list of unknown length: run in chunks, or not at all where the list is empty.

@@ -12,6 +12,7 @@ use orm_core::{Cells, Result, Sink};
 
 use super::undo::{Recovered, Undo};
 use super::{Arena, Image, Map, NO_IMAGE, Slot};
+use crate::events::Moments;
 use crate::state::State;
 
 /// What the session does with an arena without knowing its type. A slot given to it exists.
@@ -50,8 +51,6 @@ pub(crate) trait AnyArena: Any + Send {
     fn has_key(&self, slot: u32, key: &dyn Any) -> bool;
     /// The key of the row, as the transaction has it, an `E::Key`.
     fn row_key_any(&self, slot: u32) -> Option<Box<dyn Any>>;
-    /// Whether two keys, each an `E::Key`, are equal.
-    fn same_key(&self, a: &dyn Any, b: &dyn Any) -> bool;
     /// Finds slots by keys that they had, each an `E::Key`.
     fn finder(&self, had: Vec<(u32, Box<dyn Any>)>) -> Finder;
     fn find_any(&self, key: &dyn Any) -> Option<u32>;
@@ -85,8 +84,26 @@ pub(crate) trait AnyArena: Any + Send {
     fn encode_row(&self, slot: u32, column: usize, cells: &mut Cells);
     /// Compares each stored row that has an image with it, in the order of first writes.
     fn compare_images(&self, each: EachChange<'_>) -> Result<()>;
+    /// Writes a column of the value.
+    fn assign(&mut self, slot: u32, column: usize, value: ValueRef<'_>);
+    /// The database gave a column this: the row has it, and the value, unless the program has written the field since.
+    fn fill(&mut self, slot: u32, column: usize, value: ValueRef<'_>);
+    /// Whether the key is the program's to give, and which of the columns with a default of the database's are unset.
+    fn given(&self, slot: u32) -> (bool, u64);
     /// Writes a column of the value, and of its image if it has one: the row has this.
     fn assign_row(&mut self, slot: u32, column: usize, value: ValueRef<'_>);
+    /// Writes a column of the image alone: the row has this, the program wants something else.
+    fn assign_image(&mut self, slot: u32, column: usize, value: ValueRef<'_>);
+    /// Takes the slot out of the identity map while its row's key changes, and puts it back.
+    fn unmap(&mut self, slot: u32);
+    fn remap(&mut self, slot: u32);
+
+    // Hooks.
+
+    /// The moments at which this type has hooks.
+    fn moments(&self) -> Moments;
+    /// Runs the hooks of one moment on one entity.
+    fn run_hooks(&mut self, slot: u32, moment: Moments) -> Result<()>;
 
     // Relations.
 
@@ -99,8 +116,7 @@ pub(crate) trait AnyArena: Any + Send {
 
     fn send(&mut self, inserts: &[u32]);
     fn unsend(&mut self, inserts: &[u32]);
-    /// Answers the slots whose row has another key now, each with the key before, an `E::Key`.
-    fn settle_images(&mut self, layer: Option<usize>) -> Vec<(u32, Box<dyn Any>)>;
+    fn settle_images(&mut self, layer: Option<usize>);
     fn settle_inserts(&mut self, slots: &[u32], generated: &[i64], layer: Option<usize>);
     fn settle_deletes(&mut self, slots: &[u32], layer: Option<usize>);
     fn commit(&mut self);
@@ -225,10 +241,15 @@ impl<E: Entity> AnyArena for Arena<E> {
                 new.copy_from(old);
             }
         }
-        if let Some(version) = E::meta().version {
+        let meta = E::meta();
+        let unset = value.unset();
+        let is_unset = |bit: &usize| unset & (1 << bit) != 0;
+        let left = (0..meta.server_defaults.len()).filter(is_unset).map(|bit| meta.server_defaults[bit]);
+        let kept = meta.version.into_iter().chain(meta.generated.iter().copied()).chain(left);
+        for column in kept {
             let mut cells = Cells::default();
-            target.encode(version, &mut cells);
-            let _ = value.assign(version, cells.value(0));
+            target.encode(column, &mut cells);
+            let _ = value.assign(column, cells.value(0));
         }
         *target = value;
     }
@@ -254,10 +275,6 @@ impl<E: Entity> AnyArena for Arena<E> {
 
     fn row_key_any(&self, slot: u32) -> Option<Box<dyn Any>> {
         self.row_key(slot).map(|key| Box::new(key) as Box<dyn Any>)
-    }
-
-    fn same_key(&self, a: &dyn Any, b: &dyn Any) -> bool {
-        a.downcast_ref::<E::Key>().is_some_and(|a| b.downcast_ref() == Some(a))
     }
 
     fn finder(&self, had: Vec<(u32, Box<dyn Any>)>) -> Finder {
@@ -356,11 +373,54 @@ impl<E: Entity> AnyArena for Arena<E> {
         Ok(())
     }
 
-    fn assign_row(&mut self, slot: u32, column: usize, value: ValueRef<'_>) {
+    fn assign(&mut self, slot: u32, column: usize, value: ValueRef<'_>) {
+        let _ = self.value_mut(slot).assign(column, value);
+    }
+
+    fn fill(&mut self, slot: u32, column: usize, value: ValueRef<'_>) {
+        let Some(image) = self.image(slot) else { return self.assign(slot, column, value) };
+        let mut cells = Cells::default();
+        image.encode(column, &mut cells);
+        self.value(slot).encode(column, &mut cells);
+        let is_written = !cells.same(0, 1);
         if let Some(image) = self.image_mut(slot) {
             let _ = image.assign(column, value);
         }
+        if !is_written {
+            self.assign(slot, column, value);
+        }
+    }
+
+    fn given(&self, slot: u32) -> (bool, u64) {
+        let value = self.value(slot);
+        (!E::meta().auto_key || value.key().is_some(), value.unset())
+    }
+
+    fn assign_row(&mut self, slot: u32, column: usize, value: ValueRef<'_>) {
+        AnyArena::assign_image(self, slot, column, value);
         let _ = self.value_mut(slot).assign(column, value);
+    }
+
+    fn assign_image(&mut self, slot: u32, column: usize, value: ValueRef<'_>) {
+        if let Some(image) = self.image_mut(slot) {
+            let _ = image.assign(column, value);
+        }
+    }
+
+    fn unmap(&mut self, slot: u32) {
+        Arena::unmap(self, slot);
+    }
+
+    fn remap(&mut self, slot: u32) {
+        Arena::remap(self, slot);
+    }
+
+    fn moments(&self) -> Moments {
+        self.hooks.moments
+    }
+
+    fn run_hooks(&mut self, slot: u32, moment: Moments) -> Result<()> {
+        Arena::run_hooks(self, slot, moment)
     }
 
     fn link(&self, slot: u32, relation: usize) -> Link<'_> {
@@ -394,9 +454,8 @@ impl<E: Entity> AnyArena for Arena<E> {
         }
     }
 
-    fn settle_images(&mut self, layer: Option<usize>) -> Vec<(u32, Box<dyn Any>)> {
-        let moved = Arena::settle_images(self, layer).into_iter();
-        moved.map(|(slot, key)| (slot, Box::new(key) as Box<dyn Any>)).collect()
+    fn settle_images(&mut self, layer: Option<usize>) {
+        Arena::settle_images(self, layer);
     }
 
     fn settle_inserts(&mut self, slots: &[u32], generated: &[i64], layer: Option<usize>) {

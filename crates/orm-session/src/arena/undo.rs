@@ -64,8 +64,7 @@ impl<E: Entity> Arena<E> {
     }
 
     /// The flush succeeded: rows are what was sent. `layer` is there while the transaction stays open.
-    /// Answers the slots whose row has another key now, each with the key before.
-    pub(super) fn settle_images(&mut self, layer: Option<usize>) -> Vec<(u32, E::Key)> {
+    pub(super) fn settle_images(&mut self, layer: Option<usize>) {
         let sent = std::mem::take(&mut self.sent);
         let mut moved = Vec::new();
         for image in &sent {
@@ -81,13 +80,13 @@ impl<E: Entity> Arena<E> {
             }
             // The new key of a row that is deleted was never written.
             if state == State::Persistent {
-                moved.push((image.slot, old));
+                moved.push(image.slot);
             }
         }
-        for (slot, _) in &moved {
-            self.remap(*slot);
+        for slot in moved {
+            self.remap(slot);
         }
-        let Some(layer) = layer else { return moved };
+        let Some(layer) = layer else { return };
         for Image { slot, value } in sent {
             let Some(value) = value else { continue };
             if self.slots[slot as usize].as_read && self.slots[slot as usize].layer as usize > layer {
@@ -97,7 +96,6 @@ impl<E: Entity> Arena<E> {
                 self.note(slot, layer, Undo::Value(value));
             }
         }
-        moved
     }
 
     /// The INSERTs succeeded.
@@ -305,8 +303,9 @@ impl<E: Entity> Arena<E> {
 
     /// The row is this again; what the value has beyond it is to be written again.
     fn unflush(&mut self, slot: u32, row: E) {
-        if let Some(version) = E::meta().version {
-            self.copy_column(slot, &row, version);
+        let meta = E::meta();
+        for column in meta.version.iter().chain(meta.generated) {
+            self.copy_column(slot, &row, *column);
         }
         self.set_image(slot, row);
     }

@@ -7,15 +7,16 @@ use std::sync::Arc;
 
 use futures_lite::FutureExt;
 use orm_core::entity::RelationMeta;
-use orm_core::program::Discard;
+use orm_core::entity::VersionKind;
 use orm_core::{Error, Outcome, Reads, Result, Sink};
 use orm_exec::{Job, JobOutput, Lease, Operation};
 
 use super::connection::Scope;
+use super::events::Due;
 use super::{Session, Status};
 use crate::load;
 use crate::tracker::Place;
-use crate::unit_of_work::{FlushPlan, explain, plan, replaced_unread};
+use crate::unit_of_work::{FlushPlan, Returned, explain, plan, replaced_unread};
 
 /// A job whose outcome the session must take over before it does anything else.
 pub(super) enum InFlight {
@@ -46,9 +47,10 @@ pub(super) fn left_by<S: Sink + Unpin + 'static>(
 
 /// A flush that was sent.
 pub(super) struct Ticket {
-    job: Job<Discard>,
+    job: Job<Returned>,
     plan: FlushPlan,
     commit: bool,
+    due: Option<Box<Due>>,
 }
 
 impl Session {
@@ -81,6 +83,7 @@ impl Session {
         let location = Location::caller();
         Operation::new(async move {
             self.ready().await?;
+            self.refuse_in_flush()?;
             self.send_plan(false, location).await
         })
     }
@@ -88,6 +91,9 @@ impl Session {
     /// Waits for a job whose future was dropped, and refuses the call if the session is inactive.
     pub(super) async fn ready(&mut self) -> Result<()> {
         self.resolve().await;
+        if self.events.are_unsettled() {
+            Box::pin(self.settle_events()).await?;
+        }
         match &self.status {
             Status::Active => Ok(()),
             Status::Inactive(first) => Err(Error::Inactive { first: Arc::clone(first) }),
@@ -130,17 +136,32 @@ impl Session {
         commit: bool,
         location: &'static Location<'static>,
     ) -> Result<()> {
+        if self.is_listened_to() {
+            return Box::pin(self.send_listened(commit, location)).await;
+        }
         self.read_replaced(location).await?;
-        let mut plan = plan(&mut self.tracker, self.engine.dialect())?;
+        let plan = plan(&mut self.tracker, self.engine.dialect(), VersionKind::now())?;
+        self.send(plan, commit, None, location).await
+    }
+
+    /// Sends a plan and settles it. `due` are the hooks that follow, for whoever settles it.
+    pub(super) async fn send(
+        &mut self,
+        mut plan: FlushPlan,
+        commit: bool,
+        due: Option<Box<Due>>,
+        location: &'static Location<'static>,
+    ) -> Result<()> {
         let open = matches!(self.scope, Scope::Open(_));
         if plan.is_empty() && !(commit && open) {
             // Nothing to send, but perhaps writes that made no difference: they are settled too.
             plan.send(&mut self.tracker);
             let layer = if commit || !self.in_transaction() { None } else { Some(self.nesting.depth()) };
-            plan.settle(&mut self.tracker, &Outcome::default(), layer);
+            plan.settle(&mut self.tracker, &Outcome::default(), &Returned::default(), layer);
             if commit {
                 self.end_scope();
             }
+            self.events.set_due(due);
             return Ok(());
         }
         let mut program = std::mem::take(&mut plan.program);
@@ -151,8 +172,9 @@ impl Session {
         // From here to the first poll of the job nothing awaits: what is marked as sent is sent.
         plan.send(&mut self.tracker);
         self.nesting.sent();
-        let job = lease.run(program, Discard);
-        self.in_flight = Some(InFlight::Flush(Box::new(Ticket { job, plan, commit })));
+        let returned = plan.returned(program.steps.len());
+        let job = lease.run(program, returned);
+        self.in_flight = Some(InFlight::Flush(Box::new(Ticket { job, plan, commit, due })));
         self.finish_flush().await
     }
 
@@ -179,7 +201,7 @@ impl Session {
         let Some(InFlight::Flush(ticket)) = &mut self.in_flight else { return Ok(()) };
         let output = AssertUnwindSafe(&mut ticket.job).catch_unwind().await;
         let Some(InFlight::Flush(ticket)) = self.in_flight.take() else { return Ok(()) };
-        let Ticket { mut plan, commit, .. } = *ticket;
+        let Ticket { mut plan, commit, due, .. } = *ticket;
         let JobOutput { lease, result } = match output {
             Ok(output) => output,
             Err(panic) => {
@@ -191,14 +213,15 @@ impl Session {
             }
         };
         match result {
-            Ok((outcome, _)) => {
+            Ok((outcome, returned)) => {
                 let layer = if commit { None } else { Some(self.nesting.depth()) };
-                plan.settle(&mut self.tracker, &outcome, layer);
+                plan.settle(&mut self.tracker, &outcome, &returned, layer);
                 if commit {
                     self.end_scope();
                 } else {
                     self.take_back(lease, true, None);
                 }
+                self.events.set_due(due);
                 Ok(())
             }
             Err(failure) => {
@@ -220,7 +243,7 @@ impl Session {
         reads: &Reads,
         location: &'static Location<'static>,
     ) -> Result<()> {
-        if !self.autoflush || !self.tracker.is_touched() {
+        if !self.autoflush || !self.tracker.is_touched() || self.is_in_flush() {
             return Ok(());
         }
         let Some(table) = self.tracker.pending_table(reads) else { return Ok(()) };
@@ -228,7 +251,7 @@ impl Session {
     }
 
     /// Reads the members of collections to which a whole list was assigned unread: the plan must know what was removed.
-    async fn read_replaced(&mut self, location: &'static Location<'static>) -> Result<()> {
+    pub(super) async fn read_replaced(&mut self, location: &'static Location<'static>) -> Result<()> {
         let mut wanted: Vec<(&'static RelationMeta, Vec<u32>)> = Vec::new();
         for Place { arena, slot } in self.tracker.touched_with_relations() {
             for relation in replaced_unread(self.tracker.arena(arena), slot) {

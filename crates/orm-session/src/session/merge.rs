@@ -1,10 +1,11 @@
 //! Merging: a plain value from elsewhere onto the row of its key.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::Arc;
 
-use orm_core::entity::{Entity, EntityMeta};
+use orm_core::entity::{Entity, EntityMeta, RelationMeta};
 use orm_core::error::StaleDataError;
 use orm_core::program::Program;
 use orm_core::relation::{Link, LinkMut, OneState};
@@ -12,10 +13,11 @@ use orm_core::{Cells, Error, Handle, Reads, Result, shapes};
 use orm_exec::Operation;
 
 use super::Session;
-use crate::arena::Parts;
+use crate::arena::{Finder, Parts};
 use crate::load::KEYS_AT_ONCE;
 use crate::state::State;
 use crate::tracker::{Place, Tracker};
+use crate::unit_of_work::learn_key_links;
 
 impl Session {
     /// Copies a value onto the entity of its key, and answers the session's own handle of it. The row is read first,
@@ -127,7 +129,31 @@ impl Guests {
             }
             next += 1;
         }
-        Self { places, inside, targets: HashMap::new(), merged: false }
+        let guests = Self { places, inside, targets: HashMap::new(), merged: false };
+        guests.learn_keys(tracker);
+        guests
+    }
+
+    /// Gives links the keys that they can know by now: a value whose key is made of links is found by them. What came
+    /// inside is looked at before what it came in.
+    fn learn_keys(&self, tracker: &mut Tracker) {
+        let mut inside = self.inside.iter().rev().peekable();
+        for (at, &place) in self.places.iter().enumerate().rev() {
+            let meta = tracker.arena(place.arena).meta();
+            while let Some(&(_, relation, member)) = inside.next_if(|(owner, ..)| *owner == at) {
+                let member = self.places[member];
+                let key = tracker.arena(member.arena).key(member.slot);
+                if let (Some(key), LinkMut::One(link)) =
+                    (key, tracker.arena_mut(place.arena).link_mut(place.slot, relation))
+                {
+                    link.set_key(&*key);
+                }
+            }
+            for relation in meta.relations {
+                forget_departed(tracker, place, relation);
+            }
+            learn_key_links(tracker, place);
+        }
     }
 
     /// A program that reads the rows that the session does not have, with the arena of each step.
@@ -162,6 +188,28 @@ impl Guests {
             Some((at, Place { arena: place.arena, slot }))
         });
         self.targets = keyed.collect();
+        // Values of one key that is not stored are one entity: the later ones are merged onto the first.
+        let mut fresh: HashMap<u32, Vec<(u32, Box<dyn Any>)>> = HashMap::new();
+        // The last first: of two with one key, a finder answers the one that it was given last.
+        for (at, place) in self.places.iter().enumerate().rev() {
+            if let Some(key) = tracker.arena(place.arena).key(place.slot)
+                && !self.targets.contains_key(&at)
+            {
+                fresh.entry(place.arena).or_default().push((place.slot, key));
+            }
+        }
+        let fresh = fresh.into_iter().filter(|(_, keyed)| keyed.len() > 1);
+        let finders: HashMap<u32, Finder> =
+            fresh.map(|(arena, keyed)| (arena, tracker.arena(arena).finder(keyed))).collect();
+        for (at, &Place { arena, slot }) in self.places.iter().enumerate() {
+            let Some(finder) = finders.get(&arena).filter(|_| !self.targets.contains_key(&at)) else {
+                continue;
+            };
+            let first = tracker.arena(arena).key(slot).and_then(|key| finder(&*key));
+            if let Some(first) = first.filter(|&first| first != slot) {
+                self.targets.insert(at, Place { arena, slot: first });
+            }
+        }
     }
 
     /// Refuses what cannot be merged, before anything is.
@@ -198,7 +246,10 @@ impl Guests {
         self.merged = true;
         for (at, place) in self.places.iter().enumerate() {
             match self.targets.get(&at) {
-                Some(target) => tracker.arena_mut(place.arena).merge(place.slot, target.slot),
+                Some(&target) => {
+                    tracker.drop_expressions(target);
+                    tracker.arena_mut(place.arena).merge(place.slot, target.slot);
+                }
                 None => tracker.admit(*place),
             }
         }
@@ -224,6 +275,18 @@ impl Guests {
                 tracker.arena_mut(place.arena).end_guest(place.slot);
             }
         }
+    }
+}
+
+/// A link to an entity that has left this session since is as good as its key.
+fn forget_departed(tracker: &mut Tracker, place: Place, relation: &'static RelationMeta) {
+    let Link::One(link) = tracker.arena(place.arena).link(place.slot, relation.position) else { return };
+    let OneState::Handle(handle, Some(_)) = link.state() else { return };
+    if handle.session == tracker.session()
+        && tracker.place(handle, (relation.target)()).is_err()
+        && let LinkMut::One(link) = tracker.arena_mut(place.arena).link_mut(place.slot, relation.position)
+    {
+        link.forget_handle();
     }
 }
 

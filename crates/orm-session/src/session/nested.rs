@@ -45,6 +45,7 @@ impl Session {
         let location = Location::caller();
         Operation::new(async move {
             self.ready().await?;
+            self.refuse_in_flush()?;
             if matches!(self.scope, Scope::None) {
                 self.scope = Scope::Begun;
             }
@@ -61,6 +62,7 @@ impl Session {
             return;
         }
         self.tracker.rollback(depth);
+        self.events.forget();
         self.nesting.close(depth, false);
         self.status = Status::Active;
     }
@@ -192,6 +194,7 @@ impl Nested<'_> {
         let location = Location::caller();
         Operation::new(async move {
             self.session.ready().await?;
+            self.session.refuse_in_flush()?;
             self.session.send_plan(false, location).await?;
             self.ended = true;
             if self.session.nesting.depth >= self.depth {

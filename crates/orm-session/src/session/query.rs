@@ -91,7 +91,7 @@ impl Session {
             return Ok(known);
         }
         let rows = self.select_by_key::<E>(&key, location).await?;
-        Ok(self.adopt_all::<Whole<E>>(rows).await.into_iter().next())
+        Ok(self.adopt_all::<Whole<E>>(rows, false).await.into_iter().next())
     }
 
     /// What the identity map says of a key: `Some(None)` for an entity that this session deletes.
@@ -413,14 +413,17 @@ impl Session {
         location: &'static Location<'static>,
     ) -> Result<(Vec<S::Tracked>, std::sync::Arc<str>)> {
         self.ready().await?;
-        self.autoflush(&statement.reads(), location).await?;
+        // What an insert, update or delete finds depends on everything that is pending.
+        let reads = if statement.writes().is_some() { Reads::Any } else { statement.reads() };
+        self.autoflush(&reads, location).await?;
+        let overwrite = statement.populates_existing();
         let compiled = statement.compile(self.engine.dialect())?;
         let sql = std::sync::Arc::clone(&compiled.shape.sql);
         let mut program = Program::single(compiled.shape, compiled.input);
         let plan = LoadPlan::new(statement.loads(), &mut program, self.engine.dialect())?;
         let parts = plan.parts(&mut self.tracker);
         let (_, sink) = self.run(program, Rows::<S>::new(parts), location).await?;
-        let tracked = self.adopt_all::<S>(sink.rows).await;
+        let tracked = self.adopt_all::<S>(sink.rows, overwrite).await;
         if !plan.is_empty() {
             let roots = S::slots(&tracked);
             let uncommitted = self.uncommitted();
@@ -430,12 +433,12 @@ impl Session {
     }
 
     /// Tracks rows, leaving the thread to others now and then.
-    async fn adopt_all<S: Track>(&mut self, rows: Vec<S::Plain>) -> Vec<S::Tracked> {
+    async fn adopt_all<S: Track>(&mut self, rows: Vec<S::Plain>, overwrite: bool) -> Vec<S::Tracked> {
         let mut tracked = Vec::with_capacity(rows.len());
         S::prepare(rows.len(), self);
         let mut rows = rows.into_iter();
         loop {
-            S::track(rows.by_ref().take(ADOPT_AT_ONCE), self, &mut tracked);
+            S::track(rows.by_ref().take(ADOPT_AT_ONCE), overwrite, self, &mut tracked);
             if rows.len() == 0 {
                 return tracked;
             }
@@ -444,8 +447,17 @@ impl Session {
     }
 
     /// Takes in rows that were read.
-    pub(crate) fn adopt<E: Entity>(&mut self, rows: impl Iterator<Item = E>, handles: &mut Vec<Handle<E>>) {
+    pub(crate) fn adopt<E: Entity>(
+        &mut self,
+        rows: impl Iterator<Item = E>,
+        overwrite: bool,
+        handles: &mut Vec<Handle<E>>,
+    ) {
         let (session, uncommitted) = (self.id(), self.uncommitted());
+        if overwrite {
+            handles.extend(rows.map(|row| Handle::from_raw(self.tracker.overwrite(row, uncommitted))));
+            return;
+        }
         let arena = self.tracker.make::<E>();
         handles.extend(rows.map(|row| {
             let slot = arena.adopt(row, uncommitted);

@@ -106,6 +106,7 @@ impl Session {
         let location = Location::caller();
         Operation::new(async move {
             self.ready().await?;
+            self.refuse_in_hook("commit")?;
             self.send_plan(true, location).await
         })
     }
@@ -140,11 +141,18 @@ impl Session {
     /// ```
     pub fn rollback(&mut self) -> Operation<'_, ()> {
         Operation::new(async move {
-            self.resolve().await;
+            self.refuse_in_hook("roll back")?;
+            let hooks = self.resolve_to_end().await;
+            let takes_back = self.has_something_to_take_back();
             let scope = self.end_scope();
             self.status = Status::Active;
             self.tracker.rollback(0);
-            roll_back(scope).await
+            let result = roll_back(scope).await.and(hooks);
+            if takes_back && self.is_listened_to() {
+                result.and(self.run_after_rollback().await)
+            } else {
+                result
+            }
         })
     }
 
@@ -180,17 +188,24 @@ impl Session {
     /// ```
     pub fn recover(&mut self) -> Operation<'_, ()> {
         Operation::new(async move {
-            self.resolve().await;
+            self.refuse_in_hook("recover")?;
+            let hooks = self.resolve_to_end().await;
+            let takes_back = self.has_transaction_to_take_back();
             let scope = self.end_scope();
             self.status = Status::Active;
             self.tracker.recover();
-            roll_back(scope).await
+            let result = roll_back(scope).await.and(hooks);
+            if takes_back && self.is_listened_to() {
+                result.and(self.run_after_rollback().await)
+            } else {
+                result
+            }
         })
     }
 }
 
 /// Rolls an open transaction back. If this is dropped, the connection does it on its way home.
-async fn roll_back(scope: Scope) -> Result<()> {
+pub(super) async fn roll_back(scope: Scope) -> Result<()> {
     let Scope::Open(open) = scope else { return Ok(()) };
     let Some(lease) = open.lease.filter(|lease| lease.in_transaction()) else { return Ok(()) };
     lease.unpin();

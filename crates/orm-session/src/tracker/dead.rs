@@ -61,7 +61,9 @@ impl Tracker {
                         continue;
                     }
                     let Link::One(link) = self.arena(index).link(slot, position) else { continue };
-                    let OneState::Key(key) = link.state() else { continue };
+                    let (OneState::Key(key) | OneState::Handle(_, Some(key))) = link.state() else {
+                        continue;
+                    };
                     let Some(found) = finder(key) else { continue };
                     let handle = self.handle(Place { arena: target, slot: found });
                     if let LinkMut::One(link) = self.arena_mut(index).link_mut(slot, position) {

@@ -5,6 +5,7 @@ use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, ManyState};
 
 use super::Tracker;
+use super::filled::Filled;
 use super::given::GivenLinks;
 
 /// One flush.
@@ -15,6 +16,8 @@ pub(crate) struct Flushed {
     pub(crate) given: GivenLinks,
     /// Pairs that were written: where the collection was not loaded, nothing else remembers them.
     pub(crate) added: Vec<FlushedPair>,
+    /// What the database gave to its rows.
+    pub(crate) filled: Vec<Filled>,
     /// Pairs that were removed.
     pub(crate) removed: Vec<FlushedPair>,
 }
@@ -35,11 +38,14 @@ impl Tracker {
     /// The work of all flushes is pending again: links that were given may be taken back, and pairs of collections that
     /// are not loaded are queued.
     pub(super) fn recover_flushed(&mut self) {
-        for flushed in std::mem::take(&mut self.flushed) {
+        let mut filled = Vec::new();
+        for mut flushed in std::mem::take(&mut self.flushed) {
+            filled.append(&mut flushed.filled);
             self.return_given(flushed.given);
             flushed.added.into_iter().for_each(|pair| self.queue(pair, true));
             flushed.removed.into_iter().for_each(|pair| self.queue(pair, false));
         }
+        self.recover_filled(filled);
     }
 
     fn queue(&mut self, pair: FlushedPair, add: bool) {

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use orm_core::Result;
 use orm_core::entity::{RelationKind, RelationMeta};
+use orm_core::expr::Node;
 use orm_core::relation::{Link, LinkMut, OneState};
+use orm_core::stmt::check_value;
+use orm_core::{Error, Result};
 
 use super::delete::{DeleteEffects, effects_of_deletes, has_effect};
+use super::keys::{is_coming, learn_key_links, refuse_equal_coming_keys};
 use super::links::{Pair, Pairs, sync_collections};
 use crate::state::State;
 use crate::tracker::{Place, Tracker, collections_of};
@@ -28,6 +31,8 @@ pub(super) struct Collected {
     pub(super) unresolved: HashMap<Place, Vec<Unresolved>>,
     pub(super) moves: Vec<Move>,
     pub(super) effects: DeleteEffects,
+    /// Columns that are set to SQL expressions. Each such row is a statement of its own.
+    pub(super) expressed: Expressed,
 }
 
 impl Collected {
@@ -44,6 +49,9 @@ impl Collected {
         }
     }
 }
+
+/// The expressions of rows, by column.
+pub(super) type Expressed = HashMap<Place, Vec<(u16, Node)>>;
 
 /// A row with changed columns.
 pub(super) struct Update {
@@ -102,6 +110,7 @@ pub(super) fn collect(tracker: &mut Tracker) -> Result<Collected> {
     }
     compare_images(tracker, &mut collected)?;
     match_keys(tracker, &mut collected)?;
+    express_new_rows(tracker, &mut collected)?;
     collected.effects = effects_of_deletes(tracker, &collected.deletes);
     leave_out_cascaded(&mut collected);
     Ok(collected)
@@ -156,6 +165,7 @@ fn resolve_links(tracker: &mut Tracker, place: Place, collected: &mut Collected)
                     );
                     return Err(tracker.fault(place, message));
                 }
+                learn_key_links(tracker, target);
                 let key = tracker.arena(target.arena).key(target.slot);
                 if key.is_none() {
                     collected.unresolved.entry(place).or_default().push(Unresolved { relation, target });
@@ -214,7 +224,8 @@ fn note_leave(tracker: &Tracker, child: Place, relation: &'static RelationMeta, 
 /// Finds rows that switch their entity, and refuses two live entities of one key.
 fn match_keys(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
     let rekeyed: Vec<Place> = rekeyed(tracker, collected).collect();
-    let Collected { inserts, deletes, switches, .. } = collected;
+    let Collected { inserts, deletes, switches, unresolved, .. } = collected;
+    let mut coming: Vec<Place> = rekeyed.iter().copied().filter(|&row| is_coming(unresolved, row)).collect();
     let mut keyed: Vec<u32> = rekeyed.iter().map(|place| place.arena).collect();
     for &Place { arena, slot } in &rekeyed {
         let other = tracker.arena(arena).find_same_key(slot).filter(|&other| other != slot);
@@ -228,7 +239,9 @@ fn match_keys(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
     for &new in inserts.iter() {
         let arena = tracker.arena(new.arena);
         if !arena.is_keyed(new.slot) {
-            if !arena.meta().auto_key {
+            if is_coming(unresolved, new) {
+                coming.push(new);
+            } else if !arena.meta().auto_key {
                 return Err(tracker.fault(new, "the key is not set: give it a value before it is added"));
             }
             continue;
@@ -247,6 +260,7 @@ fn match_keys(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
             }
         }
     }
+    refuse_equal_coming_keys(tracker, unresolved, &coming)?;
     keyed.sort_unstable();
     keyed.dedup();
     for arena in keyed {
@@ -282,20 +296,28 @@ pub(super) fn rekeyed<'a>(
 
 /// Finds the columns in which values differ from their rows.
 fn compare_images(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
-    let Collected { updates, columns, unresolved, .. } = collected;
+    let Collected { updates, columns, unresolved, expressed, .. } = collected;
+    let has_expressions = tracker.has_expressions();
     for (index, arena) in tracker.arenas() {
-        let version = arena.meta().version.map(|version| version as u16);
+        let (version, generated) =
+            (arena.meta().version.map(|version| version as u16), arena.meta().generated);
         arena.compare_images(&mut |slot, is_keyed, changed| {
             let place = Place { arena: index, slot };
             if version.is_some_and(|version| changed.contains(&version)) {
                 let message = "the version was written: it is counted by the flush, leave it alone";
                 return Err(tracker.fault(place, message));
             }
-            if !is_keyed {
+            if !is_keyed && !is_coming(unresolved, place) {
                 return Err(tracker.fault(place, "the key of a stored row was unset: give it a value"));
             }
             if let Some(links) = unresolved.get(&place) {
                 add_unresolved(links, changed);
+            }
+            if let Some(&column) = generated.iter().find(|&&column| changed.contains(&(column as u16))) {
+                return Err(computed(tracker, place, column));
+            }
+            if has_expressions {
+                add_expressions(tracker, place, changed, expressed);
             }
             if !changed.is_empty() {
                 updates.push(Update { place, columns: keep(columns, updates.last(), changed) });
@@ -315,6 +337,60 @@ fn add_unresolved(links: &[Unresolved], changed: &mut Vec<u16>) {
     }
     changed.sort_unstable();
     changed.dedup();
+}
+
+/// A column that is set to an expression is a change, though the field shows none.
+fn add_expressions(tracker: &Tracker, place: Place, changed: &mut Vec<u16>, expressed: &mut Expressed) {
+    let expressions = tracker.expressions_of(place);
+    if expressions.is_empty() {
+        return;
+    }
+    changed.extend(expressions.iter().map(|(column, _)| *column));
+    changed.sort_unstable();
+    changed.dedup();
+    expressed.insert(place, expressions);
+}
+
+/// Expressions of rows that are inserted, or that take the place of a deleted entity's.
+fn express_new_rows(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
+    let Collected { inserts, switches, expressed, .. } = collected;
+    if tracker.has_expressions() {
+        for &place in inserts.iter().chain(switches.iter().map(|switch| &switch.new)) {
+            let meta = tracker.arena(place.arena).meta();
+            let expressions = tracker.expressions_of(place);
+            for (column, node) in &expressions {
+                // It may have been set while the row was thought to be stored.
+                check_value(meta, usize::from(*column), node, true)
+                    .map_err(|error| tracker.fault(place, error.to_string()))?;
+            }
+            if !expressions.is_empty() {
+                expressed.insert(place, expressions);
+            }
+        }
+    }
+    // The row is there, with its values: it takes the defaults that an INSERT would have given.
+    for &Switch { new, .. } in switches.iter() {
+        let arena = tracker.arena(new.arena);
+        let (meta, (_, unset)) = (arena.meta(), arena.given(new.slot));
+        for (bit, &column) in meta.server_defaults.iter().enumerate() {
+            let own = expressed.get(&new).is_some_and(|own| own.iter().any(|own| own.0 == column as u16));
+            if unset & (1 << bit) != 0 && !own {
+                expressed.entry(new).or_default().push((column as u16, Node::default_of(meta, column)));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cold]
+fn computed(tracker: &Tracker, place: Place, column: usize) -> Error {
+    let column = &tracker.arena(place.arena).meta().columns[column];
+    let message = format!(
+        "`{}` was written, and the database computes it ({}): write what it is computed from, or `refresh`",
+        column.field,
+        column.generated.unwrap_or_default()
+    );
+    tracker.fault(place, message)
 }
 
 /// Keeps the columns of an update. Rows in a row mostly change the same: those share them.

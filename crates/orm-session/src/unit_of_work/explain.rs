@@ -26,7 +26,7 @@ pub(crate) fn explain(plan: &FlushPlan, tracker: &Tracker, failure: Failure) -> 
             key: key.unwrap_or_default(),
             version: version_of(tracker, place),
             action: if matches!(origin, Origin::Delete { .. }) { "delete" } else { "update" },
-            expected: 1,
+            expected: origin.rows().max(1) as u64,
             matched,
         }));
     }
@@ -47,7 +47,8 @@ pub(crate) fn explain(plan: &FlushPlan, tracker: &Tracker, failure: Failure) -> 
             let mut error = Arc::unwrap_or_clone(error);
             let parameter: Option<usize> =
                 error.place.strip_prefix("parameter ").and_then(|text| text.parse().ok());
-            if let Some(column) = parameter.and_then(|parameter| column_of(origin, meta, parameter - 1)) {
+            let step = failure.step.unwrap_or_default();
+            if let Some(column) = parameter.and_then(|parameter| column_of(plan, step, meta, parameter - 1)) {
                 error.place = match key {
                     Some(key) => format!("{}.{column} of {} {key}", meta.name, meta.name),
                     None => format!("{}.{column} of a new {}", meta.name, meta.name),
@@ -60,17 +61,17 @@ pub(crate) fn explain(plan: &FlushPlan, tracker: &Tracker, failure: Failure) -> 
 }
 
 /// The column that a parameter of a step writes.
-fn column_of(origin: &Origin, meta: &'static EntityMeta, parameter: usize) -> Option<&'static str> {
-    let position = match origin {
-        Origin::Insert { generated, .. } => {
-            let skipped = |column: &usize| *generated && meta.key.contains(column);
-            (0..meta.columns.len()).filter(|column| !skipped(column)).nth(parameter)?
+fn column_of(
+    plan: &FlushPlan,
+    step: u16,
+    meta: &'static EntityMeta,
+    parameter: usize,
+) -> Option<&'static str> {
+    let position = match (plan.parameters.get(&step), &plan.origins[usize::from(step)]) {
+        (Some(columns), _) | (None, Origin::Insert { columns, .. } | Origin::Switch { columns, .. }) => {
+            *columns.get(parameter)?
         }
-        Origin::Update { columns, .. } => usize::from(*columns.get(parameter)?),
-        Origin::Switch { .. } => {
-            let kept = |column: &usize| !meta.key.contains(column) && meta.version != Some(*column);
-            (0..meta.columns.len()).filter(kept).nth(parameter)?
-        }
+        (None, Origin::Update { columns, .. }) => usize::from(*columns.get(parameter)?),
         _ => return None,
     };
     meta.columns.get(position).map(|column| column.name)

@@ -26,6 +26,8 @@ pub(super) enum Op {
         row: Place,
         level: u32,
         keyed: bool,
+        /// The columns that are left to the database, as [`Entity::unset`](orm_core::Entity) tells them.
+        unset: u64,
     },
     Update {
         row: Place,
@@ -124,8 +126,8 @@ impl Operations {
     fn inserts(&mut self, tracker: &Tracker, group: &Group, collected: &Collected) -> Result<()> {
         let rows: Vec<Place> = in_group(&collected.inserts, group);
         let insert = |row: Place, level| {
-            let keyed = tracker.arena(row.arena).is_keyed(row.slot);
-            Op::Insert { row, level, keyed }
+            let (keyed, unset) = tracker.arena(row.arena).given(row.slot);
+            Op::Insert { row, level, keyed, unset }
         };
         if !group.cyclic {
             self.list.extend(rows.into_iter().map(|row| insert(row, 0)));
@@ -169,18 +171,31 @@ impl Operations {
 
     /// Whether two operations that follow each other are rows of one statement.
     pub(super) fn share_a_step(&self, collected: &Collected, a: Op, b: Op) -> bool {
+        // An expression is a text of its own.
+        let expressed = &collected.expressed;
+        let are_plain =
+            |a, b| expressed.is_empty() || !(expressed.contains_key(&a) || expressed.contains_key(&b));
         match (a, b) {
             (
-                Op::Insert { row: a, level: x, keyed: has_key },
-                Op::Insert { row: b, level: y, keyed: has_key_too },
+                Op::Insert { row: a, level: x, keyed: has_key, unset },
+                Op::Insert { row: b, level: y, keyed: has_key_too, unset: unset_too },
                 // Rows with keys of their own refer to nothing that the statement itself would have to answer.
-            ) => a.arena == b.arena && has_key == has_key_too && (has_key || x == y),
+            ) => {
+                a.arena == b.arena
+                    && has_key == has_key_too
+                    && unset == unset_too
+                    && (has_key || x == y)
+                    && are_plain(a, b)
+            }
             (Op::Update { row: a, update: x }, Op::Update { row: b, update: y }) => {
                 let (x, y) = (&collected.updates[x].columns, &collected.updates[y].columns);
-                a.arena == b.arena && (x == y || columns_of(collected, x) == columns_of(collected, y))
+                a.arena == b.arena
+                    && (x == y || columns_of(collected, x) == columns_of(collected, y))
+                    && are_plain(a, b)
             }
             (Op::Switch { switch: a }, Op::Switch { switch: b }) => {
-                collected.switches[a].new.arena == collected.switches[b].new.arena
+                let (a, b) = (collected.switches[a].new, collected.switches[b].new);
+                a.arena == b.arena && are_plain(a, b)
             }
             (Op::Reference { reference: a }, Op::Reference { reference: b }) => {
                 let (a, b) = (&self.references[a], &self.references[b]);

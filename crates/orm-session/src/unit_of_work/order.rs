@@ -51,7 +51,7 @@ pub(super) struct ForeignKey {
     /// The columns that hold it, as positions in the source.
     pub(super) columns: Vec<usize>,
     /// The columns it refers to, as positions in the target.
-    referred: Vec<usize>,
+    pub(super) referred: Vec<usize>,
     pub(super) nullable: bool,
     pub(super) on_delete: Option<OnDelete>,
     /// The relation field it belongs to, if any.

@@ -1,22 +1,29 @@
 //! The plan of a flush as a value: a program with, for each step, whose rows it writes.
 
 mod changes;
+mod rows;
 
-pub use changes::{Change, Changes};
+pub use changes::{Change, Changes, ColumnChange};
+pub(crate) use rows::{ReadBack, Returned};
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use orm_core::entity::{EntityMeta, RelationKind, RelationMeta};
+use orm_core::entity::{RelationKind, RelationMeta};
 use orm_core::program::{Expect, Program, StatementShape, Step};
 use orm_core::{Cell, Dialect, Error, Result, ValueRef, shapes};
 
 use super::collect::{Collected, Move, Switch, Unresolved, Update, collect};
 use super::delete::{DeleteEffects, effects_of_deletes};
+use super::keys::link_of;
 use super::links::{Pair, Pairs};
 use super::operations::{Op, Operations, Reference, columns_of, order_operations};
 use super::order::Deferred;
-use crate::tracker::{GivenLinks, Place, Tracker};
+use super::rename::Renames;
+use super::unique::is_in_unique_value;
+use crate::state::State;
+use crate::tracker::{Expressions, GivenLinks, Place, Tracker};
+use rows::Layout;
 
 /// What a flush will do, in order, and what settling it needs.
 #[derive(Default)]
@@ -31,10 +38,19 @@ pub(crate) struct FlushPlan {
     pub(super) links: Vec<(Place, Unresolved)>,
     pub(super) effects: DeleteEffects,
     pub(super) pairs: Pairs,
+    pub(super) renames: Renames,
     /// Entities whose collections may hold what the flush makes true.
     pub(super) touched: Vec<Place>,
     /// What was pending when the plan was sent, to be pending again if it fails.
     pub(super) taken: (Vec<Place>, Vec<Place>),
+    /// What the database fills, by step.
+    pub(super) read_backs: Vec<ReadBack>,
+    /// The columns that the parameters of a step are written to, where they are not one for each column.
+    pub(super) parameters: HashMap<u16, Vec<usize>>,
+    /// The SQL expressions that the plan sends, to be pending again if it fails.
+    pub(super) expressions: Expressions,
+    /// The time of versions that are times.
+    pub(super) now: i64,
     /// Links that the plan wrote on behalf of collections.
     pub(super) given: GivenLinks,
 }
@@ -45,6 +61,7 @@ pub(crate) enum Origin {
     Insert {
         rows: Vec<Place>,
         generated: bool,
+        columns: Vec<usize>,
     },
     Update {
         rows: Vec<Place>,
@@ -52,6 +69,11 @@ pub(crate) enum Origin {
     },
     /// New values for the rows of deleted entities.
     Switch {
+        rows: Vec<Place>,
+        columns: Vec<usize>,
+    },
+    /// Columns that the database filled in the step before, where that step cannot answer them.
+    ReadBack {
         rows: Vec<Place>,
     },
     /// References that could not be written with their rows, or must go before a delete.
@@ -86,12 +108,30 @@ impl Origin {
         match self {
             Self::Insert { rows, .. }
             | Self::Update { rows, .. }
-            | Self::Switch { rows }
+            | Self::Switch { rows, .. }
+            | Self::ReadBack { rows }
             | Self::Reference { rows, .. }
             | Self::Delete { rows }
             | Self::NullReferences { rows, .. }
             | Self::UnlinkAll { rows, .. } => rows.get(at).copied(),
             Self::Link { pairs } | Self::Unlink { pairs } => pairs.get(at).map(|pair| pair.source),
+        }
+    }
+}
+
+impl Origin {
+    /// How many parameter rows the step has.
+    pub(crate) fn rows(&self) -> usize {
+        match self {
+            Self::Insert { rows, .. }
+            | Self::Update { rows, .. }
+            | Self::Switch { rows, .. }
+            | Self::ReadBack { rows }
+            | Self::Reference { rows, .. }
+            | Self::Delete { rows }
+            | Self::NullReferences { rows, .. }
+            | Self::UnlinkAll { rows, .. } => rows.len(),
+            Self::Link { pairs } | Self::Unlink { pairs } => pairs.len(),
         }
     }
 }
@@ -109,28 +149,44 @@ impl FlushPlan {
         self.program.steps.is_empty()
     }
 
+    /// What takes the answers of the program. `steps` is how many it has.
+    pub(crate) fn returned(&self, steps: usize) -> Returned {
+        Returned::new(steps, &self.read_backs)
+    }
+
     /// The entities that the plan inserts.
     pub(crate) fn inserted(&self) -> impl Iterator<Item = (&[Place], bool, usize)> {
         self.origins.iter().enumerate().filter_map(|(step, origin)| match origin {
-            Origin::Insert { rows, generated } => Some((rows.as_slice(), *generated, step)),
+            Origin::Insert { rows, generated, .. } => Some((rows.as_slice(), *generated, step)),
             _ => None,
         })
     }
 }
 
-/// Plans a flush of all that is pending.
+/// Plans a flush of all that is pending. `now`, in microseconds since the Unix epoch, is for versions that are times.
 ///
 /// # Errors
 /// A flush error for work that contradicts itself, or [`Error::Circular`]. Nothing is sent, and nothing pending is lost.
-pub(crate) fn plan(tracker: &mut Tracker, dialect: &'static Dialect) -> Result<FlushPlan> {
-    let mut collected = collect(tracker)?;
-    let tracker = &*tracker;
+pub(crate) fn plan(tracker: &mut Tracker, dialect: &'static Dialect, now: i64) -> Result<FlushPlan> {
+    let collected = collect(tracker)?;
+    plan_collected(tracker, dialect, now, collected)
+}
+
+/// Plans what was collected.
+pub(super) fn plan_collected(
+    tracker: &Tracker,
+    dialect: &'static Dialect,
+    now: i64,
+    mut collected: Collected,
+) -> Result<FlushPlan> {
     let operations = order_operations(tracker, &mut collected)?;
     let mut builder = Builder::new(tracker, dialect, &collected, &operations);
+    builder.plan.now = now;
     for batch in operations.list.chunk_by(|&a, &b| operations.share_a_step(&collected, a, b)) {
         builder.step(batch)?;
     }
-    let mut plan = builder.plan;
+    let Builder { mut plan, renames, .. } = builder;
+    plan.renames = renames;
     plan.touched = tracker.touched_with_relations();
     let Collected { moves, switches, pairs, effects, unresolved, .. } = collected;
     let unresolved = unresolved.into_iter();
@@ -138,6 +194,14 @@ pub(crate) fn plan(tracker: &mut Tracker, dialect: &'static Dialect) -> Result<F
         unresolved.flat_map(|(source, links)| links.into_iter().map(move |link| (source, link))).collect();
     (plan.moves, plan.switches, plan.pairs, plan.effects) = (moves, switches, pairs, effects);
     Ok(plan)
+}
+
+/// Where the value of a column comes from.
+enum Source {
+    /// An earlier step answers it.
+    Step(Cell),
+    /// A tracked value has it.
+    Value(Place, usize),
 }
 
 /// Turns operations into steps.
@@ -152,6 +216,9 @@ struct Builder<'a> {
     later: HashMap<Place, Vec<usize>>,
     /// Where the key of a new entity will be: step and row.
     keys: HashMap<Place, (u16, u32)>,
+    renames: Renames,
+    /// Columns that rows refer to, and that a step so far changes.
+    renamed: HashSet<(Place, usize)>,
     plan: FlushPlan,
 }
 
@@ -168,8 +235,9 @@ impl<'a> Builder<'a> {
         let deferred = deferred.map(|Reference { deferred, .. }| (deferred.row, deferred.columns.clone()));
         let later: HashMap<Place, Vec<usize>> = deferred.collect();
         let wanted = links.chain(pairs).chain(later.keys().copied()).map(|place| place.arena).collect();
-        let (keys, plan) = (HashMap::new(), FlushPlan::default());
-        Self { tracker, dialect, collected, operations, wanted, later, keys, plan }
+        let renames = Renames::of(tracker, collected);
+        let (keys, renamed, plan) = (HashMap::new(), HashSet::new(), FlushPlan::default());
+        Self { tracker, dialect, collected, operations, wanted, later, keys, renames, renamed, plan }
     }
 
     /// A step for operations that share one.
@@ -199,28 +267,33 @@ impl<'a> Builder<'a> {
 
     fn insert(&mut self, rows: Vec<Place>) -> Result<()> {
         let arena = self.tracker.arena(rows[0].arena);
-        let meta = arena.meta();
-        let with_key = arena.is_keyed(rows[0].slot);
-        let step = self.begin_step(shapes::insert(meta, self.dialect, with_key), Expect::Any)?;
-        let skipped = if with_key { None } else { meta.key.first().copied() };
-        let written: Vec<usize> = (0..meta.columns.len()).filter(|&column| Some(column) != skipped).collect();
-        self.plan.program.input.reserve(rows.len() * written.len());
+        let (meta, (with_key, _)) = (arena.meta(), arena.given(rows[0].slot));
+        let (shape, layout, filled) = self.insert_statement(rows[0]);
+        self.plan.program.input.reserve(rows.len() * usize::from(shape.parameters));
+        let step = self.begin_step(shape, Expect::Any)?;
         let wanted = !with_key && self.wanted.contains(&rows[0].arena);
         for (at, &row) in rows.iter().enumerate() {
             let start = self.plan.program.input.len();
-            arena.encode_columns(row.slot, &written, &mut self.plan.program.input);
-            let cell_of =
-                |column: usize| start + column - usize::from(skipped.is_some_and(|key| key < column));
-            self.write_links(row, |column| Some(cell_of(column)));
-            for &column in self.later.get(&row).into_iter().flatten() {
-                self.plan.program.input.set(cell_of(column), Cell::Null);
-            }
+            self.encode(row, &layout);
+            self.stamp(meta, start, &layout);
+            self.write_links(row, |column| Some(start + layout.place_of(column)?));
+            self.put_off(row, start, &layout);
             if wanted {
                 self.keys.insert(row, (step, at as u32));
             }
         }
-        self.end_step(rows.len(), Origin::Insert { rows, generated: !with_key });
-        Ok(())
+        let columns = self.written(&layout, &rows);
+        let origin = Origin::Insert { rows: rows.clone(), generated: !with_key, columns };
+        self.end_filled_step(step, origin, rows, filled, &layout)
+    }
+
+    /// Leaves columns that are written later than their row as NULL.
+    fn put_off(&mut self, row: Place, start: usize, layout: &Layout) {
+        for &column in self.later.get(&row).into_iter().flatten() {
+            if let Some(place) = layout.place_of(column) {
+                self.plan.program.input.set(start + place, Cell::Null);
+            }
+        }
     }
 
     /// Points the cells of links to the steps that will know their keys. A target whose own INSERT comes later (a
@@ -228,11 +301,51 @@ impl<'a> Builder<'a> {
     fn write_links(&mut self, row: Place, cell_of: impl Fn(usize) -> Option<usize>) {
         for link in self.collected.unresolved.get(&row).into_iter().flatten() {
             let RelationKind::BelongsTo { columns, .. } = link.relation.kind else { continue };
-            let Some(&(step, at)) = self.keys.get(&link.target) else { continue };
-            for &column in columns {
-                if let Some(cell) = cell_of(column) {
-                    self.plan.program.input.set(cell, Cell::From { step, column: 0, row: at });
+            let key = self.tracker.arena(link.target.arena).meta().key;
+            for (&column, &part) in columns.iter().zip(key) {
+                let Some(cell) = cell_of(column) else { continue };
+                match self.source(link.target, part) {
+                    Source::Step(coming) => self.plan.program.input.set(cell, coming),
+                    Source::Value(place, column) if self.is_known(place, column) => {
+                        self.tracker.arena(place.arena).encode(
+                            place.slot,
+                            column,
+                            &mut self.plan.program.input,
+                        );
+                        self.plan.program.input.move_last(cell);
+                    }
+                    Source::Value(..) => {}
                 }
+            }
+        }
+    }
+
+    /// Where a column of a row comes from: a link without a key stands for the key of its target.
+    fn source(&self, place: Place, column: usize) -> Source {
+        let meta = |place: Place| self.tracker.arena(place.arena).meta();
+        if let Some((target, part)) = link_of(&self.collected.unresolved, place, column) {
+            return self.source(target, meta(target).key[part]);
+        }
+        match self.keys.get(&place) {
+            Some(&(step, row)) if meta(place).key == [column] => {
+                Source::Step(Cell::From { step, column: 0, row })
+            }
+            _ => Source::Value(place, column),
+        }
+    }
+
+    /// Not a key that the database has yet to assign.
+    fn is_known(&self, place: Place, column: usize) -> bool {
+        let arena = self.tracker.arena(place.arena);
+        !(arena.meta().auto_key && arena.meta().key == [column]) || arena.is_keyed(place.slot)
+    }
+
+    /// A column that a row has once the steps so far have run, where they write it.
+    fn written_cell(&mut self, place: Place, column: usize) {
+        match self.source(place, column) {
+            Source::Step(cell) => self.plan.program.input.push(cell),
+            Source::Value(place, column) => {
+                self.tracker.arena(place.arena).encode(place.slot, column, &mut self.plan.program.input);
             }
         }
     }
@@ -241,7 +354,10 @@ impl<'a> Builder<'a> {
     fn reference(&mut self, references: Vec<&Reference>) -> Result<()> {
         let Deferred { row, columns } = &references[0].deferred;
         let arena = self.tracker.arena(row.arena);
-        self.begin_step(shapes::update(arena.meta(), self.dialect, columns, false), Expect::OnePerRow)?;
+        let computed: &[usize] = arena.meta().generated;
+        let returning = if self.dialect.returning { computed } else { &[] };
+        let shape = shapes::update_columns(arena.meta(), self.dialect, columns, false, returning);
+        let step = self.begin_step(shape, Expect::OnePerRow)?;
         for reference in &references {
             let row = reference.deferred.row;
             let start = self.plan.program.input.len();
@@ -257,16 +373,26 @@ impl<'a> Builder<'a> {
             self.row_key(row);
         }
         let rows: Vec<Place> = references.iter().map(|reference| reference.deferred.row).collect();
-        self.end_step(rows.len(), Origin::Reference { rows, columns: columns.clone() });
-        Ok(())
+        let origin = Origin::Reference { rows: rows.clone(), columns: columns.clone() };
+        self.end_filled_step(step, origin, rows, computed.to_vec(), &Layout::Plain(Vec::new()))
     }
 
-    /// The key of a row, wherever it is known from.
+    /// The key by which the database knows a row after the steps so far.
     fn row_key(&mut self, place: Place) {
         let arena = self.tracker.arena(place.arena);
-        match self.keys.get(&place) {
-            Some(&(step, row)) => self.plan.program.input.push(Cell::From { step, column: 0, row }),
-            None => arena.encode_row_key(place.slot, &mut self.plan.program.input),
+        if arena.state(place.slot) == State::Pending {
+            return self.value_key(place);
+        }
+        if self.renames.is_empty() && self.renamed.is_empty() {
+            return arena.encode_row_key(place.slot, &mut self.plan.program.input);
+        }
+        for &column in arena.meta().key {
+            let behind = self.renames.behind(self.tracker, place, column);
+            match behind.filter(|behind| self.renamed.contains(behind)) {
+                _ if self.renamed.contains(&(place, column)) => self.written_cell(place, column),
+                Some((target, column)) => self.written_cell(target, column),
+                None => arena.encode_row(place.slot, column, &mut self.plan.program.input),
+            }
         }
     }
 
@@ -274,60 +400,78 @@ impl<'a> Builder<'a> {
 
     fn update(&mut self, rows: Vec<Place>, first: &Update) -> Result<()> {
         let columns = columns_of(self.collected, &first.columns);
-        let meta = self.tracker.arena(rows[0].arena).meta();
         let written = columns.iter().map(|&column| usize::from(column)).collect();
-        self.write_rows(meta, written, rows.iter().map(|&row| (row, row)))?;
-        self.end_step(rows.len(), Origin::Update { rows, columns: columns.to_vec() });
-        Ok(())
+        let (step, layout, filled) = self.write_rows(written, rows.iter().map(|&row| (row, row)))?;
+        let origin = Origin::Update { rows: rows.clone(), columns: columns.to_vec() };
+        self.end_filled_step(step, origin, rows, filled, &layout)
     }
 
     /// Rows whose entity was deleted and another one added: all columns but the key.
     fn switch(&mut self, switches: &[Switch]) -> Result<()> {
         let meta = self.tracker.arena(switches[0].new.arena).meta();
-        let kept = |column: &usize| !meta.key.contains(column) && meta.version != Some(*column);
+        let kept = |column: &usize| {
+            !meta.key.contains(column) && meta.version != Some(*column) && !meta.generated.contains(column)
+        };
         let written: Vec<usize> = (0..meta.columns.len()).filter(kept).collect();
         if written.is_empty() && meta.version.is_none() {
             return Ok(());
         }
-        self.write_rows(meta, written, switches.iter().map(|switch| (switch.new, switch.old)))?;
-        let rows = switches.iter().map(|switch| switch.new).collect();
-        self.end_step(switches.len(), Origin::Switch { rows });
-        Ok(())
+        let columns = written.clone();
+        let pairs = switches.iter().map(|switch| (switch.new, switch.old));
+        let (step, layout, filled) = self.write_rows(written, pairs)?;
+        let rows: Vec<Place> = switches.iter().map(|switch| switch.new).collect();
+        let origin = Origin::Switch { rows: rows.clone(), columns };
+        self.end_filled_step(step, origin, rows, filled, &layout)
     }
 
-    /// Begins a step that writes columns of a value to a row, counting its version.
+    /// Begins a step that writes columns of a value to a row, raising its version.
     fn write_rows(
         &mut self,
-        meta: &'static EntityMeta,
         mut written: Vec<usize>,
-        rows: impl Iterator<Item = (Place, Place)>,
-    ) -> Result<()> {
-        let plain = written.len();
+        rows: impl Iterator<Item = (Place, Place)> + Clone,
+    ) -> Result<(u16, Layout, Vec<usize>)> {
+        let Some((first, _)) = rows.clone().next() else { unreachable!("a batch has a row") };
+        let meta = self.tracker.arena(first.arena).meta();
+        let is_referred = |column: &usize| {
+            meta.key.contains(column) || (!self.renames.is_empty() && is_in_unique_value(meta, *column))
+        };
+        let referred: Vec<usize> = written.iter().copied().filter(is_referred).collect();
         written.extend(meta.version);
-        let shape = shapes::update(meta, self.dialect, &written, meta.version.is_some());
-        self.begin_step(shape, Expect::OnePerRow)?;
+        let (shape, layout, filled) = self.update_statement(first, written, meta.version.is_some());
+        let step = self.begin_step(shape, Expect::OnePerRow)?;
         for (value, row) in rows {
-            let arena = self.tracker.arena(value.arena);
             let start = self.plan.program.input.len();
-            arena.encode_columns(value.slot, &written[..plain], &mut self.plan.program.input);
-            self.write_links(value, |column| {
-                Some(start + written[..plain].iter().position(|&own| own == column)?)
-            });
-            for column in self.later.get(&value).into_iter().flatten() {
-                if let Some(at) = written[..plain].iter().position(|own| own == column) {
-                    self.plan.program.input.set(start + at, Cell::Null);
-                }
-            }
+            self.encode(value, &layout);
+            self.write_links(value, |column| Some(start + layout.place_of(column)?));
+            self.put_off(value, start, &layout);
             let version = version_of(self.tracker, row);
-            if let Some(version) = version {
-                self.plan.program.input.int(version + 1);
+            if let (Some(version), Some(place)) = (version, meta.version.and_then(|own| layout.place_of(own)))
+            {
+                let next = meta.version_kind.next(version, self.plan.now);
+                self.plan.program.input.set(start + place, Cell::Int(next));
             }
             self.row_key(row);
             if let Some(version) = version {
                 self.plan.program.input.int(version);
             }
+            self.renamed.extend(referred.iter().map(|&column| (row, column)));
         }
-        Ok(())
+        Ok((step, layout, filled))
+    }
+
+    /// The columns of the rows that a layout has values or expressions of.
+    fn written(&self, layout: &Layout, rows: &[Place]) -> Vec<usize> {
+        let mut columns = match layout {
+            Layout::Plain(columns) => return columns.clone(),
+            Layout::Mixed(statement) => {
+                statement.parameters.iter().map(|parameter| parameter.column).collect()
+            }
+        };
+        let expressed = self.collected.expressed.get(&rows[0]).into_iter().flatten();
+        Vec::extend(&mut columns, expressed.map(|(column, _)| usize::from(*column)));
+        columns.sort_unstable();
+        columns.dedup();
+        columns
     }
 
     // Links.
@@ -352,11 +496,10 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// The key that an entity has once the steps so far have run.
+    /// The key in a value, once all its links know theirs.
     fn value_key(&mut self, place: Place) {
-        match self.keys.get(&place) {
-            Some(&(step, row)) => self.plan.program.input.push(Cell::From { step, column: 0, row }),
-            None => self.tracker.arena(place.arena).encode_key(place.slot, &mut self.plan.program.input),
+        for &column in self.tracker.arena(place.arena).meta().key {
+            self.written_cell(place, column);
         }
     }
 

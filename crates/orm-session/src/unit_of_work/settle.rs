@@ -1,19 +1,22 @@
 //! After the program ran: memory takes over what the database now has, or everything is as it was.
 
 use std::any::Any;
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
-use orm_core::entity::RelationKind;
+use orm_core::entity::{RelationKind, VersionKind};
 use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, ManyState, OneState};
 use orm_core::{Outcome, ValueRef};
 
+use super::collect::Unresolved;
 use super::delete::Emptied;
 use super::edits::{Edits, show_keys};
+use super::keys::is_in_key;
 use super::links::{Pair, mirrored};
-use super::plan::{FlushPlan, Origin, version_of};
+use super::plan::{FlushPlan, Origin, ReadBack, Returned, version_of};
 use crate::state::State;
-use crate::tracker::{Flushed, FlushedPair, Place, Tracker, collections_of};
+use crate::tracker::{Filled, Flushed, FlushedPair, Place, Tracker, collections_of, row_value_at};
 
 impl FlushPlan {
     /// The program is about to be sent: what is pending is under way, and later writes are later work.
@@ -23,6 +26,7 @@ impl FlushPlan {
         for_each_arena(tracker, &pending, |arena, slots| arena.send(slots));
         self.taken.0 = pending;
         self.given = tracker.send_given();
+        self.expressions = tracker.take_expressions();
     }
 
     /// The program failed and nothing of it is left in the database: all of it is pending again.
@@ -31,14 +35,22 @@ impl FlushPlan {
         for_each_arena(tracker, &pending, |arena, slots| arena.unsend(slots));
         tracker.return_pending(pending, deleting);
         tracker.return_given(std::mem::take(&mut self.given));
+        tracker.return_expressions(std::mem::take(&mut self.expressions));
         tracker.sort_out_deletes(layer);
     }
 
     /// The program succeeded. `layer` is the innermost layer of a transaction that stays open, `None` if the program
     /// committed.
-    pub(crate) fn settle(&mut self, tracker: &mut Tracker, outcome: &Outcome, layer: Option<usize>) {
+    pub(crate) fn settle(
+        &mut self,
+        tracker: &mut Tracker,
+        outcome: &Outcome,
+        returned: &Returned,
+        layer: Option<usize>,
+    ) {
         self.settle_versions(tracker);
-        self.settle_rows(tracker, outcome, layer);
+        let filled = self.fill(tracker, returned, layer.is_some());
+        self.settle_rows(tracker, outcome, returned, layer);
         self.settle_links(tracker);
         let mut edits = Edits::default();
         self.follow_moves(tracker, &mut edits);
@@ -51,7 +63,7 @@ impl FlushPlan {
         tracker.sort_out_deletes(layer.unwrap_or(0));
         match layer {
             Some(layer) => {
-                let flushed = self.flushed(tracker, layer);
+                let flushed = self.flushed(tracker, layer, filled);
                 tracker.note_flushed(flushed);
             }
             None => tracker.commit(),
@@ -59,7 +71,7 @@ impl FlushPlan {
     }
 
     /// What `recover` needs to know of this flush.
-    fn flushed(&mut self, tracker: &Tracker, layer: usize) -> Flushed {
+    fn flushed(&mut self, tracker: &Tracker, layer: usize, filled: Vec<Filled>) -> Flushed {
         let handles = |pair: &Pair| FlushedPair {
             relation: pair.relation,
             source: tracker.handle(pair.source),
@@ -68,6 +80,7 @@ impl FlushPlan {
         Flushed {
             layer,
             given: std::mem::take(&mut self.given),
+            filled,
             added: self.pairs.added.iter().map(handles).collect(),
             removed: self.pairs.removed.iter().map(handles).collect(),
         }
@@ -86,49 +99,118 @@ impl FlushPlan {
                 && tracker.arena(rows[0].arena).meta().version.is_some()
             {
                 for &row in rows {
-                    count_version(tracker, row, row);
+                    count_version(tracker, row, row, self.now);
                 }
             }
         }
         for switch in &self.switches {
-            count_version(tracker, switch.old, switch.new);
+            count_version(tracker, switch.old, switch.new, self.now);
         }
     }
 
-    fn settle_rows(&self, tracker: &mut Tracker, outcome: &Outcome, layer: Option<usize>) {
-        // First: where a row was changed and then switched or deleted, its image is what a rollback brings back.
-        let mut rekeyed = Vec::new();
+    /// What the database gave to the rows. Answers it for `recover`, where that may be called.
+    fn fill(&self, tracker: &mut Tracker, returned: &Returned, recoverable: bool) -> Vec<Filled> {
+        let mut filled = Vec::new();
+        for read_back in &self.read_backs {
+            let skip = usize::from(read_back.with_key);
+            for (row, &place) in read_back.rows.iter().enumerate() {
+                for (at, &column) in read_back.columns.iter().enumerate() {
+                    let value = returned.value(read_back.step, row, skip + at);
+                    if recoverable {
+                        filled.push(read_back.filled(tracker, place, column, value));
+                    }
+                    tracker.arena_mut(place.arena).fill(place.slot, column, value);
+                }
+            }
+        }
+        filled
+    }
+
+    fn settle_rows(
+        &self,
+        tracker: &mut Tracker,
+        outcome: &Outcome,
+        returned: &Returned,
+        layer: Option<usize>,
+    ) {
+        // Keys that are made of links need those of the rows that they lead to: each is learned before the next.
+        let mut in_keys: HashMap<Place, Vec<&Unresolved>> = HashMap::new();
+        for (row, link) in self.links.iter().filter(|(_, link)| is_in_key(link)) {
+            in_keys.entry(*row).or_default().push(link);
+        }
+        let learn = |tracker: &mut Tracker, row: Place| {
+            in_keys.get(&row).into_iter().flatten().for_each(|link| settle_link(tracker, row, link));
+        };
+        for (rows, generated, step) in self.inserted() {
+            if !in_keys.is_empty() {
+                rows.iter().for_each(|&row| learn(tracker, row));
+            }
+            let keys =
+                if generated { self.keys(outcome, returned, step, rows.len()) } else { Cow::default() };
+            let slots: Vec<u32> = rows.iter().map(|row| row.slot).collect();
+            stamp(tracker, rows, self.now);
+            tracker.arena_mut(rows[0].arena).settle_inserts(&slots, &keys, layer);
+        }
+        in_keys.keys().for_each(|&row| learn(tracker, row));
+        // Where a row was changed and then switched or deleted, its image is what a rollback brings back.
         for index in tracker.arenas().map(|(index, _)| index).collect::<Vec<_>>() {
-            let moved = tracker.arena_mut(index).settle_images(layer).into_iter();
-            rekeyed.extend(moved.map(|(slot, old)| (Place { arena: index, slot }, old)));
+            tracker.arena_mut(index).settle_images(layer);
         }
         for switch in &self.switches {
             let arena = tracker.arena_mut(switch.old.arena);
             arena.settle_deletes(&[switch.old.slot], layer);
             arena.settle_inserts(&[switch.new.slot], &[], layer);
         }
-        for (rows, generated, step) in self.inserted() {
-            let keys = if generated { outcome.generated[step].as_slice() } else { &[] };
-            let slots: Vec<u32> = rows.iter().map(|row| row.slot).collect();
-            tracker.arena_mut(rows[0].arena).settle_inserts(&slots, keys, layer);
-        }
         // Last: a rollback ends rows that are new, whatever they followed.
-        follow_keys(tracker, &rekeyed, layer);
+        self.follow_renames(tracker, layer);
+    }
+
+    /// Tracked rows follow the keys that they refer to.
+    fn follow_renames(&self, tracker: &mut Tracker, layer: Option<usize>) {
+        if self.renames.is_empty() {
+            return;
+        }
+        let mut inserted: HashSet<Place> = self.switches.iter().map(|switch| switch.new).collect();
+        let mut updated: HashMap<Place, Vec<usize>> = HashMap::new();
+        for origin in &self.origins {
+            match origin {
+                Origin::Insert { rows, .. } => inserted.extend(rows),
+                Origin::Update { rows, columns } => {
+                    let columns: Vec<usize> = columns.iter().map(|&column| usize::from(column)).collect();
+                    updated.extend(rows.iter().map(|&row| (row, columns.clone())));
+                }
+                _ => {}
+            }
+        }
+        self.renames.follow(tracker, layer, |row, columns| {
+            let wrote = |written: &Vec<usize>| columns.iter().any(|column| written.contains(column));
+            inserted.contains(&row) || updated.get(&row).is_some_and(wrote)
+        });
+    }
+
+    /// The keys that the database gave to the rows of a step: where it answered more of them, they stand before that.
+    fn keys<'a>(
+        &self,
+        outcome: &'a Outcome,
+        returned: &Returned,
+        step: usize,
+        rows: usize,
+    ) -> Cow<'a, [i64]> {
+        let is_own = |read_back: &&ReadBack| usize::from(read_back.step) == step && read_back.with_key;
+        let Some(read_back) = self.read_backs.iter().find(is_own) else {
+            return Cow::Borrowed(outcome.generated[step].as_slice());
+        };
+        let key = |row| match returned.value(read_back.step, row, 0) {
+            ValueRef::Int(key) => key,
+            _ => 0,
+        };
+        Cow::Owned((0..rows).map(key).collect())
     }
 
     /// Links to entities that were inserted now know their keys.
     fn settle_links(&self, tracker: &mut Tracker) {
         for (source, link) in &self.links {
-            let handle = tracker.handle(link.target);
-            let key = tracker.arena(link.target.arena).key(link.target.slot);
-            let arena = tracker.arena_mut(source.arena);
-            let position = link.relation.position;
-            if let LinkMut::One(one) = arena.link_mut(source.slot, position) {
-                learn_key(one, handle, key.as_deref());
-            }
-            if let Some(LinkMut::One(one)) = arena.image_link_mut(source.slot, position) {
-                learn_key(one, handle, key.as_deref());
-            }
+            settle_link(tracker, *source, link);
         }
     }
 
@@ -218,45 +300,17 @@ impl FlushPlan {
     }
 }
 
-/// Tracked rows that refer to a row whose key changed follow it, as the stored ones did by ON UPDATE CASCADE.
-fn follow_keys(tracker: &mut Tracker, rekeyed: &[(Place, Box<dyn Any>)], layer: Option<usize>) {
-    for (target, old) in rekeyed {
-        let meta = tracker.arena(target.arena).meta();
-        let handle = tracker.handle(*target);
-        let Some(key) = tracker.arena(target.arena).row_key_any(target.slot) else { continue };
-        for (index, relation) in tracker.links_to(meta) {
-            let position = relation.position;
-            for slot in 0..tracker.arena(index).len() as u32 {
-                if !tracker.state(Place { arena: index, slot }).is_live() {
-                    continue;
-                }
-                let Link::One(link) = tracker.arena(index).link(slot, position) else { continue };
-                let (by_handle, by_key) = match link.state() {
-                    OneState::Handle(own, Some(_)) => (own == handle, false),
-                    OneState::Key(own) => (false, tracker.arena(target.arena).same_key(own, &**old)),
-                    _ => (false, false),
-                };
-                if !(by_handle || by_key) {
-                    continue;
-                }
-                let arena = tracker.arena_mut(index);
-                if let Some(layer) = layer {
-                    arena.save_undo(slot, layer);
-                }
-                set_key(arena.link_mut(slot, position), by_handle.then_some(handle), &*key);
-                if let Some(link) = arena.image_link_mut(slot, position) {
-                    set_key(link, by_handle.then_some(handle), &*key);
-                }
-            }
-        }
+/// A link to an entity that was inserted knows its key.
+fn settle_link(tracker: &mut Tracker, source: Place, link: &Unresolved) {
+    let handle = tracker.handle(link.target);
+    let key = tracker.arena(link.target.arena).key(link.target.slot);
+    let arena = tracker.arena_mut(source.arena);
+    let position = link.relation.position;
+    if let LinkMut::One(one) = arena.link_mut(source.slot, position) {
+        learn_key(one, handle, key.as_deref());
     }
-}
-
-fn set_key(link: LinkMut<'_>, handle: Option<RawHandle>, key: &dyn Any) {
-    let LinkMut::One(link) = link else { return };
-    match handle {
-        Some(handle) => link.set_handle(handle, Some(key)),
-        None => link.set_key(key),
+    if let Some(LinkMut::One(one)) = arena.image_link_mut(source.slot, position) {
+        learn_key(one, handle, key.as_deref());
     }
 }
 
@@ -304,11 +358,39 @@ fn leave_pairs(tracker: &Tracker, gone: &[Place], edits: &mut Edits) {
     }
 }
 
-fn count_version(tracker: &mut Tracker, from: Place, to: Place) {
+fn count_version(tracker: &mut Tracker, from: Place, to: Place, now: i64) {
     let Some(version) = version_of(tracker, from) else { return };
     let arena = tracker.arena_mut(to.arena);
-    if let Some(column) = arena.meta().version {
-        arena.assign_row(to.slot, column, ValueRef::Int(version + 1));
+    let meta = arena.meta();
+    if let Some(column) = meta.version {
+        arena.assign_row(to.slot, column, ValueRef::Int(meta.version_kind.next(version, now)));
+    }
+}
+
+/// Versions that are times were set by the INSERT, where they were not set before.
+fn stamp(tracker: &mut Tracker, rows: &[Place], now: i64) {
+    let meta = tracker.arena(rows[0].arena).meta();
+    let (VersionKind::Timestamp, Some(column)) = (meta.version_kind, meta.version) else { return };
+    for &row in rows {
+        if version_of(tracker, row) == Some(0) {
+            tracker.arena_mut(row.arena).assign_row(row.slot, column, ValueRef::Int(now));
+        }
+    }
+}
+
+impl ReadBack {
+    fn filled(&self, tracker: &Tracker, place: Place, column: usize, after: ValueRef<'_>) -> Filled {
+        let arena = tracker.arena(place.arena);
+        let sent = self.expressions.iter().find(|sent| usize::from(sent.column) == column);
+        Filled {
+            place,
+            handle: tracker.handle(place),
+            column,
+            before: row_value_at(arena, place.slot, column),
+            after: after.to_value(),
+            expression: sent.map(|sent| sent.node.clone()),
+            seen: sent.map(|sent| sent.seen.clone()).unwrap_or_default(),
+        }
     }
 }
 

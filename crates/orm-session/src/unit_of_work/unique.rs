@@ -6,7 +6,7 @@ use orm_core::entity::{EntityMeta, RelationKind};
 
 use super::collect::{Collected, Update, rekeyed};
 use super::operations::{Op, Operations, columns_of};
-use super::order::stored;
+use super::order::{edges, stored};
 use crate::tracker::{Place, Tracker};
 
 /// One operation gives up a unique value that another one takes.
@@ -50,17 +50,20 @@ fn after_new_keys(
         _ => None,
     });
     let updates: HashMap<Place, usize> = updates.collect();
-    for (after, op) in operations.list.iter().enumerate() {
-        let (Op::Insert { row, .. } | Op::Update { row, .. }) = *op else { continue };
-        let arena = tracker.arena(row.arena);
-        for relation in arena.meta().relations {
-            let target = tracker.target_of(&arena.link(row.slot, relation.position), relation);
-            if let Some(&before) = target.and_then(|target| updates.get(&target))
-                && before != after
-            {
-                // No column of its own may be NULL for a moment.
-                handovers.push(Handover { before, after, row, columns: Vec::new() });
-            }
+    let written = operations.list.iter().enumerate().filter_map(|(at, op)| match *op {
+        Op::Insert { row, .. } | Op::Update { row, .. } => Some((row, at)),
+        _ => None,
+    });
+    let written: HashMap<Place, usize> = written.collect();
+    let mut rows: Vec<Place> = written.keys().copied().collect();
+    rows.sort_by_key(|row| written[row]);
+    for edge in edges(tracker, &rows, false).into_iter().flatten() {
+        let (row, target) = (rows[edge.of], rows[edge.to]);
+        if let (Some(&before), Some(&after)) = (updates.get(&target), written.get(&row))
+            && before != after
+        {
+            // No column of its own may be NULL for a moment.
+            handovers.push(Handover { before, after, row, columns: Vec::new() });
         }
     }
 }
@@ -103,7 +106,7 @@ fn unique_values(meta: &'static EntityMeta) -> impl Iterator<Item = Vec<usize>> 
     std::iter::once(meta.key.to_vec()).chain(columns).chain(indexes)
 }
 
-fn is_in_unique_value(meta: &EntityMeta, column: usize) -> bool {
+pub(super) fn is_in_unique_value(meta: &EntityMeta, column: usize) -> bool {
     meta.columns[column].unique
         || meta.key.contains(&column)
         || meta.indexes.iter().any(|index| index.unique && index.columns.contains(&column))

@@ -2,10 +2,14 @@
 
 use std::fmt;
 
+use orm_core::entity::Entity;
+use orm_core::handle::RawHandle;
+use orm_core::{Cells, Handle, Value};
+
 use super::{FlushPlan, Origin};
 use crate::tracker::{Place, Tracker};
 
-/// What the next flush will do, in the order in which it will do it. Printed, one line for each row:
+/// What the next flush will do, in the order in which it will do it; in `after_flush`, what it did. Printed, one line for each row:
 ///
 /// ```text
 /// insert Post (new): author_id, title
@@ -33,7 +37,9 @@ pub struct Changes {
     rows: Vec<Change>,
 }
 
-/// One row that a flush will write.
+/// One row that a flush writes.
+///
+/// Two are equal if they read the same.
 ///
 /// # Example
 /// ```
@@ -48,9 +54,11 @@ pub struct Changes {
 /// let change = changes.iter().next().expect("there is one");
 /// assert_eq!((change.action, change.entity, change.key.as_deref()), ("update", "User", Some("1")));
 /// assert_eq!(change.columns, ["age"]);
+/// assert_eq!(change.handle::<User>(), Some(ada));
+/// assert_eq!(change.values()[0].to_string(), "age: 36 -> NULL");
 /// # Ok(()) });
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Change {
     /// `insert`, `update`, `delete`, `link`, `unlink`, or `set null` for references to a deleted row.
     pub action: &'static str,
@@ -60,6 +68,65 @@ pub struct Change {
     pub key: Option<String>,
     /// The columns written by an insert or update; the relation and the other end for links.
     pub columns: Vec<String>,
+    place: Place,
+    handle: RawHandle,
+    values: Vec<ColumnChange>,
+}
+
+impl PartialEq for Change {
+    fn eq(&self, other: &Self) -> bool {
+        (self.action, self.entity, &self.key, &self.columns)
+            == (other.action, other.entity, &other.key, &other.columns)
+    }
+}
+
+impl Eq for Change {}
+
+/// A column of a row before and after a change, as the database stores it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnChange {
+    /// The column.
+    pub column: &'static str,
+    /// What the row had; `None` if there was no row.
+    pub old: Option<Value>,
+    /// What the row has then; `None` if there is no row any more.
+    pub new: Option<Value>,
+    position: usize,
+}
+
+impl fmt::Display for ColumnChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.column)?;
+        match (&self.old, &self.new) {
+            (Some(old), Some(new)) => write!(f, "{old} -> {new}"),
+            (Some(value), None) | (None, Some(value)) => value.fmt(f),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl Change {
+    /// The entity as a handle, if it is of this type. After a delete it can still be read, until the commit.
+    pub fn handle<E: Entity>(&self) -> Option<Handle<E>> {
+        let is_of_type = self.place.arena as usize == E::meta().index.get();
+        is_of_type.then(|| Handle::from_raw(self.handle))
+    }
+
+    /// Before and after, for each column that an insert or update writes, and all columns of a row that is deleted. None
+    /// for links.
+    pub fn values(&self) -> &[ColumnChange] {
+        &self.values
+    }
+
+    /// What a column was.
+    pub fn old(&self, column: &str) -> Option<&Value> {
+        self.values.iter().find(|change| change.column == column)?.old.as_ref()
+    }
+
+    /// What a column becomes.
+    pub fn new(&self, column: &str) -> Option<&Value> {
+        self.values.iter().find(|change| change.column == column)?.new.as_ref()
+    }
 }
 
 impl Changes {
@@ -78,13 +145,104 @@ impl Changes {
         self.rows.iter()
     }
 
+    /// The entities of a type that are inserted.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let tag = session.add(Tag { name: "engines".into(), ..Default::default() });
+    /// let letters = session.get_one::<Post>(2).await?;
+    /// session.delete(letters);
+    /// let changes = session.changes()?;
+    /// assert_eq!(changes.inserted::<Tag>(), [tag]);
+    /// assert_eq!(changes.deleted::<Post>(), [letters]);
+    /// assert!(changes.updated::<User>().is_empty());
+    /// # Ok(()) });
+    /// ```
+    pub fn inserted<E: Entity>(&self) -> Vec<Handle<E>> {
+        self.handles("insert")
+    }
+
+    /// The entities of a type whose rows are updated, each once.
+    pub fn updated<E: Entity>(&self) -> Vec<Handle<E>> {
+        self.handles("update")
+    }
+
+    /// The entities of a type that are deleted.
+    pub fn deleted<E: Entity>(&self) -> Vec<Handle<E>> {
+        self.handles("delete")
+    }
+
+    fn handles<E: Entity>(&self, action: &str) -> Vec<Handle<E>> {
+        let mut handles: Vec<Handle<E>> = Vec::new();
+        for handle in self.rows.iter().filter(|row| row.action == action).filter_map(Change::handle) {
+            // A row may have two statements; they are neighbours.
+            if handles.last() != Some(&handle) {
+                handles.push(handle);
+            }
+        }
+        handles
+    }
+
     pub(crate) fn of(plan: &FlushPlan, tracker: &Tracker) -> Self {
         let mut rows = Vec::new();
         for origin in &plan.origins {
             describe(origin, tracker, &mut rows);
         }
+        for row in &mut rows {
+            row.note_values(plan, tracker);
+        }
         Self { rows }
     }
+
+    /// The flush is settled: keys and values that the database gave are known.
+    pub(crate) fn settle(&mut self, tracker: &Tracker) {
+        for row in &mut self.rows {
+            let arena = tracker.arena(row.place.arena);
+            if row.action != "delete" {
+                row.key = arena.key_text(row.place.slot);
+            }
+            for value in row.values.iter_mut().filter(|value| value.new.is_some()) {
+                let stored = value_of(|cells| arena.encode_row(row.place.slot, value.position, cells));
+                value.new = Some(stored);
+            }
+        }
+    }
+}
+
+impl Change {
+    fn note_values(&mut self, plan: &FlushPlan, tracker: &Tracker) {
+        let arena = tracker.arena(self.place.arena);
+        let meta = arena.meta();
+        let slot = self.place.slot;
+        let switched =
+            plan.switches.iter().find(|switch| switch.new == self.place).map(|switch| switch.old.slot);
+        let (had, has) = match self.action {
+            "insert" => (None, true),
+            "update" => (Some(switched.unwrap_or(slot)), true),
+            "delete" => (Some(slot), false),
+            _ => return,
+        };
+        for (position, column) in meta.columns.iter().enumerate() {
+            // An insert has them all: the key, too, which the database may assign.
+            if self.action == "update" && !self.columns.iter().any(|name| name == column.name) {
+                continue;
+            }
+            let old = had.map(|slot| value_of(|cells| arena.encode_row(slot, position, cells)));
+            let new = has.then(|| value_of(|cells| arena.encode(slot, position, cells)));
+            self.values.push(ColumnChange { column: column.name, old, new, position });
+        }
+    }
+}
+
+fn value_of(encode: impl FnOnce(&mut Cells)) -> Value {
+    let mut cells = Cells::default();
+    encode(&mut cells);
+    cells.value(0).to_value()
 }
 
 impl<'a> IntoIterator for &'a Changes {
@@ -121,19 +279,24 @@ impl fmt::Display for Change {
 fn describe(origin: &Origin, tracker: &Tracker, out: &mut Vec<Change>) {
     let mut push = |action, place: Place, columns: Vec<String>| {
         let arena = tracker.arena(place.arena);
-        out.push(Change { action, entity: arena.meta().name, key: arena.key_text(place.slot), columns });
+        out.push(Change {
+            action,
+            entity: arena.meta().name,
+            key: arena.key_text(place.slot),
+            columns,
+            place,
+            handle: tracker.handle(place),
+            values: Vec::new(),
+        });
     };
     let names = |place: &Place, columns: &mut dyn Iterator<Item = usize>| -> Vec<String> {
         let meta = tracker.arena(place.arena).meta();
         columns.map(|column| meta.columns[column].name.to_owned()).collect()
     };
     match origin {
-        Origin::Insert { rows, generated } => {
+        Origin::Insert { rows, columns, .. } => {
             for row in rows {
-                let meta = tracker.arena(row.arena).meta();
-                let mut written =
-                    (0..meta.columns.len()).filter(|column| !(*generated && meta.key.contains(column)));
-                push("insert", *row, names(row, &mut written));
+                push("insert", *row, names(row, &mut columns.iter().copied()));
             }
         }
         Origin::Update { rows, columns } => {
@@ -146,13 +309,12 @@ fn describe(origin: &Origin, tracker: &Tracker, out: &mut Vec<Change>) {
                 push("update", *row, names(row, &mut columns.iter().copied()));
             }
         }
-        Origin::Switch { rows } => {
+        Origin::Switch { rows, columns } => {
             for row in rows {
-                let meta = tracker.arena(row.arena).meta();
-                let mut written = (0..meta.columns.len()).filter(|column| !meta.key.contains(column));
-                push("update", *row, names(row, &mut written));
+                push("update", *row, names(row, &mut columns.iter().copied()));
             }
         }
+        Origin::ReadBack { .. } => {}
         Origin::Delete { rows } => rows.iter().for_each(|&row| push("delete", row, Vec::new())),
         Origin::Link { pairs } | Origin::Unlink { pairs } => {
             let action = if matches!(origin, Origin::Link { .. }) { "link" } else { "unlink" };

@@ -112,7 +112,7 @@ impl Done {
     }
 
     pub(super) fn plan(&mut self) -> PlanResult<FlushPlan> {
-        plan(&mut self.tracker, &SQLITE)
+        plan(&mut self.tracker, &SQLITE, 0)
     }
 }
 
@@ -223,9 +223,10 @@ impl<'a> Replay<'a> {
                 let from = from.ok_or("a table that is not there")?;
                 self.tables.null_references(schema, from, columns, &whole(cells)?).map(|()| true)
             }
-            Origin::Link { .. } | Origin::Unlink { .. } | Origin::UnlinkAll { .. } => {
-                Err("there are no pairs".into())
-            }
+            Origin::Link { .. }
+            | Origin::Unlink { .. }
+            | Origin::UnlinkAll { .. }
+            | Origin::ReadBack { .. } => Err("there are no pairs".into()),
         };
         if found? { Ok(()) } else { Err(format!("a row of t{table} is not there: {origin:?}")) }
     }

@@ -6,6 +6,7 @@ use std::fmt;
 use orm_core::ColumnType;
 use orm_core::entity::{
     ColumnMeta, EntityIndex, EntityMeta, IndexMeta, MetaFn, OnDelete, Reference, RelationKind, RelationMeta,
+    VersionKind,
 };
 
 use super::random::Random;
@@ -99,6 +100,9 @@ impl Schema {
             key: leak_all((0..table.key).collect()),
             auto_key: table.is_auto,
             version: None,
+            version_kind: VersionKind::Counter,
+            server_defaults: &[],
+            generated: &[],
             indexes: indexes(table),
             relations: relations(at, table),
             index: EntityIndex::same_as(&INDEXES[numbers[at]]),
@@ -189,6 +193,7 @@ fn columns(table: &Table) -> &'static [ColumnMeta] {
             unique: column.is_unique,
             index: false,
             default: None,
+            generated: None,
             references,
         }
     });

@@ -7,12 +7,10 @@ struct User {
 }
 
 #[derive(Clone, Entity)]
-struct Post {
-    #[key]
-    number: i64,
-    #[key]
+struct Profile {
+    #[key(auto)]
     #[belongs_to]
-    author: BelongsTo<User>,
+    user: BelongsTo<User>,
 }
 
 fn main() {}

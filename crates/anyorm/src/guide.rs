@@ -1,0 +1,25 @@
+//! The guide: how to work with a session, chapter by chapter. Each example is compiled and run with the tests.
+//!
+//! | chapter | answers |
+//! |---|---|
+//! | [`sessions`] | how entities are added, changed, deleted and read; what a handle is; detached values |
+//! | [`relations`] | how entities belong together, both sides of it, and how they are loaded |
+//! | [`flush_order`] | what a flush sends, in which order, and when it refuses |
+//! | [`transactions`] | begin, commit, roll back, savepoints, failures, retries, tests |
+//!
+//! Those who come from SQLAlchemy find the differences at the end of each chapter.
+//!
+//! All examples are about a blog: a `User` has `posts`, a `Post` has an `author` and `tags`. Stored are Ada and Grace, the
+//! posts Notes and Letters, both by Ada, and the tags math and poetry, with the keys 1 and 2 each.
+
+#[doc = include_str!("guide/sessions.md")]
+pub mod sessions {}
+
+#[doc = include_str!("guide/flush_order.md")]
+pub mod flush_order {}
+
+#[doc = include_str!("guide/transactions.md")]
+pub mod transactions {}
+
+#[doc = include_str!("guide/relations.md")]
+pub mod relations {}

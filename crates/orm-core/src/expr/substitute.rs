@@ -1,0 +1,120 @@
+//! Expressions about a row, rewritten for a row that is not what it was when they were written.
+
+use super::{Kind, Node};
+use crate::entity::EntityMeta;
+use crate::value::Value;
+
+impl Node {
+    /// The value itself, if this is nothing but a value.
+    #[doc(hidden)]
+    pub fn as_value(&self) -> Option<&Value> {
+        match &self.0 {
+            Kind::Value(value) | Kind::Typed(value, _) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Why a value inside cannot be sent, if there is one.
+    #[doc(hidden)]
+    pub fn refusal(&self) -> Option<String> {
+        if let Kind::Refused(reason) = &self.0 {
+            return Some(reason.clone());
+        }
+        let mut found = None;
+        self.parts(&mut |part| found = found.take().or_else(|| part.refusal()));
+        found
+    }
+
+    /// A bound value.
+    #[doc(hidden)]
+    pub fn of_value(value: Value) -> Self {
+        Self(Kind::Value(value))
+    }
+
+    /// The DEFAULT of a column, for a statement that cannot leave the column out.
+    #[doc(hidden)]
+    pub fn default_of(entity: &'static EntityMeta, position: usize) -> Self {
+        Self(Kind::Default { entity, position })
+    }
+
+    /// The columns of an entity's own row that the expression names, as positions; those inside subqueries aside.
+    #[doc(hidden)]
+    pub fn own_columns(&self, entity: &EntityMeta) -> Vec<usize> {
+        let mut found = Vec::new();
+        self.collect_columns(entity, &mut found);
+        found
+    }
+
+    fn collect_columns(&self, of: &EntityMeta, found: &mut Vec<usize>) {
+        if let Kind::Column { entity, position } = self.0
+            && entity.is(of)
+            && !found.contains(&position)
+        {
+            found.push(position);
+        }
+        self.parts(&mut |part| part.collect_columns(of, found));
+    }
+
+    /// Writes other expressions in place of columns of an entity's own row, where `by` has one.
+    #[doc(hidden)]
+    pub fn substitute(&mut self, of: &EntityMeta, by: &dyn Fn(usize) -> Option<Node>) {
+        if let Kind::Column { entity, position } = self.0
+            && entity.is(of)
+        {
+            if let Some(node) = by(position) {
+                *self = node;
+            }
+            return;
+        }
+        self.parts_mut(&mut |part| part.substitute(of, by));
+    }
+
+    /// Calls `each` with the direct parts, as [`parts`](Self::parts) does.
+    fn parts_mut(&mut self, each: &mut dyn FnMut(&mut Node)) {
+        match &mut self.0 {
+            Kind::Column { .. }
+            | Kind::Default { .. }
+            | Kind::Value(_)
+            | Kind::Typed(..)
+            | Kind::Refused(_)
+            | Kind::Exists(_)
+            | Kind::CountOf(_)
+            | Kind::Subquery(_)
+            | Kind::Related { .. }
+            | Kind::Problem(_) => {}
+            Kind::Optional(of)
+            | Kind::IsNull { of, .. }
+            | Kind::InQuery { of, .. }
+            | Kind::Not(of)
+            | Kind::Cast { of, .. } => each(of),
+            Kind::Compare { left, right, .. } | Kind::Arithmetic { left, right, .. } => {
+                each(left);
+                each(right);
+            }
+            Kind::In { of, list, .. } => {
+                each(of);
+                list.iter_mut().for_each(each);
+            }
+            Kind::Between { of, low, high } => {
+                each(of);
+                each(low);
+                each(high);
+            }
+            Kind::Like { of, pattern: other } | Kind::Match { of, sought: other, .. } => {
+                each(of);
+                each(other);
+            }
+            Kind::Logic { nodes, .. } | Kind::Function { arguments: nodes, .. } => {
+                nodes.iter_mut().for_each(each);
+            }
+            Kind::Aggregate { of, .. } => of.iter_mut().for_each(|of| each(of)),
+            Kind::Case { branches, otherwise } => {
+                for (condition, value) in branches {
+                    each(condition);
+                    each(value);
+                }
+                otherwise.iter_mut().for_each(|value| each(value));
+            }
+        }
+    }
+}
