@@ -239,12 +239,14 @@ impl Work {
             let Some(row) = &change.before else { continue };
             let key = key_of(schema, change.table, row).expect("stored rows have keys");
             let Some(&root) = gone.get(&(change.table, key)) else { continue };
-            let row = change.after.as_ref().unwrap_or(row);
-            for foreign in &schema.tables[change.table].foreign {
-                let target = values(row, &foreign.columns).map(|value| (foreign.target, value));
-                let leads_to_gone = target.is_some_and(|target| gone.contains_key(&target));
-                if foreign.action == Some(OnDelete::Restrict) && leads_to_gone && !change.is_deleted() {
-                    return Err(root);
+            // As it is stored, and as it would be written.
+            for row in [row, change.after.as_ref().unwrap_or(row)] {
+                for foreign in &schema.tables[change.table].foreign {
+                    let target = values(row, &foreign.columns).map(|value| (foreign.target, value));
+                    let leads_to_gone = target.is_some_and(|target| gone.contains_key(&target));
+                    if foreign.action == Some(OnDelete::Restrict) && leads_to_gone && !change.is_deleted() {
+                        return Err(root);
+                    }
                 }
             }
         }
