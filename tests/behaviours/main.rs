@@ -19,6 +19,7 @@ mod flush;
 mod found;
 mod keys;
 mod link_entities;
+mod link_views;
 mod linking;
 mod loaders;
 mod merging;
@@ -57,6 +58,7 @@ const ALL: &[&[Behaviour]] = &[
     found::BEHAVIOURS,
     keys::BEHAVIOURS,
     link_entities::BEHAVIOURS,
+    link_views::BEHAVIOURS,
     linking::BEHAVIOURS,
     loaders::BEHAVIOURS,
     merging::BEHAVIOURS,

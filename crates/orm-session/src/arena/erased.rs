@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use orm_core::entity::{Entity, EntityMeta, Key};
 use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, ManyState};
-use orm_core::row::{ColumnError, Row};
+use orm_core::row::{CellsRow, ColumnError, Row};
 use orm_core::value::ValueRef;
 use orm_core::{Cells, Result, Sink};
 
@@ -54,6 +54,8 @@ pub(crate) trait AnyArena: Any + Send {
     /// Finds slots by keys that they had, each an `E::Key`.
     fn finder(&self, had: Vec<(u32, Box<dyn Any>)>) -> Finder;
     fn find_any(&self, key: &dyn Any) -> Option<u32>;
+    /// The slot that the identity map has for the key in these cells.
+    fn find_encoded(&self, key: Cells) -> Option<u32>;
     /// The slot that the identity map has for the key of this slot's value.
     fn find_same_key(&self, slot: u32) -> Option<u32>;
     /// Two of these slots whose values have one key.
@@ -285,6 +287,11 @@ impl<E: Entity> AnyArena for Arena<E> {
 
     fn find_any(&self, key: &dyn Any) -> Option<u32> {
         self.find(key.downcast_ref()?)
+    }
+
+    fn find_encoded(&self, key: Cells) -> Option<u32> {
+        let key = E::Key::decode(&Row::new(&CellsRow(key)), 0).ok()?;
+        self.find(&key)
     }
 
     fn find_same_key(&self, slot: u32) -> Option<u32> {

@@ -11,6 +11,7 @@ use orm_core::{Error, Result};
 
 use super::delete::{DeleteEffects, effects_of_deletes, has_effect};
 use super::keys::{is_coming, learn_key_links, refuse_equal_coming_keys};
+use super::link_rows::{Stood, match_link_entities};
 use super::links::{Pair, Pairs, sync_collections};
 use crate::state::State;
 use crate::tracker::{Place, Tracker, collections_of};
@@ -33,6 +34,8 @@ pub(super) struct Collected {
     pub(super) effects: DeleteEffects,
     /// Columns that are set to SQL expressions. Each such row is a statement of its own.
     pub(super) expressed: Expressed,
+    /// Pairs that entities of tables of links stop to stand for.
+    pub(super) left: Vec<Stood>,
 }
 
 /// The expressions of rows, by column.
@@ -97,6 +100,7 @@ pub(super) fn collect(tracker: &mut Tracker) -> Result<Collected> {
     match_keys(tracker, &mut collected)?;
     express_new_rows(tracker, &mut collected)?;
     collected.effects = effects_of_deletes(tracker, &collected.deletes);
+    collected.left = match_link_entities(tracker, &mut collected);
     leave_out_cascaded(&mut collected);
     Ok(collected)
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use orm_core::Result;
+use orm_core::entity::{RelationKind, RelationMeta};
 
 use super::collect::{Collected, Update};
 use super::links::Pair;
@@ -94,10 +95,23 @@ pub(super) fn order_operations(tracker: &Tracker, collected: &Collected) -> Resu
     for (effect, (_, rows)) in collected.effects.nulled.iter().enumerate() {
         list.extend(rows.iter().map(|&row| Op::NullReferences { effect, row }));
     }
-    for (effect, (_, rows)) in collected.effects.unlinked.iter().enumerate() {
+    // Entities of a table of links are deleted by themselves before the rest of it is: each row is counted.
+    let (later, now): (Vec<_>, Vec<_>) = collected
+        .effects
+        .unlinked
+        .iter()
+        .enumerate()
+        .partition(|(_, (relation, _))| deletes_links(tracker, relation, &collected.deletes));
+    for (effect, (_, rows)) in now {
         list.extend(rows.iter().map(|&row| Op::UnlinkAll { effect, row }));
     }
     for group in groups.iter().rev() {
+        for (effect, (_, rows)) in &later {
+            if in_group(rows, group).len() == rows.len() {
+                let effect = *effect;
+                operations.list.extend(rows.iter().map(|&row| Op::UnlinkAll { effect, row }));
+            }
+        }
         operations.deletes(tracker, group, &collected.deletes)?;
     }
     let handovers = handovers(tracker, collected, &operations);
@@ -237,6 +251,12 @@ impl Operations {
             self.references.push(Reference { deferred, to_null });
         }
     }
+}
+
+/// Whether some of the rows to be deleted are of the table of a many-to-many relation.
+fn deletes_links(tracker: &Tracker, relation: &RelationMeta, deletes: &[Place]) -> bool {
+    let RelationKind::ManyToMany { through } = &relation.kind else { return false };
+    deletes.iter().any(|row| tracker.arena(row.arena).meta().table == through.table)
 }
 
 fn same_table(a: &Pair, b: &Pair) -> bool {

@@ -16,6 +16,7 @@ use orm_core::{Cell, Dialect, Error, Result, ValueRef, shapes};
 use super::collect::{Collected, Move, Switch, Unresolved, Update, collect};
 use super::delete::{DeleteEffects, effects_of_deletes};
 use super::keys::link_of;
+use super::link_rows::{Stood, refuse_unfilled};
 use super::links::{Pair, Pairs};
 use super::operations::{Op, Operations, Reference, columns_of, order_operations};
 use super::order::Deferred;
@@ -39,6 +40,7 @@ pub(crate) struct FlushPlan {
     pub(super) effects: DeleteEffects,
     pub(super) pairs: Pairs,
     pub(super) renames: Renames,
+    pub(super) left: Vec<Stood>,
     /// Entities whose collections may hold what the flush makes true.
     pub(super) touched: Vec<Place>,
     /// What was pending when the plan was sent, to be pending again if it fails.
@@ -188,7 +190,8 @@ pub(super) fn plan_collected(
     let Builder { mut plan, renames, .. } = builder;
     plan.renames = renames;
     plan.touched = tracker.touched_with_relations();
-    let Collected { moves, switches, pairs, effects, unresolved, .. } = collected;
+    let Collected { moves, switches, pairs, effects, unresolved, left, .. } = collected;
+    plan.left = left;
     let unresolved = unresolved.into_iter();
     plan.links =
         unresolved.flat_map(|(source, links)| links.into_iter().map(move |link| (source, link))).collect();
@@ -469,6 +472,7 @@ impl<'a> Builder<'a> {
     // Links.
 
     fn link(&mut self, pairs: &[Pair]) -> Result<()> {
+        refuse_unfilled(self.tracker, pairs[0])?;
         self.begin_step(shapes::insert_link(self.dialect, pairs[0].through), Expect::Any)?;
         for pair in pairs {
             self.value_key(pair.source);

@@ -12,6 +12,7 @@ use orm_core::{Outcome, ValueRef};
 use super::collect::Unresolved;
 use super::edits::{Edits, show_keys};
 use super::keys::is_in_key;
+use super::link_rows::follow_link_entities;
 use super::links::{Pair, mirrored};
 use super::plan::{FlushPlan, Origin, ReadBack, Returned, version_of};
 use crate::state::State;
@@ -54,6 +55,7 @@ impl FlushPlan {
         let mut edits = Edits::default();
         self.follow_moves(tracker, &mut edits);
         self.follow_pairs(tracker, &mut edits);
+        self.follow_links(tracker, &mut edits);
         self.follow_deletes(tracker, layer, &mut edits);
         edits.apply(tracker, layer);
         for &place in &self.touched {
@@ -235,6 +237,15 @@ impl FlushPlan {
         for (place, collection, member) in self.pairs.removed.iter().filter_map(mirrored) {
             edits.remove(place, collection, tracker.handle(member));
         }
+    }
+
+    /// Entities of tables of links are pairs of collections, too.
+    fn follow_links(&self, tracker: &Tracker, edits: &mut Edits) {
+        let written = self.origins.iter().flat_map(|origin| match origin {
+            Origin::Insert { rows, .. } | Origin::Update { rows, .. } => rows.as_slice(),
+            _ => &[],
+        });
+        follow_link_entities(tracker, &self.left, written.copied(), edits);
     }
 
     /// Deleted entities leave the loaded collections they were in; references to them become empty.
