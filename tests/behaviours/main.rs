@@ -4,6 +4,7 @@ mod autoflush;
 mod bad_input;
 mod baselines;
 mod both_sides;
+mod bulk;
 mod collections;
 mod corners;
 mod criteria;
@@ -36,6 +37,7 @@ mod support;
 mod taken_back;
 mod transactions;
 mod unique_values;
+mod versions;
 
 use std::process::ExitCode;
 
@@ -45,6 +47,7 @@ const ALL: &[&[Behaviour]] = &[
     autoflush::BEHAVIOURS,
     baselines::BEHAVIOURS,
     both_sides::BEHAVIOURS,
+    bulk::BEHAVIOURS,
     collections::BEHAVIOURS,
     corners::BEHAVIOURS,
     criteria::BEHAVIOURS,
@@ -74,6 +77,7 @@ const ALL: &[&[Behaviour]] = &[
     taken_back::BEHAVIOURS,
     transactions::BEHAVIOURS,
     unique_values::BEHAVIOURS,
+    versions::BEHAVIOURS,
 ];
 
 /// Subjects of several files.
