@@ -195,9 +195,7 @@ impl Session {
     /// # Ok(()) });
     /// ```
     pub fn add_all<E: Entity>(&mut self, values: impl IntoIterator<Item = E>) -> Vec<Handle<E>> {
-        let values = values.into_iter();
-        self.tracker.reserve::<E>(values.size_hint().0);
-        values.map(|value| self.add(value)).collect()
+        self.tracker.add_all(values.into_iter())
     }
 
     /// Marks an entity as deleted: the next flush deletes its row. It stays readable until the commit; a rollback revives

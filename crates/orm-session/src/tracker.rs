@@ -86,7 +86,7 @@ impl Tracker {
     /// The arena of a type, if the session has met one, to change it.
     #[inline]
     pub(crate) fn of_mut<E: Entity>(&mut self) -> Option<&mut Arena<E>> {
-        self.arenas.get_mut(E::meta().index.get())?.as_mut()?.as_any_mut().downcast_mut()
+        typed_mut(&mut self.arenas, E::meta().index.get())
     }
 
     /// The arena of a type, made if need be.
@@ -243,10 +243,28 @@ impl Tracker {
         slot
     }
 
-    /// Makes room for new values.
-    pub(crate) fn reserve<E: Entity>(&mut self, values: usize) {
-        self.make::<E>().reserve(values);
-        self.pending.reserve(values);
+    /// Adds several new values, each as [`add`](Self::add) does.
+    pub(crate) fn add_all<E: Entity>(&mut self, values: impl Iterator<Item = E>) -> Vec<Handle<E>> {
+        let room = values.size_hint().0;
+        self.make::<E>().reserve_slots(room);
+        self.pending.reserve(room);
+        if !E::meta().relations.is_empty() {
+            let add = |value| {
+                let slot = self.add(value);
+                let arena = E::meta().index.get() as u32;
+                Handle::from_raw(self.handle(Place { arena, slot }))
+            };
+            return values.map(add).collect();
+        }
+        let (index, session) = (E::meta().index.get(), self.session);
+        let Self { arenas, pending, .. } = self;
+        let arena = typed_mut::<E>(arenas, index).expect("made just now");
+        let add = |value| {
+            let slot = arena.insert(value);
+            pending.push(Place { arena: index as u32, slot });
+            Handle::from_raw(arena.handle(slot, session))
+        };
+        values.map(add).collect()
     }
 
     /// Takes the new values out of the relation fields of some entities, and of those that come in so, and adds
@@ -331,7 +349,6 @@ impl Tracker {
     // Ends.
 
     /// Whether a handle is good and its entity may be written.
-    #[inline]
     pub(crate) fn is_writable<E: Entity>(&self, handle: Handle<E>) -> bool {
         handle.raw().session == self.session
             && self.of::<E>().is_some_and(|arena| arena.is_writable(handle.raw()))
@@ -541,6 +558,12 @@ impl Tracker {
             OneState::Empty | OneState::New => false,
         }
     }
+}
+
+/// The arena of a type among all.
+#[inline]
+fn typed_mut<E: Entity>(arenas: &mut [Option<Box<dyn AnyArena>>], index: usize) -> Option<&mut Arena<E>> {
+    arenas.get_mut(index)?.as_mut()?.as_any_mut().downcast_mut()
 }
 
 /// The tables that a flush of an entity may write: its own, those of its links, and those of the children in its

@@ -337,7 +337,9 @@ impl<E: Entity> AnyArena for Arena<E> {
     fn touch(&mut self, slot: u32) {
         let handle =
             RawHandle { session: NonZeroU32::MIN, slot, generation: self.slots[slot as usize].generation };
-        self.write(handle);
+        if self.is_writable(handle) {
+            self.write(handle);
+        }
     }
 
     fn is_dirty(&self, slot: u32) -> bool {
