@@ -4,6 +4,7 @@
 //! cargo run --release -p orm-bench                        the table
 //! cargo run --release -p orm-bench -- insert              the lines whose names contain `insert`
 //! cargo run --release -p orm-bench -- --rounds=99         more rounds than 25
+//! cargo run --release -p orm-bench -- --fastest           the fastest rounds, not the medians: for a busy machine
 //! cargo run --release -p orm-bench -- --profile insert    anyorm's side alone, under `block_on`, for a profiler
 //! cargo run --release -p orm-bench -- --profile-by-hand insert   the other side alone
 //! cargo run -p orm-bench -- --quick                       tiny sizes: shows that it works, measures nothing
@@ -37,6 +38,7 @@ fn main() -> Result<(), Fault> {
     if let Some(rounds) = options.iter().find_map(|option| option.strip_prefix("--rounds=")) {
         size.rounds = rounds.parse()?;
     }
+    size.fastest = has("--fastest");
     let wanted =
         |case: &Case| filters.is_empty() || filters.iter().any(|part| case.name.contains(part.as_str()));
     let all =
