@@ -437,7 +437,7 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("id", &self.tracker.session())
-            .field("pending", &self.tracker.pending().count())
+            .field("pending", &self.tracker.pending().len())
             .field("in_transaction", &!matches!(self.scope, Scope::None))
             .field("active", &matches!(self.status, Status::Active))
             .finish_non_exhaustive()

@@ -188,8 +188,12 @@ impl Tracker {
     // What is pending.
 
     /// Added and not flushed, in order. One that was deleted again waits in the list, but is not pending any more.
-    pub(crate) fn pending(&self) -> impl Iterator<Item = Place> {
-        self.pending.iter().copied().filter(|&place| self.state(place) == State::Pending)
+    pub(crate) fn pending(&self) -> Vec<Place> {
+        let mut pending = Vec::with_capacity(self.pending.len());
+        for places in self.pending.chunk_by(|a, b| a.arena == b.arena) {
+            self.arena(places[0].arena).keep_pending(places, &mut pending);
+        }
+        pending
     }
 
     pub(crate) fn deleting(&self) -> &[Place] {
@@ -197,7 +201,7 @@ impl Tracker {
     }
 
     pub(crate) fn take_pending(&mut self) -> (Vec<Place>, Vec<Place>) {
-        let pending = self.pending().collect();
+        let pending = self.pending();
         self.pending.clear();
         (pending, std::mem::take(&mut self.deleting))
     }
@@ -213,7 +217,7 @@ impl Tracker {
     pub(crate) fn is_touched(&self) -> bool {
         !self.pending.is_empty()
             || !self.deleting.is_empty()
-            || self.arenas().any(|(_, arena)| arena.has_dirty())
+            || self.arenas().any(|(_, arena)| arena.dirty() > 0)
     }
 
     /// What is pending or has an image, of the entities that have relations.
@@ -224,7 +228,7 @@ impl Tracker {
             return Vec::new();
         }
         let is_related = |place: &&Place| related.iter().any(|(arena, _)| *arena == place.arena);
-        let pending = self.pending().filter(|place| is_related(&place));
+        let pending = self.pending().into_iter().filter(|place| is_related(&place));
         let dirty = related.iter().flat_map(|&(arena, tracked)| {
             tracked.dirty_slots().into_iter().map(move |slot| Place { arena, slot })
         });
@@ -492,7 +496,7 @@ impl Tracker {
         };
         let waiting =
             |index: u32| self.pending.iter().chain(&self.deleting).any(|place| place.arena == index);
-        let touched = self.arenas().filter(|(index, arena)| arena.has_dirty() || waiting(*index));
+        let touched = self.arenas().filter(|(index, arena)| arena.dirty() > 0 || waiting(*index));
         let mut tables = touched.flat_map(|(_, arena)| written_tables(arena.meta()));
         tables
             .find(|table| is_read(table))

@@ -27,6 +27,8 @@ pub(crate) trait AnyArena: Any + Send {
     fn len(&self) -> usize;
     fn state(&self, slot: u32) -> State;
     fn set_state(&mut self, slot: u32, state: State);
+    /// Adds those of some places that are pending.
+    fn keep_pending(&self, places: &[Place], pending: &mut Vec<Place>);
     fn handle(&self, slot: u32, session: NonZeroU32) -> RawHandle;
     /// The slot of a handle that is not stale.
     fn slot(&self, handle: RawHandle) -> Option<u32>;
@@ -64,7 +66,7 @@ pub(crate) trait AnyArena: Any + Send {
     /// Whether the value has a key.
     fn is_keyed(&self, slot: u32) -> bool;
     /// Sorts slots, each with something of its own, by the key of their rows.
-    fn sort_by_row_key(&self, slots: &mut [(u32, usize)]);
+    fn sort_by_row_key(&self, slots: &mut [(u32, u32)]);
     /// Adds the key of the row, as the transaction has it.
     fn encode_row_key(&self, slot: u32, cells: &mut Cells);
     /// Adds the key in the value.
@@ -79,7 +81,8 @@ pub(crate) trait AnyArena: Any + Send {
     fn is_dirty(&self, slot: u32) -> bool;
     /// The slots with an image, in the order of their first writes.
     fn dirty_slots(&self) -> Vec<u32>;
-    fn has_dirty(&self) -> bool;
+    /// How many slots have an image.
+    fn dirty(&self) -> usize;
     fn encode(&self, slot: u32, column: usize, cells: &mut Cells);
     /// Adds some columns of several values, row after row.
     fn encode_rows(&self, rows: &[Place], columns: &[usize], cells: &mut Cells);
@@ -213,6 +216,11 @@ impl<E: Entity> AnyArena for Arena<E> {
         self.slots[slot as usize].state = state;
     }
 
+    fn keep_pending(&self, places: &[Place], pending: &mut Vec<Place>) {
+        let is_pending = |place: &&Place| self.slots[place.slot as usize].state == State::Pending;
+        pending.extend(places.iter().filter(is_pending));
+    }
+
     fn handle(&self, slot: u32, session: NonZeroU32) -> RawHandle {
         Arena::handle(self, slot, session)
     }
@@ -313,7 +321,7 @@ impl<E: Entity> AnyArena for Arena<E> {
         self.value(slot).key().is_some()
     }
 
-    fn sort_by_row_key(&self, slots: &mut [(u32, usize)]) {
+    fn sort_by_row_key(&self, slots: &mut [(u32, u32)]) {
         // Rows that were read in key order stay so: the common case is one pass.
         if !slots.is_sorted_by_key(|&(slot, _)| self.row_key(slot)) {
             slots.sort_by_cached_key(|&(slot, _)| self.row_key(slot));
@@ -353,8 +361,8 @@ impl<E: Entity> AnyArena for Arena<E> {
         self.images.iter().filter(|image| image.value.is_some()).map(|image| image.slot).collect()
     }
 
-    fn has_dirty(&self) -> bool {
-        self.dirty > 0
+    fn dirty(&self) -> usize {
+        self.dirty
     }
 
     fn encode(&self, slot: u32, column: usize, cells: &mut Cells) {

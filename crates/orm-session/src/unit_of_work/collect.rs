@@ -89,7 +89,7 @@ pub(super) fn collect(tracker: &mut Tracker) -> Result<Collected> {
             resolve_links(tracker, place, &mut collected)?;
         }
     }
-    collected.inserts = tracker.pending().collect();
+    collected.inserts = tracker.pending();
     collected.deletes = tracker.deleting().to_vec();
     for &place in &collected.deletes {
         for relation in tracker.arena(place.arena).meta().relations {
@@ -290,6 +290,7 @@ fn compare_images(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
     for (index, arena) in tracker.arenas() {
         let (version, generated) =
             (arena.meta().version.map(|version| version as u16), arena.meta().generated);
+        updates.reserve(arena.dirty());
         arena.compare_images(&mut |slot, is_keyed, changed| {
             let place = Place { arena: index, slot };
             if version.is_some_and(|version| changed.contains(&version)) {

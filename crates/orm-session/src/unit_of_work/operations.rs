@@ -82,6 +82,7 @@ pub(super) struct Reference {
 pub(super) fn order_operations(tracker: &Tracker, collected: &Collected) -> Result<Operations> {
     let groups = order_tables(tracker, involved(collected));
     let mut operations = Operations::default();
+    operations.list.reserve(collected.inserts.len() + collected.updates.len() + collected.deletes.len());
     for group in &groups {
         operations.inserts(tracker, group, collected)?;
     }
@@ -107,7 +108,7 @@ pub(super) fn order_operations(tracker: &Tracker, collected: &Collected) -> Resu
     }
     for group in groups.iter().rev() {
         for (effect, (_, rows)) in &later {
-            if in_group(rows, group).len() == rows.len() {
+            if in_group(rows, group).count() == rows.len() {
                 let effect = *effect;
                 operations.list.extend(rows.iter().map(|&row| Op::UnlinkAll { effect, row }));
             }
@@ -126,23 +127,29 @@ fn involved(collected: &Collected) -> Vec<u32> {
     let rows = collected.inserts.iter().chain(&collected.deletes).map(|place| place.arena);
     let switched = collected.switches.iter().map(|switch| switch.new.arena);
     let updated = collected.updates.iter().map(|update| update.place.arena);
-    let mut arenas: Vec<u32> = rows.chain(switched).chain(updated).collect();
+    let mut arenas: Vec<u32> = Vec::new();
+    for arena in rows.chain(switched).chain(updated) {
+        // Mostly that of the row before.
+        if arenas.last() != Some(&arena) && !arenas.contains(&arena) {
+            arenas.push(arena);
+        }
+    }
     arenas.sort_unstable();
-    arenas.dedup();
     arenas
 }
 
 impl Operations {
     fn inserts(&mut self, tracker: &Tracker, group: &Group, collected: &Collected) -> Result<()> {
-        let rows: Vec<Place> = in_group(&collected.inserts, group);
+        let rows = in_group(&collected.inserts, group);
         let insert = |row: Place, level| {
             let (keyed, unset) = tracker.arena(row.arena).given(row.slot);
             Op::Insert { row, level, keyed, unset }
         };
         if !group.cyclic {
-            self.list.extend(rows.into_iter().map(|row| insert(row, 0)));
+            self.list.extend(rows.map(|row| insert(row, 0)));
             return Ok(());
         }
+        let rows: Vec<Place> = rows.collect();
         let ranked = rank_rows(tracker, &rows, false)?;
         let mut order: Vec<usize> = (0..rows.len()).collect();
         let table = |row: Place| group.arenas.iter().position(|&arena| arena == row.arena);
@@ -155,10 +162,10 @@ impl Operations {
     /// Grouped by the columns written, in the order of the first of each, then by key.
     fn updates(&mut self, tracker: &Tracker, group: &Group, collected: &Collected) {
         for &arena in &group.arenas {
-            let mut shapes: Vec<Vec<(u32, usize)>> = Vec::new();
+            let mut shapes: Vec<Vec<(u32, u32)>> = Vec::new();
             let mut known: HashMap<&[u16], usize> = HashMap::new();
             let mut last: Option<(&Range<usize>, usize)> = None;
-            let own = collected.updates.iter().enumerate().filter(|(_, update)| update.place.arena == arena);
+            let own = (0..).zip(&collected.updates).filter(|(_, update)| update.place.arena == arena);
             for (at, Update { place, columns }) in own {
                 let shape = match last {
                     Some((known, shape)) if known == columns => shape,
@@ -173,14 +180,16 @@ impl Operations {
             for mut rows in shapes {
                 tracker.arena(arena).sort_by_row_key(&mut rows);
                 let rows = rows.into_iter();
-                self.list
-                    .extend(rows.map(|(slot, update)| Op::Update { row: Place { arena, slot }, update }));
+                self.list.extend(rows.map(|(slot, update)| Op::Update {
+                    row: Place { arena, slot },
+                    update: update as usize,
+                }));
             }
         }
     }
 
     fn deletes(&mut self, tracker: &Tracker, group: &Group, deletes: &[Place]) -> Result<()> {
-        let rows: Vec<Place> = in_group(deletes, group);
+        let rows: Vec<Place> = in_group(deletes, group).collect();
         if group.cyclic {
             let ranked = rank_rows(tracker, &rows, true)?;
             self.references(ranked.deferred, true);
@@ -190,7 +199,7 @@ impl Operations {
             return Ok(());
         }
         for &arena in &group.arenas {
-            let mut rows: Vec<(u32, usize)> =
+            let mut rows: Vec<(u32, u32)> =
                 rows.iter().filter(|row| row.arena == arena).map(|row| (row.slot, 0)).collect();
             tracker.arena(arena).sort_by_row_key(&mut rows);
             self.list.extend(rows.into_iter().map(|(slot, _)| Op::Delete { row: Place { arena, slot } }));
@@ -268,6 +277,6 @@ pub(super) fn columns_of<'a>(collected: &'a Collected, columns: &Range<usize>) -
     &collected.columns[columns.clone()]
 }
 
-fn in_group(rows: &[Place], group: &Group) -> Vec<Place> {
-    rows.iter().copied().filter(|row| group.arenas.contains(&row.arena)).collect()
+fn in_group(rows: &[Place], group: &Group) -> impl Iterator<Item = Place> {
+    rows.iter().copied().filter(|row| group.arenas.contains(&row.arena))
 }

@@ -438,8 +438,9 @@ fn for_each_arena(
 ) {
     let indexes: Vec<u32> = tracker.arenas().map(|(index, _)| index).collect();
     for index in indexes {
-        let slots: Vec<u32> =
-            places.iter().filter(|place| place.arena == index).map(|place| place.slot).collect();
+        let own = || places.iter().filter(|place| place.arena == index).map(|place| place.slot);
+        let mut slots = Vec::with_capacity(own().count());
+        slots.extend(own());
         each(tracker.arena_mut(index), &slots);
     }
 }
