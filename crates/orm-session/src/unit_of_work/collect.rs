@@ -41,6 +41,14 @@ pub(super) struct Collected {
 /// The expressions of rows, by column.
 pub(super) type Expressed = HashMap<Place, Vec<(u16, Node)>>;
 
+impl Collected {
+    /// The updates, those that follow each other and write the same columns of one table together: what is asked of them
+    /// is asked once.
+    pub(super) fn alike_updates(&self) -> impl Iterator<Item = &[Update]> {
+        self.updates.chunk_by(|a, b| a.place.arena == b.place.arena && a.columns == b.columns)
+    }
+}
+
 /// A row with changed columns.
 pub(super) struct Update {
     pub(super) place: Place,
@@ -276,11 +284,12 @@ pub(super) fn rekeyed<'a>(
     tracker: &'a Tracker,
     collected: &'a Collected,
 ) -> impl Iterator<Item = Place> + use<'a> {
-    let changed = collected.updates.iter().filter(|update| {
-        let key = tracker.arena(update.place.arena).meta().key;
-        collected.columns[update.columns.clone()].iter().any(|&column| key.contains(&usize::from(column)))
+    let changed = collected.alike_updates().filter(|updates| {
+        let key = tracker.arena(updates[0].place.arena).meta().key;
+        let columns = &collected.columns[updates[0].columns.clone()];
+        columns.iter().any(|&column| key.contains(&usize::from(column)))
     });
-    changed.map(|update| update.place)
+    changed.flatten().map(|update| update.place)
 }
 
 /// Finds the columns in which values differ from their rows.
