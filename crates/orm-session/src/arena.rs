@@ -127,21 +127,23 @@ impl<E: Entity> Arena<E> {
         panic!("{key} is deleted: it can be read until the commit, but not written")
     }
 
+    /// Keeps a copy of the row, before the first write.
     fn take_image(&mut self, slot: u32) {
-        let value = self.slots[slot as usize].value.clone();
-        self.push_image(slot, value);
+        self.reserve_image();
+        let at = self.images.len() as u32;
+        let place = &mut self.slots[slot as usize];
+        self.images.push(Image { slot, value: place.value.clone() });
+        place.image = at;
+        self.dirty += 1;
     }
 
-    fn push_image(&mut self, slot: u32, value: Option<E>) {
-        let images = self.images.len();
-        if images == self.images.capacity() {
-            // A program that wrote many is likely to write most: moving them each time their number doubles would cost
-            // as much as cloning them.
-            self.images.reserve(self.slots.len().min(images * 7 + 4));
+    /// Makes room for one more image. A program that wrote many is likely to write most: moving them each time their
+    /// number doubles would cost as much as cloning them.
+    #[inline]
+    fn reserve_image(&mut self) {
+        if self.images.len() == self.images.capacity() {
+            self.images.reserve(self.slots.len().min(self.images.len() * 7 + 4));
         }
-        self.slots[slot as usize].image = images as u32;
-        self.dirty += 1;
-        self.images.push(Image { slot, value });
     }
 
     /// A new value, not in the database yet.
@@ -324,7 +326,10 @@ impl<E: Entity> Arena<E> {
             *image = value;
             return;
         }
-        self.push_image(slot, Some(value));
+        self.reserve_image();
+        self.slots[slot as usize].image = self.images.len() as u32;
+        self.dirty += 1;
+        self.images.push(Image { slot, value: Some(value) });
     }
 
     /// The key under which the identity map knows the slot: the row's, not one that was only written to memory.
