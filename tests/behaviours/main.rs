@@ -4,6 +4,7 @@ mod autoflush;
 mod bad_input;
 mod baselines;
 mod both_sides;
+mod bulk;
 mod collections;
 mod corners;
 mod criteria;
@@ -19,6 +20,7 @@ mod flush;
 mod found;
 mod keys;
 mod link_entities;
+mod link_views;
 mod linking;
 mod loaders;
 mod merging;
@@ -35,6 +37,7 @@ mod support;
 mod taken_back;
 mod transactions;
 mod unique_values;
+mod versions;
 
 use std::process::ExitCode;
 
@@ -44,6 +47,7 @@ const ALL: &[&[Behaviour]] = &[
     autoflush::BEHAVIOURS,
     baselines::BEHAVIOURS,
     both_sides::BEHAVIOURS,
+    bulk::BEHAVIOURS,
     collections::BEHAVIOURS,
     corners::BEHAVIOURS,
     criteria::BEHAVIOURS,
@@ -57,6 +61,7 @@ const ALL: &[&[Behaviour]] = &[
     found::BEHAVIOURS,
     keys::BEHAVIOURS,
     link_entities::BEHAVIOURS,
+    link_views::BEHAVIOURS,
     linking::BEHAVIOURS,
     loaders::BEHAVIOURS,
     merging::BEHAVIOURS,
@@ -72,6 +77,7 @@ const ALL: &[&[Behaviour]] = &[
     taken_back::BEHAVIOURS,
     transactions::BEHAVIOURS,
     unique_values::BEHAVIOURS,
+    versions::BEHAVIOURS,
 ];
 
 /// Subjects of several files.

@@ -39,6 +39,10 @@ pub trait Entity: Clone + Send + Sync + Sized + 'static {
     /// The type of the primary key: of its one `#[key]` field, or a tuple of them in the order of the fields.
     type Key: Key;
 
+    /// The table's name, for constants.
+    #[doc(hidden)]
+    const TABLE: &'static str = "";
+
     /// The table, its columns and relations.
     fn meta() -> &'static EntityMeta;
 

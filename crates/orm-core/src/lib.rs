@@ -16,6 +16,8 @@
 //! | [`program`], [`cells`], [`row`] | what a driver runs in one hop, its parameters and its rows |
 //! | [`error`] | the one error type |
 
+#[doc(hidden)]
+pub mod bulk;
 pub mod cells;
 pub mod column;
 pub mod dialect;

@@ -139,6 +139,7 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// | option | meaning |
 /// |---|---|
+/// | `through = PostTag` | the entity that is stored in that table, where there is one: both are one view each of the same rows. A pair leaves the entity's other columns to their DEFAULT or NULL |
 /// | `from = "post_id"` | the column for this side's key; by default the struct's name and `_id` |
 /// | `to = "tag_id"` | the column for the other side's key; by default that struct's name and `_id` |
 /// | `from("year", "number")` | the columns for a composite key; for `to` too |

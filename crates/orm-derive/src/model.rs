@@ -183,7 +183,10 @@ pub(crate) struct HasMany {
 /// A relation by a table of pairs.
 pub(crate) struct ManyToMany {
     pub(crate) target: TokenStream,
+    /// The name of the table, or of the entity that is stored in it, for messages.
     pub(crate) through: String,
+    /// That entity, where it is named rather than the table.
+    pub(crate) through_entity: Option<TokenStream>,
     pub(crate) from: Vec<Name>,
     pub(crate) to: Vec<Name>,
 }

@@ -86,7 +86,7 @@ impl Tracker {
     /// The arena of a type, if the session has met one, to change it.
     #[inline]
     pub(crate) fn of_mut<E: Entity>(&mut self) -> Option<&mut Arena<E>> {
-        self.arenas.get_mut(E::meta().index.get())?.as_mut()?.as_any_mut().downcast_mut()
+        typed_mut(&mut self.arenas, E::meta().index.get())
     }
 
     /// The arena of a type, made if need be.
@@ -188,8 +188,12 @@ impl Tracker {
     // What is pending.
 
     /// Added and not flushed, in order. One that was deleted again waits in the list, but is not pending any more.
-    pub(crate) fn pending(&self) -> impl Iterator<Item = Place> {
-        self.pending.iter().copied().filter(|&place| self.state(place) == State::Pending)
+    pub(crate) fn pending(&self) -> Vec<Place> {
+        let mut pending = Vec::with_capacity(self.pending.len());
+        for places in self.pending.chunk_by(|a, b| a.arena == b.arena) {
+            self.arena(places[0].arena).keep_pending(places, &mut pending);
+        }
+        pending
     }
 
     pub(crate) fn deleting(&self) -> &[Place] {
@@ -197,7 +201,7 @@ impl Tracker {
     }
 
     pub(crate) fn take_pending(&mut self) -> (Vec<Place>, Vec<Place>) {
-        let pending = self.pending().collect();
+        let pending = self.pending();
         self.pending.clear();
         (pending, std::mem::take(&mut self.deleting))
     }
@@ -213,7 +217,7 @@ impl Tracker {
     pub(crate) fn is_touched(&self) -> bool {
         !self.pending.is_empty()
             || !self.deleting.is_empty()
-            || self.arenas().any(|(_, arena)| arena.has_dirty())
+            || self.arenas().any(|(_, arena)| arena.dirty() > 0)
     }
 
     /// What is pending or has an image, of the entities that have relations.
@@ -226,7 +230,7 @@ impl Tracker {
         // By name: equal input gives an equal plan, whatever the process did before.
         related.sort_by_key(|(_, arena)| arena.meta().table);
         let is_related = |place: &&Place| related.iter().any(|(arena, _)| *arena == place.arena);
-        let pending = self.pending().filter(|place| is_related(&place));
+        let pending = self.pending().into_iter().filter(|place| is_related(&place));
         let dirty = related.iter().flat_map(|&(arena, tracked)| {
             tracked.dirty_slots().into_iter().map(move |slot| Place { arena, slot })
         });
@@ -245,10 +249,28 @@ impl Tracker {
         slot
     }
 
-    /// Makes room for new values.
-    pub(crate) fn reserve<E: Entity>(&mut self, values: usize) {
-        self.make::<E>().reserve(values);
-        self.pending.reserve(values);
+    /// Adds several new values, each as [`add`](Self::add) does.
+    pub(crate) fn add_all<E: Entity>(&mut self, values: impl Iterator<Item = E>) -> Vec<Handle<E>> {
+        let room = values.size_hint().0;
+        self.make::<E>().reserve_slots(room);
+        self.pending.reserve(room);
+        if !E::meta().relations.is_empty() {
+            let add = |value| {
+                let slot = self.add(value);
+                let arena = E::meta().index.get() as u32;
+                Handle::from_raw(self.handle(Place { arena, slot }))
+            };
+            return values.map(add).collect();
+        }
+        let (index, session) = (E::meta().index.get(), self.session);
+        let Self { arenas, pending, .. } = self;
+        let arena = typed_mut::<E>(arenas, index).expect("made just now");
+        let add = |value| {
+            let slot = arena.insert(value);
+            pending.push(Place { arena: index as u32, slot });
+            Handle::from_raw(arena.handle(slot, session))
+        };
+        values.map(add).collect()
     }
 
     /// Takes the new values out of the relation fields of some entities, and of those that come in so, and adds
@@ -333,7 +355,6 @@ impl Tracker {
     // Ends.
 
     /// Whether a handle is good and its entity may be written.
-    #[inline]
     pub(crate) fn is_writable<E: Entity>(&self, handle: Handle<E>) -> bool {
         handle.raw().session == self.session
             && self.of::<E>().is_some_and(|arena| arena.is_writable(handle.raw()))
@@ -477,7 +498,7 @@ impl Tracker {
         };
         let waiting =
             |index: u32| self.pending.iter().chain(&self.deleting).any(|place| place.arena == index);
-        let touched = self.arenas().filter(|(index, arena)| arena.has_dirty() || waiting(*index));
+        let touched = self.arenas().filter(|(index, arena)| arena.dirty() > 0 || waiting(*index));
         let mut tables = touched.flat_map(|(_, arena)| written_tables(arena.meta()));
         tables
             .find(|table| is_read(table))
@@ -543,6 +564,12 @@ impl Tracker {
             OneState::Empty | OneState::New => false,
         }
     }
+}
+
+/// The arena of a type among all.
+#[inline]
+fn typed_mut<E: Entity>(arenas: &mut [Option<Box<dyn AnyArena>>], index: usize) -> Option<&mut Arena<E>> {
+    arenas.get_mut(index)?.as_mut()?.as_any_mut().downcast_mut()
 }
 
 /// The tables that a flush of an entity may write: its own, those of its links, and those of the children in its

@@ -20,6 +20,7 @@ mod edits;
 mod explain;
 mod hooks;
 mod keys;
+mod link_rows;
 mod links;
 mod operations;
 mod order;

@@ -223,7 +223,7 @@ pub enum RelationKind {
 }
 
 /// The table of a many-to-many relation, seen from one side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct LinkTable {
     /// Its name.
     pub table: &'static str,
@@ -231,7 +231,34 @@ pub struct LinkTable {
     pub source: &'static [&'static str],
     /// Its columns that hold the target's key.
     pub target: &'static [&'static str],
+    /// The entity that is stored in it, where the relation names that rather than the table.
+    pub entity: Option<MetaFn>,
 }
+
+impl LinkTable {
+    /// A column that a pair alone cannot fill: it may not be NULL and has no DEFAULT. `entity` is the one that is stored
+    /// in this table.
+    pub fn unfilled(&self, entity: &EntityMeta) -> Option<&'static ColumnMeta> {
+        let is_end =
+            |column: &ColumnMeta| self.source.contains(&column.name) || self.target.contains(&column.name);
+        let is_auto = |at: usize| entity.auto_key && entity.key == [at];
+        let mut columns = entity.columns.iter().enumerate();
+        let found = columns.find(|&(at, column)| {
+            let filled = column.nullable || column.default.is_some() || column.generated.is_some();
+            !filled && !is_auto(at) && !is_end(column)
+        });
+        found.map(|(_, column)| column)
+    }
+}
+
+/// Equal if they name the same table and columns.
+impl PartialEq for LinkTable {
+    fn eq(&self, other: &Self) -> bool {
+        (self.table, self.source, self.target) == (other.table, other.source, other.target)
+    }
+}
+
+impl Eq for LinkTable {}
 
 /// A small number for each entity, given out when it is first asked for.
 #[derive(Debug, Default)]

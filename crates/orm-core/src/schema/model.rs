@@ -64,6 +64,9 @@ pub(super) fn tables(entities: &[&'static EntityMeta]) -> Result<Vec<Table>> {
     for relation in entities.iter().flat_map(|entity| entity.relations) {
         let RelationKind::ManyToMany { through } = &relation.kind else { continue };
         check_names(relation, through)?;
+        if let Some(entity) = through.entity {
+            require(entities, entity(), &relation.path())?;
+        }
         if let Some(entity) = entities.iter().find(|entity| entity.table == through.table) {
             check_link_entity(relation, through, entity)?;
         } else if let Some(other) = links.iter().find(|other| link(other).table == through.table) {

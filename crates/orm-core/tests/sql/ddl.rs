@@ -212,7 +212,7 @@ entity! {
         RelationMeta {
             name: "links", source: Page::meta, target: Page::meta, position: 1,
             kind: RelationKind::ManyToMany {
-                through: LinkTable { table: "page_links", source: &["from_id"], target: &["to_id"] },
+                through: LinkTable { table: "page_links", source: &["from_id"], target: &["to_id"], entity: None },
             },
         },
     ]
@@ -294,7 +294,7 @@ entity! {
         RelationMeta {
             name: "posts", source: Topic::meta, target: Post::meta, position: 0,
             kind: RelationKind::ManyToMany {
-                through: LinkTable { table: "post_tags", source: &["topic_id"], target: &["post_id"] },
+                through: LinkTable { table: "post_tags", source: &["topic_id"], target: &["post_id"], entity: None },
             },
         },
     ]
@@ -371,7 +371,7 @@ entity! {
         RelationMeta {
             name: "friends", source: Friend::meta, target: Friend::meta, position: 0,
             kind: RelationKind::ManyToMany {
-                through: LinkTable { table: "friendships", source: &["friend_id"], target: &["friend_id"] },
+                through: LinkTable { table: "friendships", source: &["friend_id"], target: &["friend_id"], entity: None },
             },
         },
     ]

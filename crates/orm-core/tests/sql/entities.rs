@@ -194,7 +194,7 @@ entity! {
 }
 
 pub(crate) const POST_TAGS: LinkTable =
-    LinkTable { table: "post_tags", source: &["post_id"], target: &["tag_id"] };
+    LinkTable { table: "post_tags", source: &["post_id"], target: &["tag_id"], entity: None };
 
 impl Post {
     pub(crate) const AUTHOR: Relation<Post, User, One> = Relation::new(Post::meta, 0);
@@ -212,7 +212,7 @@ entity! {
         RelationMeta {
             name: "posts", source: Tag::meta, target: Post::meta, position: 0,
             kind: RelationKind::ManyToMany {
-                through: LinkTable { table: "post_tags", source: &["tag_id"], target: &["post_id"] },
+                through: LinkTable { table: "post_tags", source: &["tag_id"], target: &["post_id"], entity: None },
             },
         },
     ]

@@ -15,7 +15,7 @@ entity! {
         RelationMeta {
             name: "tags", source: Country::meta, target: Tag::meta, position: 0,
             kind: RelationKind::ManyToMany {
-                through: LinkTable { table: "country_tags", source: &["country_code"], target: &["tag_id"] },
+                through: LinkTable { table: "country_tags", source: &["country_code"], target: &["tag_id"], entity: None },
             },
         },
     ]

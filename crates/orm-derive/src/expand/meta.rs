@@ -151,12 +151,26 @@ fn relation_meta(entity: &Entity, position: usize, field: &Field) -> TokenStream
 
 fn many_to_many(entity: &Entity, relation: &ManyToMany) -> TokenStream {
     let support = &entity.support;
-    let table = &relation.through;
+    let (table, link_entity) = match &relation.through_entity {
+        None => {
+            let table = &relation.through;
+            (quote!(#table), option(None))
+        }
+        Some(path) => (
+            quote!(<#path as #support::Entity>::TABLE),
+            option(Some(quote!(<#path as #support::Entity>::meta))),
+        ),
+    };
     let text = |name: &Name| name.text.clone();
     let (from, to) = (relation.from.iter().map(text), relation.to.iter().map(text));
     quote! {
         #support::RelationKind::ManyToMany {
-            through: #support::LinkTable { table: #table, source: &[#(#from),*], target: &[#(#to),*] },
+            through: #support::LinkTable {
+                table: #table,
+                source: &[#(#from),*],
+                target: &[#(#to),*],
+                entity: #link_entity,
+            },
         }
     }
 }

@@ -200,10 +200,25 @@ fn has_many(marker: &Marker<'_>, target: &Type, entity: &Ident) -> Result<HasMan
 
 fn many_to_many(marker: &Marker<'_>, target: &Type, entity: &Ident) -> Result<ManyToMany> {
     let grammar = Grammar { attribute: "many_to_many", options: &["through", "from", "to"], repeatable: &[] };
-    let (mut through, mut from, mut to) = (None, None, None);
+    let (mut through, mut through_entity, mut from, mut to) = (None, None, None, None);
     grammar.read(marker.attribute, |option, meta| {
         match option {
-            "through" => through = Some(attr::name(meta)?.text),
+            "through" => {
+                let input = attr::value(meta, "\"post_tags\"")?;
+                if input.peek(syn::LitStr) {
+                    through = Some(attr::checked(&input.parse()?)?.text);
+                } else {
+                    let path: Path = input.parse().map_err(|error| {
+                        Error::new(
+                            error.span(),
+                            "not a table of pairs: write its name, `through = \"post_tags\"`, or the entity that is \
+                             stored in it, `through = PostTag`",
+                        )
+                    })?;
+                    through = path.segments.last().map(|segment| plain(&segment.ident));
+                    through_entity = Some(ty::without_self(path, entity));
+                }
+            }
             "from" => from = Some(attr::name_or_list(meta)?),
             _ => to = Some(attr::name_or_list(meta)?),
         }
@@ -218,10 +233,11 @@ fn many_to_many(marker: &Marker<'_>, target: &Type, entity: &Ident) -> Result<Ma
             "`#[many_to_many]` names the table of its pairs: write `#[many_to_many(through = \"{this}_{other}\")]`"
         ))
     })?;
+    let written = if through_entity.is_some() { through.clone() } else { format!("{through:?}") };
     if (from.is_none() || to.is_none()) && (other == this || other == "Self") {
         return Err(at_attribute(format!(
             "both sides are `{this}`: name both columns, as \
-             `#[many_to_many(through = \"{through}\", from = \"follower_id\", to = \"followed_id\")]`"
+             `#[many_to_many(through = {written}, from = \"follower_id\", to = \"followed_id\")]`"
         )));
     }
     let span = marker.attribute.path().span();
@@ -234,7 +250,7 @@ fn many_to_many(marker: &Marker<'_>, target: &Type, entity: &Ident) -> Result<Ma
             twice.text
         )));
     }
-    Ok(ManyToMany { target: ty::without_self(target, entity), through, from, to })
+    Ok(ManyToMany { target: ty::without_self(target, entity), through, through_entity, from, to })
 }
 
 /// A relation that keeps its constant after a mistake, so that the constant's uses are not errors too.
@@ -246,6 +262,7 @@ fn stand_in(wrapper: Wrapper, target: &Type, ident: &Ident, entity: &Ident) -> R
         Wrapper::ManyToMany => Role::ManyToMany(ManyToMany {
             target: tokens,
             through: String::new(),
+            through_entity: None,
             from: Vec::new(),
             to: Vec::new(),
         }),

@@ -11,6 +11,7 @@ use orm_core::{Error, Result};
 
 use super::delete::{DeleteEffects, effects_of_deletes, has_effect};
 use super::keys::{is_coming, learn_key_links, refuse_equal_coming_keys};
+use super::link_rows::{Stood, match_link_entities};
 use super::links::{Pair, Pairs, sync_collections};
 use crate::state::State;
 use crate::tracker::{Place, Tracker, collections_of};
@@ -33,6 +34,8 @@ pub(super) struct Collected {
     pub(super) effects: DeleteEffects,
     /// Columns that are set to SQL expressions. Each such row is a statement of its own.
     pub(super) expressed: Expressed,
+    /// Pairs that entities of tables of links stop to stand for.
+    pub(super) left: Vec<Stood>,
 }
 
 impl Collected {
@@ -52,6 +55,14 @@ impl Collected {
 
 /// The expressions of rows, by column.
 pub(super) type Expressed = HashMap<Place, Vec<(u16, Node)>>;
+
+impl Collected {
+    /// The updates, those that follow each other and write the same columns of one table together: what is asked of them
+    /// is asked once.
+    pub(super) fn alike_updates(&self) -> impl Iterator<Item = &[Update]> {
+        self.updates.chunk_by(|a, b| a.place.arena == b.place.arena && a.columns == b.columns)
+    }
+}
 
 /// A row with changed columns.
 pub(super) struct Update {
@@ -101,7 +112,7 @@ pub(super) fn collect(tracker: &mut Tracker) -> Result<Collected> {
             resolve_links(tracker, place, &mut collected)?;
         }
     }
-    collected.inserts = tracker.pending().collect();
+    collected.inserts = tracker.pending();
     collected.deletes = tracker.deleting().to_vec();
     for &place in &collected.deletes {
         for relation in tracker.arena(place.arena).meta().relations {
@@ -112,6 +123,7 @@ pub(super) fn collect(tracker: &mut Tracker) -> Result<Collected> {
     match_keys(tracker, &mut collected)?;
     express_new_rows(tracker, &mut collected)?;
     collected.effects = effects_of_deletes(tracker, &collected.deletes);
+    collected.left = match_link_entities(tracker, &mut collected);
     leave_out_cascaded(&mut collected);
     Ok(collected)
 }
@@ -287,11 +299,12 @@ pub(super) fn rekeyed<'a>(
     tracker: &'a Tracker,
     collected: &'a Collected,
 ) -> impl Iterator<Item = Place> + use<'a> {
-    let changed = collected.updates.iter().filter(|update| {
-        let key = tracker.arena(update.place.arena).meta().key;
-        collected.columns[update.columns.clone()].iter().any(|&column| key.contains(&usize::from(column)))
+    let changed = collected.alike_updates().filter(|updates| {
+        let key = tracker.arena(updates[0].place.arena).meta().key;
+        let columns = &collected.columns[updates[0].columns.clone()];
+        columns.iter().any(|&column| key.contains(&usize::from(column)))
     });
-    changed.map(|update| update.place)
+    changed.flatten().map(|update| update.place)
 }
 
 /// Finds the columns in which values differ from their rows.
@@ -301,6 +314,7 @@ fn compare_images(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
     for (index, arena) in tracker.arenas() {
         let (version, generated) =
             (arena.meta().version.map(|version| version as u16), arena.meta().generated);
+        updates.reserve(arena.dirty());
         arena.compare_images(&mut |slot, is_keyed, changed| {
             let place = Place { arena: index, slot };
             if version.is_some_and(|version| changed.contains(&version)) {

@@ -63,7 +63,7 @@ fn by_groups(tracker: &Tracker, collected: &Collected, groups: &[Group]) -> Resu
         }
         let rows: Vec<Place> = rows.collect();
         for &arena in &group.arenas {
-            let mut rows: Vec<(u32, usize)> =
+            let mut rows: Vec<(u32, u32)> =
                 rows.iter().filter(|row| row.arena == arena).map(|row| (row.slot, 0)).collect();
             tracker.arena(arena).sort_by_row_key(&mut rows);
             order.rows.extend(rows.into_iter().map(|(slot, _)| Place { arena, slot }));

@@ -30,7 +30,7 @@ pub(crate) fn plan_with_hooks(
         let touched = tracker.touched_with_relations();
         tracker.take_in(touched);
         // First, and before anything is checked: they may set keys and required links.
-        let inserts: Vec<Place> = tracker.pending().collect();
+        let inserts = tracker.pending();
         if run_before(tracker, &mut done, inserts, Moments::BEFORE_INSERT)? {
             continue;
         }

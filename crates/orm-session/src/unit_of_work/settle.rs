@@ -13,6 +13,7 @@ use super::collect::Unresolved;
 use super::delete::Emptied;
 use super::edits::{Edits, show_keys};
 use super::keys::is_in_key;
+use super::link_rows::follow_link_entities;
 use super::links::{Pair, mirrored};
 use super::plan::{FlushPlan, Origin, ReadBack, Returned, version_of};
 use crate::state::State;
@@ -55,6 +56,7 @@ impl FlushPlan {
         let mut edits = Edits::default();
         self.follow_moves(tracker, &mut edits);
         self.follow_pairs(tracker, &mut edits);
+        self.follow_links(tracker, &mut edits);
         self.follow_deletes(tracker, layer, &mut edits);
         edits.apply(tracker, layer);
         for &place in &self.touched {
@@ -236,6 +238,15 @@ impl FlushPlan {
         for (place, collection, member) in self.pairs.removed.iter().filter_map(mirrored) {
             edits.remove(place, collection, tracker.handle(member));
         }
+    }
+
+    /// Entities of tables of links are pairs of collections, too.
+    fn follow_links(&self, tracker: &Tracker, edits: &mut Edits) {
+        let written = self.origins.iter().flat_map(|origin| match origin {
+            Origin::Insert { rows, .. } | Origin::Update { rows, .. } => rows.as_slice(),
+            _ => &[],
+        });
+        follow_link_entities(tracker, &self.left, written.copied(), edits);
     }
 
     /// Deleted entities leave the loaded collections they were in; references to them become empty.
@@ -442,8 +453,9 @@ fn for_each_arena(
 ) {
     let indexes: Vec<u32> = tracker.arenas().map(|(index, _)| index).collect();
     for index in indexes {
-        let slots: Vec<u32> =
-            places.iter().filter(|place| place.arena == index).map(|place| place.slot).collect();
+        let own = || places.iter().filter(|place| place.arena == index).map(|place| place.slot);
+        let mut slots = Vec::with_capacity(own().count());
+        slots.extend(own());
         each(tracker.arena_mut(index), &slots);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use orm_core::entity::{EntityMeta, RelationKind};
 
-use super::collect::{Collected, Update, rekeyed};
+use super::collect::{Collected, rekeyed};
 use super::operations::{Op, Operations, columns_of};
 use super::order::{edges, stored};
 use crate::tracker::{Place, Tracker};
@@ -71,9 +71,7 @@ fn after_new_keys(
 fn arenas_that_give_up(tracker: &Tracker, collected: &Collected) -> Vec<u32> {
     let deleted = collected.deletes.iter().map(|row| row.arena);
     let switched = collected.switches.iter().map(|switch| switch.old.arena);
-    // Updates of the same columns, which mostly follow each other, are looked at once.
-    let alike = |a: &Update, b: &Update| a.place.arena == b.place.arena && a.columns == b.columns;
-    let changed = collected.updates.chunk_by(alike).map(|updates| &updates[0]).filter(|update| {
+    let changed = collected.alike_updates().map(|updates| &updates[0]).filter(|update| {
         let columns = columns_of(collected, &update.columns);
         let meta = tracker.arena(update.place.arena).meta();
         columns.iter().any(|&column| is_in_unique_value(meta, usize::from(column)))

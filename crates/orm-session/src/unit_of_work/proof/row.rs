@@ -83,7 +83,7 @@ const fn typed<const N: usize>() -> Typed {
         },
         write: |tracker, place, columns| {
             let handle = tracker.handle(place);
-            let row = tracker.make::<Row<N>>().write(handle).expect("it is live");
+            let row = tracker.make::<Row<N>>().write(handle);
             columns.iter().for_each(|&(column, value)| row.columns[column] = value);
         },
     }
