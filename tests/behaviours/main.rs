@@ -18,6 +18,7 @@ mod failures;
 mod filled;
 mod flush;
 mod found;
+mod has_one;
 mod keys;
 mod link_entities;
 mod link_views;
@@ -29,6 +30,8 @@ mod nested;
 mod on_delete;
 mod once_wrong;
 mod order;
+mod ordered;
+mod orphans;
 mod recover;
 mod refresh;
 mod rollback;
@@ -59,6 +62,7 @@ const ALL: &[&[Behaviour]] = &[
     filled::BEHAVIOURS,
     flush::BEHAVIOURS,
     found::BEHAVIOURS,
+    has_one::BEHAVIOURS,
     keys::BEHAVIOURS,
     link_entities::BEHAVIOURS,
     link_views::BEHAVIOURS,
@@ -70,6 +74,8 @@ const ALL: &[&[Behaviour]] = &[
     on_delete::BEHAVIOURS,
     once_wrong::BEHAVIOURS,
     order::BEHAVIOURS,
+    ordered::BEHAVIOURS,
+    orphans::BEHAVIOURS,
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,
     rollback::BEHAVIOURS,
