@@ -60,6 +60,7 @@ struct Profile {
 struct Badge {
     #[key(auto)]
     id: i64,
+    color: String,
     #[belongs_to(unique)]
     user: BelongsTo<User>,
 }
@@ -110,6 +111,7 @@ struct Seat {
 struct Guest {
     #[key(auto)]
     id: i64,
+    name: String,
     #[belongs_to(columns("seat_row", "seat_place"), unique)]
     seat: BelongsTo<Seat>,
 }
@@ -123,12 +125,20 @@ async fn two(db: &Database) -> Result<()> {
     db.engine.create_all(&all()).await?;
     elsewhere(db, "INSERT INTO users VALUES (1, 'Ada'), (2, 'Grace')").await?;
     elsewhere(db, "INSERT INTO profiles VALUES (1, 'a', 1), (2, 'g', 2)").await?;
-    elsewhere(db, "INSERT INTO badges VALUES (1, 1)").await?;
+    elsewhere(db, "INSERT INTO badges VALUES (1, 'red', 1)").await?;
     Ok(())
 }
 
 fn profile(text: &str) -> Profile {
     Profile { text: text.into(), ..Profile::default() }
+}
+
+fn badge(color: &str) -> Badge {
+    Badge { color: color.into(), ..Badge::default() }
+}
+
+async fn badges(db: &Database) -> Result<Vec<(String, i64)>> {
+    db.engine.all(Badge::select().order_by(Badge::ID).columns((Badge::COLOR, Badge::USER_ID))).await
 }
 
 async fn profiles(db: &Database) -> Result<Vec<(String, Option<i64>)>> {
@@ -200,10 +210,10 @@ async fn also_where_it_was_not_loaded(db: Database) -> Result<()> {
     let mut session = db.engine.session();
     let ada = session.get_one::<User>(1).await?;
     session[ada].profile.set(profile("new"));
-    session[ada].badge.set(Badge::default());
+    session[ada].badge.set(badge("blue"));
     session.commit().await?;
     assert_eq!(profiles(&db).await?, rows(&[("a", None), ("g", Some(2)), ("new", Some(1))]));
-    assert_eq!(db.engine.all(Badge::select().columns(Badge::ID)).await?, [2], "the old badge was deleted");
+    assert_eq!(badges(&db).await?, [("blue".to_owned(), 1)], "the old badge was deleted");
     Ok(())
 }
 
@@ -235,12 +245,12 @@ async fn the_new_one_takes_the_unique_value_after_the_old_one_gave_it_up(db: Dat
     two(&db).await?;
     let mut session = db.engine.session();
     let ada = loaded(&mut session, 1).await?;
-    session[ada].badge.set(Badge::default());
+    session[ada].badge.set(badge("blue"));
     db.log.clear();
     session.commit().await?;
     assert_eq!(
         sent(&db),
-        ["DELETE FROM badges WHERE id = ? x1", "INSERT INTO badges (user_id) VALUES (?) x1"]
+        ["DELETE FROM badges WHERE id = ? x1", "INSERT INTO badges (color, user_id) VALUES (?, ?) x1"]
     );
     assert_eq!(db.log.hops(), 1);
     Ok(())
@@ -329,11 +339,11 @@ async fn merge_replaces_it_and_leaves_one_that_is_not_set(db: Database) -> Resul
     two(&db).await?;
     let mut session = db.engine.session();
     let ada = session
-        .merge(User { id: 1, name: "Ada L".into(), badge: Badge::default().into(), ..User::default() })
+        .merge(User { id: 1, name: "Ada L".into(), badge: badge("blue").into(), ..User::default() })
         .await?;
     session.commit().await?;
     assert_eq!(profiles(&db).await?, rows(&[("a", Some(1)), ("g", Some(2))]));
-    assert_eq!(db.engine.all(Badge::select().columns((Badge::ID, Badge::USER_ID))).await?, [(2, 1)]);
+    assert_eq!(badges(&db).await?, [("blue".to_owned(), 1)]);
     assert_eq!(session[ada].name, "Ada L");
     Ok(())
 }
@@ -368,14 +378,14 @@ async fn recover_keeps_the_new_one(db: Database) -> Result<()> {
     two(&db).await?;
     let mut session = db.engine.session();
     let ada = loaded(&mut session, 1).await?;
-    session[ada].badge.set(Badge::default());
+    session[ada].badge.set(badge("blue"));
     session.flush().await?;
     let twin = session.add(User { id: 2, ..User::default() });
     session.flush().await.unwrap_err();
     session.recover().await?;
     session.delete(twin);
     session.commit().await?;
-    assert_eq!(db.engine.all(Badge::select().columns((Badge::ID, Badge::USER_ID))).await?, [(2, 1)]);
+    assert_eq!(badges(&db).await?, [("blue".to_owned(), 1)]);
     Ok(())
 }
 
@@ -425,9 +435,9 @@ async fn composite_keys(db: Database) -> Result<()> {
     let mut session = db.engine.session();
     let seat = session.add(Seat { row: 1, place: 2, guest: Guest::default().into() });
     session.commit().await?;
-    session[seat].guest.set(Guest::default());
+    session[seat].guest.set(Guest { name: "Mary".into(), ..Guest::default() });
     session.commit().await?;
-    let guests = Guest::select().columns((Guest::ID, Guest::SEAT_ROW, Guest::SEAT_PLACE));
-    assert_eq!(db.engine.all(guests).await?, [(2, 1, 2)]);
+    let guests = Guest::select().columns((Guest::NAME, Guest::SEAT_ROW, Guest::SEAT_PLACE));
+    assert_eq!(db.engine.all(guests).await?, [("Mary".to_owned(), 1, 2)]);
     Ok(())
 }

@@ -5,6 +5,7 @@ mod bad_input;
 mod baselines;
 mod both_sides;
 mod bulk;
+mod cascades;
 mod collections;
 mod corners;
 mod criteria;
@@ -51,6 +52,7 @@ const ALL: &[&[Behaviour]] = &[
     baselines::BEHAVIOURS,
     both_sides::BEHAVIOURS,
     bulk::BEHAVIOURS,
+    cascades::BEHAVIOURS,
     collections::BEHAVIOURS,
     corners::BEHAVIOURS,
     criteria::BEHAVIOURS,

@@ -214,8 +214,8 @@ async fn what_is_pushed_unread_comes_last(db: Database) -> Result<()> {
     session[list].items.push(item("n"));
     db.log.clear();
     session.commit().await?;
-    assert_eq!(items(&db, 1).await?, rows(&[("b", 0), ("a", 1), ("c", 2), ("n", 3)]));
     assert_eq!(db.log.hops(), 2, "the others are read to know their end");
+    assert_eq!(items(&db, 1).await?, rows(&[("b", 0), ("a", 1), ("c", 2), ("n", 3)]));
     assert_eq!(texts(&session, list), "bacn");
     Ok(())
 }
