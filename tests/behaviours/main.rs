@@ -5,6 +5,7 @@ mod bad_input;
 mod baselines;
 mod both_sides;
 mod bulk;
+mod cascades;
 mod collections;
 mod corners;
 mod criteria;
@@ -18,6 +19,7 @@ mod failures;
 mod filled;
 mod flush;
 mod found;
+mod has_one;
 mod keys;
 mod link_entities;
 mod link_views;
@@ -29,6 +31,8 @@ mod nested;
 mod on_delete;
 mod once_wrong;
 mod order;
+mod ordered;
+mod orphans;
 mod recover;
 mod refresh;
 mod rollback;
@@ -48,6 +52,7 @@ const ALL: &[&[Behaviour]] = &[
     baselines::BEHAVIOURS,
     both_sides::BEHAVIOURS,
     bulk::BEHAVIOURS,
+    cascades::BEHAVIOURS,
     collections::BEHAVIOURS,
     corners::BEHAVIOURS,
     criteria::BEHAVIOURS,
@@ -59,6 +64,7 @@ const ALL: &[&[Behaviour]] = &[
     filled::BEHAVIOURS,
     flush::BEHAVIOURS,
     found::BEHAVIOURS,
+    has_one::BEHAVIOURS,
     keys::BEHAVIOURS,
     link_entities::BEHAVIOURS,
     link_views::BEHAVIOURS,
@@ -70,6 +76,8 @@ const ALL: &[&[Behaviour]] = &[
     on_delete::BEHAVIOURS,
     once_wrong::BEHAVIOURS,
     order::BEHAVIOURS,
+    ordered::BEHAVIOURS,
+    orphans::BEHAVIOURS,
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,
     rollback::BEHAVIOURS,

@@ -5,8 +5,8 @@ mod meta;
 
 pub use key::{Key, KeyArg};
 pub use meta::{
-    ColumnMeta, EntityIndex, EntityMeta, IndexMeta, LinkTable, MetaFn, OnDelete, Reference, RelationKind,
-    RelationMeta, VersionKind,
+    ColumnMeta, EntityIndex, EntityMeta, IndexMeta, LinkTable, MemberOrder, Members, MetaFn, OnDelete,
+    Reference, RelationKind, RelationMeta, VersionKind,
 };
 
 use crate::cells::Cells;

@@ -174,7 +174,10 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// Constants are as visible as the struct. `r#type` is the column `type` and the constant `TYPE`. Columns are told apart
 /// without regard to case, as databases do.
-#[proc_macro_derive(Entity, attributes(entity, key, column, version, belongs_to, has_many, many_to_many))]
+#[proc_macro_derive(
+    Entity,
+    attributes(entity, key, column, version, belongs_to, has_many, has_one, many_to_many)
+)]
 pub fn derive_entity(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     let parse::Parsed { entity, errors } = parse::parse(&input);

@@ -245,7 +245,7 @@ impl Session {
     /// # Ok(()) });
     /// ```
     pub fn changes(&mut self) -> Result<Changes> {
-        let plan = plan(&mut self.tracker, self.engine.dialect(), VersionKind::now())?;
+        let plan = plan(&mut self.tracker, self.engine.dialect(), VersionKind::now(), true)?;
         Ok(Changes::of(&plan, &self.tracker))
     }
 
@@ -268,7 +268,7 @@ impl Session {
     pub fn is_dirty(&mut self) -> bool {
         // What a plan refuses is a difference too.
         self.tracker.is_touched()
-            && plan(&mut self.tracker, self.engine.dialect(), VersionKind::now())
+            && plan(&mut self.tracker, self.engine.dialect(), VersionKind::now(), true)
                 .map_or(true, |plan| !plan.is_empty())
     }
 

@@ -1,11 +1,13 @@
 //! Everything a session tracks, without a connection: what planning a flush needs and nothing else.
 
 mod dead;
+mod doomed;
 mod expressions;
 mod filled;
 mod flushed;
 mod given;
 
+pub(crate) use doomed::{Doomed, is_empty};
 pub(crate) use expressions::{Expressions, row_value_at};
 pub(crate) use filled::Filled;
 pub(crate) use flushed::{Flushed, FlushedPair};
@@ -44,6 +46,8 @@ pub(crate) struct Tracker {
     deleting: Vec<Place>,
     /// Links that the last plan wrote on behalf of collections.
     given: GivenLinks,
+    /// What the plan that is being made deletes for want of a parent.
+    doomed: Doomed,
     /// The flushes of the open transaction.
     flushed: Vec<Flushed>,
     /// SQL expressions that columns were set to.
@@ -66,6 +70,7 @@ impl Tracker {
             pending: Vec::new(),
             deleting: Vec::new(),
             given: GivenLinks::default(),
+            doomed: Doomed::default(),
             flushed: Vec::new(),
             expressions: Expressions::default(),
             detached: false,
@@ -320,7 +325,7 @@ impl Tracker {
     /// Marks an entity as deleted. One that was never flushed just goes, with the end of `layer` at the latest.
     pub(crate) fn delete(&mut self, place: Place, layer: usize) {
         match self.state(place) {
-            State::Pending => self.arena_mut(place.arena).discard(place.slot, layer),
+            State::Pending => self.discard_new(place, layer),
             State::Persistent => {
                 self.arena_mut(place.arena).set_state(place.slot, State::Deleting);
                 self.deleting.push(place);

@@ -177,6 +177,8 @@ pub struct RelationMeta {
     pub position: usize,
     /// What kind of relation it is, with what that kind needs.
     pub kind: RelationKind,
+    /// What its members are to the source; without meaning for a `BelongsTo`.
+    pub members: Members,
 }
 
 impl RelationMeta {
@@ -188,6 +190,14 @@ impl RelationMeta {
     /// Its typed constant, as a person would write it: `Post::AUTHOR`.
     pub fn constant(&self) -> String {
         format!("{}::{}", (self.source)().name, self.name.trim_start_matches("r#").to_uppercase())
+    }
+
+    /// Whether its foreign key is that of a one-to-one relation, by its other side: a `has_one` of the target.
+    pub fn is_one_to_one(&self) -> bool {
+        (self.target)().relations.iter().any(|other| match other.kind {
+            RelationKind::HasMany { inverse } => other.members.one && std::ptr::eq(inverse(), self),
+            _ => false,
+        })
     }
 }
 
@@ -210,7 +220,7 @@ pub enum RelationKind {
         /// What the database does when the target is deleted.
         on_delete: Option<OnDelete>,
     },
-    /// Many targets have the key of the source: the other side of a `BelongsTo`.
+    /// Many targets, or one, have the key of the source: the other side of a `BelongsTo`.
     HasMany {
         /// That other side.
         inverse: fn() -> &'static RelationMeta,
@@ -220,6 +230,39 @@ pub enum RelationKind {
         /// That table, seen from this side.
         through: LinkTable,
     },
+}
+
+/// What the members of a collection, or the one of a `has_one`, are to the entity that has them.
+#[derive(Clone, Copy, Debug)]
+pub struct Members {
+    /// Whether there is one at most: a `has_one`.
+    pub one: bool,
+    /// Whether a member that loses its parent is deleted.
+    pub delete_orphan: bool,
+    /// The order in which they are loaded; their key decides ties.
+    pub order: &'static [MemberOrder],
+    /// The column of a member that holds its place in the collection, kept by the flush.
+    pub position: Option<fn() -> usize>,
+}
+
+impl Members {
+    /// Any number of them, each with a life of its own, in the order of their keys.
+    pub const PLAIN: Self = Self { one: false, delete_orphan: false, order: &[], position: None };
+
+    /// The columns by which they are ordered, each with whether it descends.
+    pub fn ordered_by(&self) -> impl Iterator<Item = (usize, bool)> + use<> {
+        let position = self.position.map(|column| (column(), false));
+        position.into_iter().chain(self.order.iter().map(|term| ((term.column)(), term.descending)))
+    }
+}
+
+/// A column of the members by which they are ordered.
+#[derive(Clone, Copy, Debug)]
+pub struct MemberOrder {
+    /// The column, as a position in the target's columns.
+    pub column: fn() -> usize,
+    /// Whether the largest comes first.
+    pub descending: bool,
 }
 
 /// The table of a many-to-many relation, seen from one side.

@@ -13,6 +13,8 @@ use super::delete::{DeleteEffects, effects_of_deletes, has_effect};
 use super::keys::{is_coming, learn_key_links, refuse_equal_coming_keys};
 use super::link_rows::{Stood, match_link_entities};
 use super::links::{Pair, Pairs, sync_collections};
+use super::orphans::{Unread, doom_orphans};
+use super::positions::write_positions;
 use crate::state::State;
 use crate::tracker::{Place, Tracker, collections_of};
 
@@ -36,6 +38,8 @@ pub(super) struct Collected {
     pub(super) expressed: Expressed,
     /// Pairs that entities of tables of links stop to stand for.
     pub(super) left: Vec<Stood>,
+    /// Collections that have to be read before the rest can be told.
+    pub(super) unread: Unread,
 }
 
 impl Collected {
@@ -93,27 +97,34 @@ pub(super) struct Move {
     pub(super) to: Option<Place>,
 }
 
-/// Collects what a flush has to write.
+/// Collects what a flush has to write; `as_known`, without what would have to be read first.
 ///
 /// # Errors
 /// A flush error for work that contradicts itself. The session stays as it is; nothing was sent.
-pub(super) fn collect(tracker: &mut Tracker) -> Result<Collected> {
+pub(super) fn collect(tracker: &mut Tracker, as_known: bool) -> Result<Collected> {
     tracker.take_given_back();
     let touched = tracker.touched_with_relations();
     tracker.take_in(touched);
     let touched = tracker.touched_with_relations();
     let pairs = sync_collections(tracker, &touched)?;
+    let mut collected = Collected { pairs, ..Collected::default() };
+    doom_orphans(tracker, &collected.pairs, &mut collected.unread)?;
+    write_positions(tracker, &mut collected.unread);
+    if !collected.unread.is_empty() && !as_known {
+        return Ok(collected);
+    }
 
     // Bringing the sides together touched more.
     let touched = tracker.touched_with_relations();
-    let mut collected = Collected { pairs, ..Collected::default() };
     for place in touched {
         if tracker.state(place).is_live() {
             resolve_links(tracker, place, &mut collected)?;
         }
     }
     collected.inserts = tracker.pending();
-    collected.deletes = tracker.deleting().to_vec();
+    collected.deletes = [tracker.deleting(), tracker.doomed_rows()].concat();
+    let goes = |place: Place| tracker.doomed().any(|doomed| doomed == place);
+    collected.pairs.added.retain(|pair| !goes(pair.source) && !goes(pair.target));
     for &place in &collected.deletes {
         for relation in tracker.arena(place.arena).meta().relations {
             note_leave(tracker, place, relation, &mut collected.moves);

@@ -234,7 +234,7 @@ impl Effect {
 }
 
 /// Whether the target deletes the rows that refer to it with itself, as the pairs of a many-to-many relation of its own.
-fn is_end_of_pairs(relation: &RelationMeta) -> bool {
+pub(super) fn is_end_of_pairs(relation: &RelationMeta) -> bool {
     let RelationKind::BelongsTo { columns, .. } = relation.kind else { return false };
     let (link, target) = ((relation.source)(), (relation.target)());
     target.relations.iter().any(|other| match &other.kind {

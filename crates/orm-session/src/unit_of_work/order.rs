@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use orm_core::Cells;
 use orm_core::entity::{EntityMeta, OnDelete, RelationKind};
 
+use super::delete::is_end_of_pairs;
 use crate::arena::AnyArena;
 use crate::tracker::{Place, Tracker};
 
@@ -64,6 +65,8 @@ pub(super) fn foreign_keys(meta: &'static EntityMeta) -> impl Iterator<Item = Fo
         RelationKind::BelongsTo { columns, nullable, on_delete, .. } => {
             let target = (relation.target)();
             let (columns, referred) = (columns.to_vec(), target.key.to_vec());
+            // Rows of a table of links go with either end, by a statement of the flush.
+            let on_delete = on_delete.or_else(|| is_end_of_pairs(relation).then_some(OnDelete::Cascade));
             let relation = Some(relation.position);
             Some(ForeignKey { target, columns, referred, nullable, on_delete, relation })
         }

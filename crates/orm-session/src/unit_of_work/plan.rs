@@ -20,10 +20,11 @@ use super::link_rows::{Stood, refuse_unfilled};
 use super::links::{Pair, Pairs};
 use super::operations::{Op, Operations, Reference, columns_of, order_operations};
 use super::order::Deferred;
+use super::orphans::Unread;
 use super::rename::Renames;
 use super::unique::is_in_unique_value;
 use crate::state::State;
-use crate::tracker::{Expressions, GivenLinks, Place, Tracker};
+use crate::tracker::{Doomed, Expressions, GivenLinks, Place, Tracker};
 use rows::Layout;
 
 /// What a flush will do, in order, and what settling it needs.
@@ -55,6 +56,10 @@ pub(crate) struct FlushPlan {
     pub(super) now: i64,
     /// Links that the plan wrote on behalf of collections.
     pub(super) given: GivenLinks,
+    /// What goes for want of a parent.
+    pub(super) doomed: Doomed,
+    /// Collections that have to be read first: then the rest is empty.
+    pub(crate) unread: Unread,
 }
 
 /// Whose rows a step writes.
@@ -166,11 +171,31 @@ impl FlushPlan {
 }
 
 /// Plans a flush of all that is pending. `now`, in microseconds since the Unix epoch, is for versions that are times.
+/// `as_known` does without what would have to be read first.
 ///
 /// # Errors
 /// A flush error for work that contradicts itself, or [`Error::Circular`]. Nothing is sent, and nothing pending is lost.
-pub(crate) fn plan(tracker: &mut Tracker, dialect: &'static Dialect, now: i64) -> Result<FlushPlan> {
-    let collected = collect(tracker)?;
+pub(crate) fn plan(
+    tracker: &mut Tracker,
+    dialect: &'static Dialect,
+    now: i64,
+    as_known: bool,
+) -> Result<FlushPlan> {
+    let made = make_plan(tracker, dialect, now, as_known);
+    let doomed = tracker.spare();
+    made.map(|plan| FlushPlan { doomed, ..plan })
+}
+
+fn make_plan(
+    tracker: &mut Tracker,
+    dialect: &'static Dialect,
+    now: i64,
+    as_known: bool,
+) -> Result<FlushPlan> {
+    let collected = collect(tracker, as_known)?;
+    if !collected.unread.is_empty() && !as_known {
+        return Ok(FlushPlan { unread: collected.unread, ..FlushPlan::default() });
+    }
     plan_collected(tracker, dialect, now, collected)
 }
 

@@ -26,6 +26,7 @@ impl FlushPlan {
         let pending = std::mem::take(&mut self.taken.0);
         for_each_arena(tracker, &pending, |arena, slots| arena.send(slots));
         self.taken.0 = pending;
+        tracker.mark_deleting(&self.doomed.stored, true);
         self.given = tracker.send_given();
         self.expressions = tracker.take_expressions();
     }
@@ -34,6 +35,7 @@ impl FlushPlan {
     pub(crate) fn unsend(&mut self, tracker: &mut Tracker, layer: usize) {
         let (pending, deleting) = std::mem::take(&mut self.taken);
         for_each_arena(tracker, &pending, |arena, slots| arena.unsend(slots));
+        tracker.mark_deleting(&self.doomed.stored, false);
         tracker.return_pending(pending, deleting);
         tracker.return_given(std::mem::take(&mut self.given));
         tracker.return_expressions(std::mem::take(&mut self.expressions));
@@ -52,6 +54,9 @@ impl FlushPlan {
         self.settle_versions(tracker);
         let filled = self.fill(tracker, returned, layer.is_some());
         self.settle_rows(tracker, outcome, returned, layer);
+        for place in std::mem::take(&mut self.doomed.new) {
+            tracker.arena_mut(place.arena).discard(place.slot, layer.unwrap_or(0));
+        }
         self.settle_links(tracker);
         let mut edits = Edits::default();
         self.follow_moves(tracker, &mut edits);
@@ -85,6 +90,7 @@ impl FlushPlan {
             filled,
             added: self.pairs.added.iter().map(handles).collect(),
             removed: self.pairs.removed.iter().map(handles).collect(),
+            orphans: self.doomed.stored.iter().map(|&place| (place, tracker.handle(place))).collect(),
         }
     }
 

@@ -112,7 +112,7 @@ impl Done {
     }
 
     pub(super) fn plan(&mut self) -> PlanResult<FlushPlan> {
-        plan(&mut self.tracker, &SQLITE, 0)
+        plan(&mut self.tracker, &SQLITE, 0, true)
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 
 use orm_core::ColumnType;
 use orm_core::entity::{
-    ColumnMeta, EntityIndex, EntityMeta, IndexMeta, MetaFn, OnDelete, Reference, RelationKind, RelationMeta,
-    VersionKind,
+    ColumnMeta, EntityIndex, EntityMeta, IndexMeta, Members, MetaFn, OnDelete, Reference, RelationKind,
+    RelationMeta, VersionKind,
 };
 
 use super::random::Random;
@@ -221,6 +221,7 @@ fn relations(at: usize, table: &Table) -> &'static [RelationMeta] {
             nullable: foreign.is_nullable,
             on_delete: foreign.action,
         },
+        members: Members::PLAIN,
     });
     leak_all(relations.collect())
 }
