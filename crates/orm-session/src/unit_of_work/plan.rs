@@ -473,6 +473,7 @@ impl<'a> Builder<'a> {
         if let Layout::Plain(columns) = &layout
             && meta.version.is_none()
             && self.collected.unresolved.is_empty()
+            && self.later.is_empty()
             && !renames
         {
             let arena = self.tracker.arena(rows[0].arena);

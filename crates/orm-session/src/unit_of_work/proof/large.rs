@@ -1,0 +1,105 @@
+//! Plans of many rows: they come to an end, and cost what was touched.
+
+use std::time::{Duration, Instant};
+
+use super::replay::Done;
+use super::schema::{Column, Foreign, Schema, TABLES, Table};
+use super::work::{Change, Work};
+use crate::unit_of_work::plan::Origin;
+
+/// Rows of t0 may refer to each other, those of t1 to t0; nothing refers to t1.
+fn schema() -> Schema {
+    let column = |is_nullable| Column { is_nullable, is_unique: false };
+    let table = || Table {
+        key: 1,
+        columns: vec![column(false), column(true), column(true)],
+        foreign: vec![Foreign {
+            columns: vec![1],
+            target: 0,
+            action: None,
+            is_nullable: true,
+            is_relation: true,
+        }],
+        ..Table::default()
+    };
+    let schema = Schema { tables: vec![table(), table()] };
+    schema.install(&(0..TABLES).collect::<Vec<_>>());
+    schema
+}
+
+fn row(key: usize, refers_to: Option<usize>) -> Vec<Option<i64>> {
+    vec![Some(key as i64), refers_to.map(|key| key as i64), None]
+}
+
+fn insert(table: usize, key: usize, refers_to: Option<usize>) -> Change {
+    Change { table, before: None, after: Some(row(key, refers_to)), by_handle: true }
+}
+
+/// How many rows each statement writes.
+fn batches(work: &Work) -> Vec<(&'static str, usize)> {
+    let schema = schema();
+    let plan = Done::new(&schema, work).plan().expect("there is an order");
+    let batch = |origin: &Origin| match origin {
+        Origin::Insert { rows, .. } => ("insert", rows.len()),
+        Origin::Update { rows, .. } => ("update", rows.len()),
+        Origin::Delete { rows, .. } => ("delete", rows.len()),
+        Origin::Reference { rows, .. } => ("reference", rows.len()),
+        _ => ("other", 0),
+    };
+    plan.origins.iter().map(batch).collect()
+}
+
+#[test]
+fn f19_a_long_chain_and_a_large_circle_come_to_an_end() {
+    const MANY: usize = 100_000;
+    let last_first = (1..=MANY).rev();
+    let chain = Work { rows: last_first.map(|key| insert(0, key, (key > 1).then(|| key - 1))).collect() };
+    assert_eq!(batches(&chain), [("insert", MANY)]);
+
+    let circle = Work { rows: (1..=MANY).map(|key| insert(0, key, Some(key % MANY + 1))).collect() };
+    assert_eq!(batches(&circle), [("insert", MANY), ("reference", 1)]);
+
+    let gone = |key: usize| Change {
+        table: 0,
+        before: Some(row(key, Some(key % MANY + 1))),
+        after: None,
+        by_handle: false,
+    };
+    let gone = Work { rows: (1..=MANY).map(gone).collect() };
+    assert_eq!(batches(&gone).last(), Some(&("delete", MANY)));
+}
+
+/// The median of several plans of ten changed, ten new and ten deleted rows among many that are only tracked.
+fn cost(tracked: usize) -> Duration {
+    let schema = schema();
+    let mut rows: Vec<Change> = (1..=tracked)
+        .map(|key| {
+            let stored = row(key, None);
+            let after = match key {
+                1..=10 => None,
+                11..=20 => Some(vec![stored[0], None, Some(7)]),
+                _ => Some(stored.clone()),
+            };
+            Change { table: 1, before: Some(stored), after, by_handle: false }
+        })
+        .collect();
+    rows.extend((1..=10).map(|key| insert(1, tracked + key, None)));
+    let mut done = Done::new(&schema, &Work { rows });
+    let mut times: Vec<Duration> = (0..21)
+        .map(|_| {
+            let start = Instant::now();
+            let plan = done.plan().expect("there is an order");
+            assert_eq!(plan.origins.len(), 3);
+            start.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+#[test]
+fn a_plan_costs_what_was_touched_not_what_is_tracked() {
+    // Other tests run at the same time: one of three quiet rounds is enough.
+    let ratios: Vec<f64> = (0..3).map(|_| cost(100_000).as_secs_f64() / cost(1_000).as_secs_f64()).collect();
+    assert!(ratios.iter().any(|&ratio| ratio < 5.0), "100,000 tracked rows against 1,000: {ratios:?} times");
+}
