@@ -25,15 +25,24 @@ pub(super) struct DeleteEffects {
     pub(super) cascaded: HashMap<Place, Place>,
 }
 
-impl DeleteEffects {
-    /// Whether a statement of the flush sets a reference to NULL before its target is deleted.
-    pub(super) fn is_nulled(&self, tracker: &Tracker, row: Place, edge: &Edge, target: Place) -> bool {
+/// The references that statements of the flush set to NULL before their targets are deleted.
+#[derive(Default)]
+pub(super) struct Nulled(HashSet<(*const RelationMeta, Place)>);
+
+impl Nulled {
+    pub(super) fn of(effects: &DeleteEffects) -> Self {
+        let each = effects.nulled.iter().flat_map(|(relation, rows)| {
+            let relation: *const RelationMeta = *relation;
+            rows.iter().map(move |&row| (relation, row))
+        });
+        Self(each.collect())
+    }
+
+    /// Whether a row's reference to a target is one of them.
+    pub(super) fn has(&self, tracker: &Tracker, row: Place, edge: &Edge, target: Place) -> bool {
         let Some(position) = edge.relation else { return false };
-        let relation = &tracker.arena(row.arena).meta().relations[position];
-        let of_relation = self.nulled.iter().filter(|(nulled, _)| std::ptr::eq(*nulled, relation));
-        edge.nullable
-            && edge.on_delete.is_none()
-            && of_relation.into_iter().any(|(_, rows)| rows.contains(&target))
+        let relation: *const RelationMeta = &tracker.arena(row.arena).meta().relations[position];
+        edge.nullable && edge.on_delete.is_none() && self.0.contains(&(relation, target))
     }
 }
 

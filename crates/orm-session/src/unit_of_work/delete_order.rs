@@ -8,7 +8,7 @@ use orm_core::entity::OnDelete;
 
 use super::circles::{circles, deferred, levels, no_way_out, take_out};
 use super::collect::Collected;
-use super::delete::DeleteEffects;
+use super::delete::{DeleteEffects, Nulled};
 use super::order::{Deferred, Edge, Group, edges};
 use crate::tracker::{Place, Tracker};
 
@@ -145,11 +145,12 @@ impl<'a> Graph<'a> {
             }
             found = circles(&self.edges, &all, |_| true);
         }
+        let nulled = if found.is_empty() { Nulled::default() } else { Nulled::of(effects) };
         while let Some(circle) = found.pop() {
             let (tracker, rows) = (self.tracker, &self.rows);
             let is_emptied = |edge: &Edge| {
                 edge.on_delete == Some(OnDelete::SetNull)
-                    || effects.is_nulled(tracker, rows[edge.of], edge, rows[edge.target])
+                    || nulled.has(tracker, rows[edge.of], edge, rows[edge.target])
             };
             if !take_out(&mut self.edges, &circle, is_emptied, &mut Vec::new()) {
                 take_out(&mut self.edges, &circle, |edge| edge.nullable, &mut taken);

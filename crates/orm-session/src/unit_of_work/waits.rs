@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use orm_core::entity::OnDelete;
 
 use super::collect::{Collected, Switch};
+use super::delete::Nulled;
 use super::operations::{Op, Operations, columns_of};
 use super::order::{Edge, edges};
 use super::unique::Handover;
@@ -148,6 +149,7 @@ impl Order<'_> {
     /// A row that refers to a deleted one is changed or deleted before, and so is one that refers to what goes along.
     fn rows(&mut self) {
         let effects = &self.collected.effects;
+        let nulled = Nulled::of(effects);
         let (updates, deleted) = (&self.collected.updates, self.at.deleted.keys());
         let mut rows: Vec<Place> = deleted.chain(effects.cascaded.keys()).copied().collect();
         rows.extend(updates.iter().map(|update| update.place).chain(self.at.switched.keys().copied()));
@@ -157,8 +159,8 @@ impl Order<'_> {
             let Some(delete) = self.delete_of(target) else { continue };
             let own = self.leaves(row, &edge).filter(|&own| own != delete);
             // By the database's own action or a statement of the flush: but what becomes NULL must be written again.
-            let is_done = edge.on_delete == Some(OnDelete::SetNull)
-                || effects.is_nulled(self.tracker, row, &edge, target);
+            let is_done =
+                edge.on_delete == Some(OnDelete::SetNull) || nulled.has(self.tracker, row, &edge, target);
             if is_done && own.is_none_or(|own| self.writes_all(own, &edge.columns)) {
                 continue;
             }
