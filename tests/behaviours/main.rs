@@ -27,10 +27,12 @@ mod nested;
 mod on_delete;
 mod once_wrong;
 mod order;
+mod read_only;
 mod recover;
 mod refresh;
 mod rollback;
 mod serde_form;
+mod session_factory;
 mod support;
 mod taken_back;
 mod transactions;
@@ -65,10 +67,12 @@ const ALL: &[&[Behaviour]] = &[
     on_delete::BEHAVIOURS,
     once_wrong::BEHAVIOURS,
     order::BEHAVIOURS,
+    read_only::BEHAVIOURS,
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,
     rollback::BEHAVIOURS,
     serde_form::BEHAVIOURS,
+    session_factory::BEHAVIOURS,
     taken_back::BEHAVIOURS,
     transactions::BEHAVIOURS,
     unique_values::BEHAVIOURS,

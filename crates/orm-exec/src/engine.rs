@@ -10,7 +10,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use orm_core::program::{Discard, Expect, Returns, StatementShape, Step};
-use orm_core::{Compiled, Dialect, Error, Outcome, Program, Result, Schema, Sink};
+use orm_core::{Begin, Compiled, Dialect, Error, Outcome, Program, Result, Schema, Sink};
 
 use crate::connection::Connection;
 use crate::driver::Access;
@@ -114,8 +114,42 @@ impl Engine {
     /// ```
     #[track_caller]
     pub fn begin(&self) -> Operation<'static, Transaction> {
-        let (lease, dialect) = (self.lease(Access::Write, Location::caller()), self.dialect());
-        Operation::new(async move { Ok(Transaction::new(lease.await?, dialect)) })
+        self.transaction_at(Begin::new(), Location::caller())
+    }
+
+    /// A transaction of an isolation level, or one that only reads. Otherwise as [`begin`](Engine::begin). One that only
+    /// reads takes a connection that only reads, where there are such: it neither waits for a writer nor keeps one
+    /// waiting, and a statement that writes is refused before it is sent.
+    ///
+    /// # Errors
+    /// As for [`begin`](Engine::begin).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    /// use anyorm::{Begin, Isolation};
+    ///
+    /// let begin = Begin::new().isolation(Isolation::RepeatableRead).read_only();
+    /// let mut report = engine.begin_with(begin).await?;
+    /// assert_eq!(report.count(User::select()).await?, 2);
+    /// let refused = report.execute(User::delete().everything()).await.unwrap_err();
+    /// assert!(refused.to_string().starts_with("nothing was sent: this transaction only reads"));
+    /// # Ok(()) });
+    /// ```
+    #[track_caller]
+    pub fn begin_with(&self, begin: Begin) -> Operation<'static, Transaction> {
+        self.transaction_at(begin, Location::caller())
+    }
+
+    fn transaction_at(
+        &self,
+        begin: Begin,
+        location: &'static Location<'static>,
+    ) -> Operation<'static, Transaction> {
+        let (lease, dialect) = (self.lease(Access::of(begin), location), self.dialect());
+        Operation::new(async move { Ok(Transaction::new(lease.await?, begin, dialect)) })
     }
 
     /// The connection that writes, for statements that must share it: PRAGMAs, temporary tables. It goes back when the

@@ -42,6 +42,7 @@ mod operation;
 mod pool;
 mod sqlite;
 mod sync;
+mod timer;
 mod transaction;
 mod url;
 mod verbs;
@@ -54,4 +55,6 @@ pub use observe::{Observer, Parameters, StatementEvent};
 pub use operation::Operation;
 pub use pool::{Lease, Statistics};
 pub use sqlite::{OpenMode, Synchronous};
+#[doc(hidden)]
+pub use timer::sleep;
 pub use transaction::{Savepoint, Transaction};
