@@ -31,6 +31,7 @@ mod read_only;
 mod recover;
 mod refresh;
 mod rollback;
+mod sandbox;
 mod serde_form;
 mod session_factory;
 mod support;
@@ -71,6 +72,7 @@ const ALL: &[&[Behaviour]] = &[
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,
     rollback::BEHAVIOURS,
+    sandbox::BEHAVIOURS,
     serde_form::BEHAVIOURS,
     session_factory::BEHAVIOURS,
     taken_back::BEHAVIOURS,

@@ -39,6 +39,7 @@
 //! | ask | [`Entity::select`], [`Column`], [`Expr`](expr::Expr), [`sql`] |
 //! | name the type of a query | [`stmt`], [`query`], and below |
 //! | work without a session | [`Engine`], [`Connection`], [`Transaction`], [`Savepoint`] |
+//! | test code that commits, and store nothing | [`Sandbox`] |
 //! | run blocking code | [`bridge`] |
 //! | see what is sent | [`observe`] |
 //! | know what went wrong | [`Error`], [`error`] |
@@ -101,7 +102,7 @@ pub use orm_core::{
 };
 pub use orm_derive::{Entity, SqlType};
 pub use orm_exec::{
-    Connection, Engine, EngineBuilder, OpenMode, Operation, Savepoint, Statistics, Synchronous, Transaction,
+    Connection, Engine, EngineBuilder, OpenMode, Operation, Sandbox, Savepoint, Statistics, Synchronous, Transaction,
     bridge, observe,
 };
 pub use orm_session::{

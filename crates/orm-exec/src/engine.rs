@@ -16,6 +16,7 @@ use crate::connection::Connection;
 use crate::driver::Access;
 use crate::operation::Operation;
 use crate::pool::{Lease, Pool, Statistics};
+use crate::sandbox::Sandbox;
 use crate::transaction::Transaction;
 use crate::verbs::{Runner, verbs};
 
@@ -150,6 +151,32 @@ impl Engine {
     ) -> Operation<'static, Transaction> {
         let (lease, dialect) = (self.lease(Access::of(begin), location), self.dialect());
         Operation::new(async move { Ok(Transaction::new(lease.await?, begin, dialect)) })
+    }
+
+    /// An engine inside one transaction that is rolled back at the end: for tests, which leave nothing behind. It takes the
+    /// connection that writes. Dropped before its end, it leaves nothing behind.
+    ///
+    /// # Errors
+    /// As for [`begin`](Engine::begin), or if the database is busy.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let sandbox = engine.sandbox().await?;
+    /// let mut session = sandbox.session(); // as on any engine
+    /// session.add(Tag { name: "engines".into(), ..Default::default() });
+    /// session.commit().await?;
+    /// assert_eq!(sandbox.count(Tag::select()).await?, 3);
+    /// sandbox.rollback().await?;
+    /// assert_eq!(engine.count(Tag::select()).await?, 2);
+    /// # Ok(()) });
+    /// ```
+    #[track_caller]
+    pub fn sandbox(&self) -> Operation<'static, Sandbox> {
+        Operation::new(Sandbox::begin(self.clone(), Location::caller()))
     }
 
     /// The connection that writes, for statements that must share it: PRAGMAs, temporary tables. It goes back when the
