@@ -13,6 +13,7 @@ mod connection;
 use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
+use std::sync::Arc;
 
 use orm_core::program::Discard;
 use orm_core::{Begin, Error, Program, Result};
@@ -20,7 +21,7 @@ use orm_core::{Begin, Error, Program, Result};
 use crate::driver::Access;
 use crate::engine::Engine;
 use crate::operation::Operation;
-use crate::pool::Pool;
+use crate::pool::{Holder, Pool};
 use connection::SandboxConnector;
 
 /// An engine inside one transaction that is rolled back at the end. Made by [`Engine::sandbox`]; derefs to the [`Engine`].
@@ -63,6 +64,8 @@ use connection::SandboxConnector;
 #[must_use = "a sandbox that is dropped is rolled back"]
 pub struct Sandbox {
     engine: Engine,
+    /// Who has the outer connection, as its pool sees it.
+    holder: Arc<Holder>,
 }
 
 impl Sandbox {
@@ -73,9 +76,10 @@ impl Sandbox {
         let output = lease.run(program, Discard).await;
         output.result.map_err(Error::from)?;
         output.lease.pin();
+        let holder = Arc::clone(output.lease.holder());
         let connector = SandboxConnector::new(output.lease, dialect);
         let pool = outer.pool.inside(Box::new(connector));
-        let sandbox = Self { engine: Engine { pool } };
+        let sandbox = Self { engine: Engine { pool }, holder };
         // Opened now: from here on, closing the pool is what gives the connection back.
         let inner = sandbox.lease(Access::Write, location).await?;
         inner.run(Program::default(), Discard).await.result.map_err(Error::from)?;
@@ -130,6 +134,8 @@ impl Deref for Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        // Whoever waits for the connection from now on waits for a worker, not for this task.
+        self.holder.pin(false);
         self.engine.pool.shut();
     }
 }

@@ -77,8 +77,13 @@ impl SandboxConnection {
     /// A BEGIN, COMMIT or ROLLBACK that somebody sends as a statement.
     fn control_of(program: &Program) -> Option<Control> {
         let [step] = program.steps.as_slice() else { return None };
-        let words: Vec<String> =
-            step.shape.sql.split_whitespace().take(3).map(|word| word.trim_end_matches(';').to_uppercase()).collect();
+        let words: Vec<String> = step
+            .shape
+            .sql
+            .split_whitespace()
+            .take(3)
+            .map(|word| word.trim_end_matches(';').to_uppercase())
+            .collect();
         match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["BEGIN", ..] | ["START", "TRANSACTION", ..] => Some(Control::Begin),
             ["COMMIT", ..] | ["END", ..] => Some(Control::Commit),
@@ -132,7 +137,7 @@ impl SandboxConnection {
     /// Runs a program of statements.
     fn run_program(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
         // Outside of a transaction, a program that fails leaves nothing.
-        let on_its_own = !self.open && !program.reads_only();
+        let on_its_own = program.begin.is_none() && !self.open && !program.reads_only();
         let begins = program.begin.is_some() || on_its_own;
         let undone = begins || program.on_failure == OnFailure::Rollback && self.open;
         if begins {
