@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyorm::prelude::*;
-use anyorm::{Begin, Error, Isolation, Result, Retry};
+use anyorm::{Begin, Error, Hooks, Isolation, Result, Retry, SessionHooks};
 use anyorm_tests::{Account, Post, Tag, blog, post, tag, user};
 use orm_testkit::{Backend, Behaviour, Database, behaviours};
 
@@ -23,6 +23,8 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     p13_the_level_of_an_open_transaction_cannot_be_changed,
     every_level_is_accepted,
     a_factory_on_another_engine_keeps_its_options,
+    a_factory_gives_its_listeners_to_each_session,
+    not_tried_again_after_a_commit_that_hooks_followed,
     nested_keeps_what_is_ok,
     nested_takes_back_what_is_not,
     nested_in_nested,
@@ -261,6 +263,50 @@ async fn a_factory_on_another_engine_keeps_its_options(db: Database) -> Result<(
     assert_eq!(session.count(Tag::select()).await?, 0);
     session.commit().await?;
     assert_eq!((tags(&db).await?.len(), tags(&other).await?.len()), (0, 1));
+    Ok(())
+}
+
+async fn a_factory_gives_its_listeners_to_each_session(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let lower = Hooks::<Tag>::new().before_insert(|tag| {
+        tag.name.make_ascii_lowercase();
+        Ok(())
+    });
+    let plain = SessionFactory::new(db.engine.clone());
+    let sessions = plain.clone().listen_to(lower);
+    for name in ["MATH", "POETRY"] {
+        let mut session = sessions.session();
+        session.add(tag(name));
+        session.commit().await?;
+    }
+    let mut session = plain.session();
+    session.add(tag("LOOMS"));
+    session.commit().await?;
+    assert_eq!(tags(&db).await?, ["math", "poetry", "LOOMS"]);
+    Ok(())
+}
+
+/// Fails after each commit, in a transaction of its own.
+struct FailsAfterCommit;
+
+impl SessionHooks for FailsAfterCommit {
+    async fn after_commit(&self, session: &mut Session) -> Result<()> {
+        session.begin().await?;
+        Err(Error::other("too late"))
+    }
+}
+
+/// Rule 21.
+async fn not_tried_again_after_a_commit_that_hooks_followed(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let retry = Retry::times(5).when(|_| true);
+    let sessions = SessionFactory::new(db.engine.clone()).retry(retry).listen(FailsAfterCommit);
+    let stored = sessions.begin(|mut tx| async move {
+        tx.add(user("Ada"));
+        Ok(())
+    });
+    stored.await.expect_err("the hook failed");
+    assert_eq!(users(&db).await?.len(), 1, "stored once");
     Ok(())
 }
 

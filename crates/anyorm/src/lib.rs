@@ -106,6 +106,6 @@ pub use orm_exec::{
     Transaction, bridge, observe,
 };
 pub use orm_session::{
-    Change, Changes, ColumnChange, EngineExt, EntityHooks, Hooks, Listeners, Moments, Nested, ReadSession, Retry,
-    Session, SessionFactory, SessionHooks, Tx, WithoutAutoflush,
+    Change, Changes, ColumnChange, EngineExt, EntityHooks, Hooks, Listeners, Moments, Nested, ReadSession,
+    Retry, Session, SessionFactory, SessionHooks, Tx, WithoutAutoflush,
 };

@@ -84,6 +84,8 @@ pub struct Session {
     guests: Vec<(Place, RawHandle)>,
     /// The error of the last statement, if it failed: it decides whether a transaction is tried again.
     last_failure: Option<Error>,
+    /// Whether hooks ran after a commit: a transaction is not tried again then.
+    committed: bool,
     events: Events,
 }
 
@@ -114,7 +116,7 @@ impl Session {
     pub(crate) fn with_options(engine: Engine, options: Option<Arc<Options>>) -> Self {
         let given = options.as_deref().unwrap_or(&DEFAULT);
         let (autoflush, begin) = (given.autoflush, given.begin);
-        Self {
+        let mut session = Self {
             engine,
             tracker: Tracker::new(),
             scope: Scope::None,
@@ -123,11 +125,16 @@ impl Session {
             in_flight: None,
             autoflush,
             begin,
-            options,
+            options: options.clone(),
             guests: Vec::new(),
             last_failure: None,
+            committed: false,
             events: Events::default(),
+        };
+        if let Some(options) = &options {
+            session.attach(&options.listeners);
         }
+        session
     }
 
     /// The engine it works on.
@@ -442,6 +449,11 @@ impl Session {
 
     pub(crate) fn options(&self) -> &Options {
         self.options.as_deref().unwrap_or(&DEFAULT)
+    }
+
+    /// Whether hooks ran after a commit. Where one of them failed, the commit answers its error, and stands.
+    pub(crate) fn has_committed(&self) -> bool {
+        self.committed
     }
 
     pub(crate) fn last_failure(&self) -> Option<&Error> {

@@ -4,9 +4,11 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
+use orm_core::entity::Entity;
 use orm_core::{Begin, Error, Isolation, Result};
 use orm_exec::Engine;
 
+use crate::events::{EntityHooks, Listeners, SessionHooks};
 use crate::read_session::ReadSession;
 use crate::retry::Retry;
 use crate::session::Session;
@@ -55,10 +57,16 @@ pub(crate) struct Options {
     /// How transactions begin.
     pub(crate) begin: Begin,
     pub(crate) retry: Retry,
+    pub(crate) listeners: Listeners,
 }
 
 /// Those of a session without a factory.
-pub(crate) static DEFAULT: Options = Options { autoflush: true, begin: Begin::new(), retry: Retry::times(5) };
+pub(crate) static DEFAULT: Options = Options {
+    autoflush: true,
+    begin: Begin::new(),
+    retry: Retry::times(5),
+    listeners: Listeners { sessions: Vec::new(), entities: Vec::new() },
+};
 
 impl SessionFactory {
     /// A factory on an engine, with the options of `engine.session()`. Does no I/O.
@@ -138,6 +146,37 @@ impl SessionFactory {
     #[must_use]
     pub fn retry(self, retry: Retry) -> Self {
         self.with(|options| options.retry = retry)
+    }
+
+    /// Hooks of each session: see [`Session::listen`].
+    #[must_use]
+    pub fn listen(self, hooks: impl SessionHooks) -> Self {
+        self.with(|options| options.listeners = std::mem::take(&mut options.listeners).listen(hooks))
+    }
+
+    /// Hooks of the entities of one type, in each session: see [`Session::listen_to`].
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    /// use anyorm::Hooks;
+    ///
+    /// let lower = Hooks::<User>::new().before_insert(|user| {
+    ///     user.email.make_ascii_lowercase();
+    ///     Ok(())
+    /// });
+    /// let sessions = SessionFactory::new(engine).listen_to(lower);
+    /// let mut session = sessions.session();
+    /// let mary = session.add(User { email: "Mary@Example.org".into(), ..Default::default() });
+    /// session.commit().await?;
+    /// assert_eq!(session[mary].email, "mary@example.org");
+    /// # Ok(()) });
+    /// ```
+    #[must_use]
+    pub fn listen_to<E: Entity>(self, hooks: impl EntityHooks<E>) -> Self {
+        self.with(|options| options.listeners = std::mem::take(&mut options.listeners).listen_to(hooks))
     }
 
     /// The engine of the sessions.

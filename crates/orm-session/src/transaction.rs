@@ -205,6 +205,8 @@ where
             Err(error) => error,
             Ok(value) => match session.commit().await {
                 Ok(()) => return Ok(value),
+                // Tried again, it would be stored twice.
+                Err(error) if session.has_committed() => return Err(error.into()),
                 Err(error) => error.into(),
             },
         };
