@@ -4,6 +4,8 @@ mod autoflush;
 mod bad_input;
 mod baselines;
 mod both_sides;
+mod bulk;
+mod cascades;
 mod collections;
 mod corners;
 mod criteria;
@@ -17,8 +19,10 @@ mod failures;
 mod filled;
 mod flush;
 mod found;
+mod has_one;
 mod keys;
 mod link_entities;
+mod link_views;
 mod linking;
 mod loaders;
 mod merging;
@@ -27,6 +31,8 @@ mod nested;
 mod on_delete;
 mod once_wrong;
 mod order;
+mod ordered;
+mod orphans;
 mod read_only;
 mod recover;
 mod refresh;
@@ -38,6 +44,7 @@ mod support;
 mod taken_back;
 mod transactions;
 mod unique_values;
+mod versions;
 
 use std::process::ExitCode;
 
@@ -47,6 +54,8 @@ const ALL: &[&[Behaviour]] = &[
     autoflush::BEHAVIOURS,
     baselines::BEHAVIOURS,
     both_sides::BEHAVIOURS,
+    bulk::BEHAVIOURS,
+    cascades::BEHAVIOURS,
     collections::BEHAVIOURS,
     corners::BEHAVIOURS,
     criteria::BEHAVIOURS,
@@ -58,8 +67,10 @@ const ALL: &[&[Behaviour]] = &[
     filled::BEHAVIOURS,
     flush::BEHAVIOURS,
     found::BEHAVIOURS,
+    has_one::BEHAVIOURS,
     keys::BEHAVIOURS,
     link_entities::BEHAVIOURS,
+    link_views::BEHAVIOURS,
     linking::BEHAVIOURS,
     loaders::BEHAVIOURS,
     merging::BEHAVIOURS,
@@ -68,6 +79,8 @@ const ALL: &[&[Behaviour]] = &[
     on_delete::BEHAVIOURS,
     once_wrong::BEHAVIOURS,
     order::BEHAVIOURS,
+    ordered::BEHAVIOURS,
+    orphans::BEHAVIOURS,
     read_only::BEHAVIOURS,
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,
@@ -78,6 +91,7 @@ const ALL: &[&[Behaviour]] = &[
     taken_back::BEHAVIOURS,
     transactions::BEHAVIOURS,
     unique_values::BEHAVIOURS,
+    versions::BEHAVIOURS,
 ];
 
 /// Subjects of several files.

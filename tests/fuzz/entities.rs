@@ -1,7 +1,7 @@
 //! Entities whose links do what the blog's do not: natural keys that change, and each kind of `on_delete`.
 
 use anyorm::prelude::*;
-use anyorm::{Schema, schema};
+use anyorm::{EntityHooks, Listeners, Schema, SessionHooks, schema};
 use anyorm_tests::{Account, Node, Post, Tag, User};
 
 /// Its key changes.
@@ -40,3 +40,16 @@ pub(crate) struct City {
 pub(crate) fn tables() -> Schema {
     schema![User, Post, Tag, Account, Node, Country, City]
 }
+
+/// Hooks at all moments, which do nothing: all is as it is without them.
+pub(crate) fn hooks() -> Listeners {
+    let listeners = Listeners::new().listen(Idle).listen_to::<User>(Idle).listen_to::<Post>(Idle);
+    let listeners = listeners.listen_to::<Tag>(Idle).listen_to::<Account>(Idle).listen_to::<Node>(Idle);
+    listeners.listen_to::<Country>(Idle).listen_to::<City>(Idle)
+}
+
+struct Idle;
+
+impl<E: Entity> EntityHooks<E> for Idle {}
+
+impl SessionHooks for Idle {}

@@ -149,6 +149,8 @@ pub(crate) enum Op {
     },
     /// From here on, changes are asked for after each step.
     Ask,
+    /// From here on, the session has hooks at all moments, which do nothing.
+    Listen,
     Refresh {
         kind: u8,
         n: u8,
@@ -261,6 +263,7 @@ impl Op {
             69 => Self::Release,
             70 => Self::RollBackNested,
             71 => Self::DropNested { polls: a },
+            72 | 73 => Self::Listen,
             _ => Self::NewSession { with: flag },
         }
     }

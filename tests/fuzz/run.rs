@@ -12,7 +12,7 @@ use orm_testkit::step;
 
 use crate::check::{in_database, in_memory, stale};
 use crate::edit::{Child, Edit, Handles, Side, Since};
-use crate::entities::{Country, tables};
+use crate::entities::{Country, hooks, tables};
 use crate::op::Op;
 use crate::reads::Keys;
 use crate::verdict::Verdict;
@@ -101,6 +101,10 @@ impl Run<'_> {
                 let result = match op {
                     Op::Ask => {
                         self.asks = true;
+                        Ok(())
+                    }
+                    Op::Listen => {
+                        session.attach(&hooks());
                         Ok(())
                     }
                     Op::Flush => self.flush(session).await,

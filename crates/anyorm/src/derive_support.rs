@@ -3,10 +3,12 @@
 pub use orm_core::cells::Cells;
 pub use orm_core::column::Column;
 pub use orm_core::entity::{
-    ColumnMeta, Entity, EntityIndex, EntityMeta, IndexMeta, Key, KeyArg, LinkTable, MetaFn, OnDelete,
-    Reference, RelationKind, RelationMeta, Target, VersionKind,
+    ColumnMeta, Entity, EntityIndex, EntityMeta, IndexMeta, Key, KeyArg, LinkTable, MemberOrder, Members,
+    MetaFn, OnDelete, Reference, RelationKind, RelationMeta, Target, VersionKind,
 };
-pub use orm_core::relation::{BelongsTo, HasMany, Link, LinkMut, Many, ManyThrough, ManyToMany, Relation};
+pub use orm_core::relation::{
+    BelongsTo, HasMany, HasOne, Link, LinkMut, Many, ManyThrough, ManyToMany, OneBack, Relation,
+};
 pub use orm_core::row::{ColumnError, Misfit, Row, RowSource};
 pub use orm_core::types::{ColumnType, SqlType};
 pub use orm_core::value::ValueRef;
@@ -77,6 +79,33 @@ impl<A: Entity, B: Entity, K: HoldsKey> InverseOf<A, B> for Relation<B, A, K> {
         orm_core::relation::inverse_of(self)
     }
 }
+
+/// The column by which the members of a collection are ordered.
+pub fn member_column<B: Entity, T>(column: Column<B, T>) -> usize {
+    column.position()
+}
+
+/// The column that holds the places of the members of a collection.
+pub fn member_position<B: Entity, T: Places>(column: Column<B, T>) -> usize {
+    column.position()
+}
+
+/// The types that hold a place in a collection.
+#[diagnostic::on_unimplemented(
+    message = "a column of type `{Self}` cannot hold places in a collection",
+    label = "this column holds `{Self}`",
+    note = "places are integers from 0: give the field the type `i64` or `i32`"
+)]
+pub trait Places {}
+
+macro_rules! places {
+    ($($integer:ty)*) => {$(
+        impl Places for $integer {}
+        impl Places for Option<$integer> {}
+    )*};
+}
+
+places!(i8 i16 i32 i64 u8 u16 u32);
 
 /// The error of a value that does not fit the field it is assigned to.
 #[cold]

@@ -6,6 +6,7 @@
 //! | [`relations`] | how entities belong together, both sides of it, and how they are loaded |
 //! | [`flush_order`] | what a flush sends, in which order, and when it refuses |
 //! | [`transactions`] | begin, commit, roll back, savepoints, failures, retries, tests |
+//! | [`events`] | hooks: what runs before and after inserts, updates, deletes, flushes and commits |
 //!
 //! Those who come from SQLAlchemy find the differences at the end of each chapter.
 //!
@@ -23,3 +24,6 @@ pub mod transactions {}
 
 #[doc = include_str!("guide/relations.md")]
 pub mod relations {}
+
+#[doc = include_str!("guide/events.md")]
+pub mod events {}

@@ -31,7 +31,7 @@
 //! | to | see |
 //! |---|---|
 //! | learn it | [`guide`], chapter by chapter |
-//! | describe tables | [`derive@Entity`], [`derive@SqlType`], [`schema!`], [`BelongsTo`], [`HasMany`], [`ManyToMany`], [`Json`] |
+//! | describe tables | [`derive@Entity`], [`derive@SqlType`], [`schema!`], [`BelongsTo`], [`HasMany`], [`HasOne`], [`ManyToMany`], [`Json`] |
 //! | open a database | [`Engine`], [`EngineBuilder`] |
 //! | read, change, store | [`Session`], [`Handle`], [`EngineExt`] |
 //! | make sessions that are alike | [`SessionFactory`], [`Retry`], [`ReadSession`] |
@@ -92,7 +92,7 @@ pub mod __derive;
 pub use orm_core::entity::{Entity, EntityMeta, Key, KeyArg};
 pub use orm_core::expr::{avg, coalesce, count, count_all, count_distinct, max, min, sum};
 pub use orm_core::query::{FromRow, Query};
-pub use orm_core::relation::{BelongsTo, Collection, HasMany, IntoPath, ManyToMany, Path, Relation};
+pub use orm_core::relation::{BelongsTo, Collection, HasMany, HasOne, IntoPath, ManyToMany, Path, Relation};
 pub use orm_core::schema;
 pub use orm_core::schema::Schema;
 pub use orm_core::types::{Json, SqlType};

@@ -4,7 +4,9 @@
 //! cargo run --release -p orm-bench                        the table
 //! cargo run --release -p orm-bench -- insert              the lines whose names contain `insert`
 //! cargo run --release -p orm-bench -- --rounds=99         more rounds than 25
+//! cargo run --release -p orm-bench -- --fastest           the fastest rounds, not the medians: for a busy machine
 //! cargo run --release -p orm-bench -- --profile insert    anyorm's side alone, under `block_on`, for a profiler
+//! cargo run --release -p orm-bench -- --profile-by-hand insert   the other side alone
 //! cargo run -p orm-bench -- --quick                       tiny sizes: shows that it works, measures nothing
 //! ```
 //!
@@ -36,6 +38,7 @@ fn main() -> Result<(), Fault> {
     if let Some(rounds) = options.iter().find_map(|option| option.strip_prefix("--rounds=")) {
         size.rounds = rounds.parse()?;
     }
+    size.fastest = has("--fastest");
     let wanted =
         |case: &Case| filters.is_empty() || filters.iter().any(|part| case.name.contains(part.as_str()));
     let all =
@@ -44,6 +47,9 @@ fn main() -> Result<(), Fault> {
     let folder = Folder::new()?;
     if has("--profile") {
         return cases.iter().try_for_each(|case| profile(case, size, &folder.0));
+    }
+    if has("--profile-by-hand") {
+        return cases.iter().try_for_each(|case| profile_by_hand(case, size, &folder.0));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
     table::head(size);
@@ -89,6 +95,12 @@ fn profile(case: &Case, size: Size, folder: &Path) -> Result<(), Fault> {
         }
         Ok(engine.close().await?)
     })
+}
+
+/// Runs one case by hand alone.
+fn profile_by_hand(case: &Case, size: Size, folder: &Path) -> Result<(), Fault> {
+    let mut raw = model::open_by_hand(&folder.join("profile.db"))?;
+    (0..size.rounds).try_for_each(|_| (case.by_hand)(&mut raw, size).map(drop))
 }
 
 /// A folder for the databases, gone at the end.

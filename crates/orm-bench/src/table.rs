@@ -4,7 +4,8 @@ use crate::case::{Case, Size, Times};
 
 pub(crate) fn head(size: Size) {
     println!(
-        "SQLite file, WAL, synchronous=NORMAL; medians of {} interleaved rounds; by hand: rusqlite on one thread",
+        "SQLite file, WAL, synchronous=NORMAL; {} of {} interleaved rounds; by hand: rusqlite on one thread",
+        if size.fastest { "fastest" } else { "medians" },
         size.rounds
     );
     println!(
@@ -17,7 +18,7 @@ pub(crate) fn head(size: Size) {
 }
 
 pub(crate) fn line(case: &Case, size: Size, times: &Times) {
-    let [raw, bare, tokio] = times.medians();
+    let [raw, bare, tokio] = times.typical(size.fastest);
     let each = |time: std::time::Duration| format!("{} ns", time.as_nanos() / (case.per)(size) as u128);
     let ours = |time| format!("{:>12}{:>8.2} x", each(time), time.as_secs_f64() / raw.as_secs_f64());
     let goal = case.goal.map_or(String::new(), |goal| format!("{goal:.2}"));

@@ -5,8 +5,8 @@ mod meta;
 
 pub use key::{Key, KeyArg};
 pub use meta::{
-    ColumnMeta, EntityIndex, EntityMeta, IndexMeta, LinkTable, MetaFn, OnDelete, Reference, RelationKind,
-    RelationMeta, VersionKind,
+    ColumnMeta, EntityIndex, EntityMeta, IndexMeta, LinkTable, MemberOrder, Members, MetaFn, OnDelete,
+    Reference, RelationKind, RelationMeta, VersionKind,
 };
 
 use crate::cells::Cells;
@@ -38,6 +38,10 @@ use crate::value::ValueRef;
 pub trait Entity: Clone + Send + Sync + Sized + 'static {
     /// The type of the primary key: of its one `#[key]` field, or a tuple of them in the order of the fields.
     type Key: Key;
+
+    /// The table's name, for constants.
+    #[doc(hidden)]
+    const TABLE: &'static str = "";
 
     /// The table, its columns and relations.
     fn meta() -> &'static EntityMeta;

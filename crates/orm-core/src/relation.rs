@@ -5,7 +5,7 @@ mod collection;
 mod path;
 
 pub use belongs_to::BelongsTo;
-pub use collection::{Collection, HasMany, ManyToMany, Member};
+pub use collection::{Collection, HasMany, HasOne, ManyToMany, Member};
 pub use path::{IntoPath, Path};
 
 use std::any::Any;
@@ -47,6 +47,10 @@ pub enum One {}
 #[derive(Debug)]
 pub enum OneOrNone {}
 
+/// Kind of a relation to one or none that holds the key of the source.
+#[derive(Debug)]
+pub enum OneBack {}
+
 /// Kind of a relation to many that hold the key of the source.
 #[derive(Debug)]
 pub enum Many {}
@@ -55,7 +59,7 @@ pub enum Many {}
 #[derive(Debug)]
 pub enum ManyThrough {}
 
-/// The kinds whose source holds the foreign key: what a `has_many` can be the other side of.
+/// The kinds whose source holds the foreign key: what a `has_many` or `has_one` can be the other side of.
 #[diagnostic::on_unimplemented(
     message = "a `has_many` names the `belongs_to` on the other side",
     label = "not a `belongs_to` relation"
@@ -127,7 +131,7 @@ pub fn inverse_of<A: Entity, B: Entity, K: HoldsKey>(relation: Relation<B, A, K>
 pub enum Link<'a> {
     /// A [`BelongsTo`].
     One(&'a dyn OneLink),
-    /// A [`HasMany`] or [`ManyToMany`].
+    /// A [`HasMany`], [`ManyToMany`] or [`HasOne`].
     Many(&'a dyn ManyLink),
 }
 
@@ -136,7 +140,7 @@ pub enum Link<'a> {
 pub enum LinkMut<'a> {
     /// A [`BelongsTo`].
     One(&'a mut dyn OneLink),
-    /// A [`HasMany`] or [`ManyToMany`].
+    /// A [`HasMany`], [`ManyToMany`] or [`HasOne`].
     Many(&'a mut dyn ManyLink),
 }
 
@@ -197,6 +201,8 @@ pub trait ManyLink {
     fn added(&self) -> Vec<RawHandle>;
     /// Members queued to be removed from a collection that is not loaded.
     fn removed(&self) -> Vec<RawHandle>;
+    /// Members that left it since it was loaded, in memory.
+    fn left(&self) -> Vec<RawHandle>;
     /// Whether the other collection, of the same type, shares this one's storage, so that nothing can differ.
     fn shares(&self, other: &dyn ManyLink) -> bool;
     /// For `shares`.

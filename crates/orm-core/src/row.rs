@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::cells::Cells;
 use crate::types::SqlType;
 use crate::value::ValueRef;
 
@@ -110,6 +111,25 @@ impl fmt::Debug for Row<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.start..self.end;
         f.debug_map().entries(columns.map(|at| (self.source.name(at), self.source.value(at)))).finish()
+    }
+}
+
+/// Cells as a row: what was encoded is decoded again.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct CellsRow(pub Cells);
+
+impl RowSource for CellsRow {
+    fn width(&self) -> usize {
+        self.0.len()
+    }
+
+    fn value(&self, index: usize) -> ValueRef<'_> {
+        self.0.value(index)
+    }
+
+    fn name(&self, _index: usize) -> String {
+        String::new()
     }
 }
 

@@ -10,7 +10,7 @@ mod row;
 pub use row::{Parameter, RowStatement, Write, insert_row, select_columns, update_row};
 
 use crate::dialect::{Dialect, GeneratedKey};
-use crate::entity::{ColumnMeta, EntityMeta, LinkTable};
+use crate::entity::{ColumnMeta, EntityMeta, LinkTable, Members};
 use crate::program::{Returns, StatementShape};
 use crate::render::Writer;
 
@@ -132,23 +132,37 @@ pub fn select_by_keys(meta: &EntityMeta, dialect: &Dialect) -> StatementShape {
 }
 
 /// `SELECT "id", "author_id" FROM "posts" WHERE "author_id" IN () ORDER BY "id"`: the rows that refer to a list of
-/// keys by the columns given, ordered by their own key. The one parameter is the list; its elements are the keys
-/// referred to.
-pub fn select_by_foreign_key(meta: &EntityMeta, dialect: &Dialect, fk_columns: &[usize]) -> StatementShape {
+/// keys by the columns given, ordered as members of a collection are, then by their own key. The one parameter is the
+/// list; its elements are the keys referred to.
+pub fn select_by_foreign_key(
+    meta: &EntityMeta,
+    dialect: &Dialect,
+    fk_columns: &[usize],
+    members: &Members,
+) -> StatementShape {
     let mut out = Writer::new(dialect);
     select_all(&mut out, meta);
     out.push(" WHERE ").in_list(None, &named(meta, fk_columns).collect::<Vec<_>>());
-    out.push(" ORDER BY ").names(key_names(meta));
+    out.push(" ORDER BY ");
+    order_terms(&mut out, members, |out, column| {
+        out.name(meta.columns[column].name);
+    });
+    out.names(key_names(meta));
     out.shape(Returns::Rows, true)
 }
 
 /// `SELECT "tags"."id", "tags"."name", "post_tags"."post_id" FROM "post_tags" JOIN "tags" ON "tags"."id" =
 /// "post_tags"."tag_id" WHERE "post_tags"."post_id" IN () ORDER BY "tags"."id"`: the targets of a list of sources
-/// along a table of links, ordered by the targets' key.
+/// along a table of links, ordered as members of a collection are, then by the targets' key.
 ///
 /// Each row has the columns of the target, then the source's key as the link has it. The one parameter is the list;
 /// its elements are the sources' keys.
-pub fn select_through(target: &EntityMeta, dialect: &Dialect, through: &LinkTable) -> StatementShape {
+pub fn select_through(
+    target: &EntityMeta,
+    dialect: &Dialect,
+    through: &LinkTable,
+    members: &Members,
+) -> StatementShape {
     let mut out = Writer::new(dialect);
     out.push("SELECT ");
     out.separated(", ", target.columns, |out, column| {
@@ -162,6 +176,9 @@ pub fn select_through(target: &EntityMeta, dialect: &Dialect, through: &LinkTabl
         out.column(target.table, key).push(" = ").column(through.table, link);
     });
     out.push(" WHERE ").in_list(Some(through.table), through.source).push(" ORDER BY ");
+    order_terms(&mut out, members, |out, column| {
+        out.column(target.table, target.columns[column].name);
+    });
     out.separated(", ", key_names(target), |out, key| {
         out.column(target.table, key);
     });
@@ -205,6 +222,14 @@ pub fn null_foreign_key(meta: &EntityMeta, dialect: &Dialect, fk_columns: &[usiz
     });
     out.push(" WHERE ").separated(" AND ", named(meta, fk_columns), equals);
     out.shape(Returns::Count, false)
+}
+
+/// The columns by which members are ordered, each with a comma behind it: the key follows.
+fn order_terms(out: &mut Writer<'_>, members: &Members, column: impl Fn(&mut Writer<'_>, usize)) {
+    for (at, descending) in members.ordered_by() {
+        column(out, at);
+        out.push(if descending { " DESC, " } else { ", " });
+    }
 }
 
 fn select_all(out: &mut Writer<'_>, meta: &EntityMeta) {

@@ -114,6 +114,7 @@ impl<T: SqlType<Base = T>> SqlType for Option<T> {
     const TYPE: ColumnType = T::TYPE;
     const NULLABLE: bool = true;
 
+    #[inline]
     fn encode(&self, cells: &mut Cells) {
         match self {
             Some(value) => value.encode(cells),

@@ -16,7 +16,7 @@ pub(crate) use stand_in::stand_in;
 
 /// The implementation for a checked entity.
 pub(crate) fn entity(entity: &Entity) -> TokenStream {
-    let Entity { ident, support, .. } = entity;
+    let Entity { ident, support, table, .. } = entity;
     let constants = constants::constants(entity);
     let guards = guards::guards(entity);
     let (key_type, key) = (key::key_type(entity), key::key(entity));
@@ -33,6 +33,7 @@ pub(crate) fn entity(entity: &Entity) -> TokenStream {
         #[allow(deprecated)]
         #header {
             type Key = #key_type;
+            const TABLE: &'static ::core::primitive::str = #table;
 
             fn meta() -> &'static #support::EntityMeta {
                 #meta

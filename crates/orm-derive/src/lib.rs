@@ -139,6 +139,7 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// | option | meaning |
 /// |---|---|
+/// | `through = PostTag` | the entity that is stored in that table, where there is one: both are one view each of the same rows. A pair leaves the entity's other columns to their DEFAULT or NULL |
 /// | `from = "post_id"` | the column for this side's key; by default the struct's name and `_id` |
 /// | `to = "tag_id"` | the column for the other side's key; by default that struct's name and `_id` |
 /// | `from("year", "number")` | the columns for a composite key; for `to` too |
@@ -173,7 +174,10 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// Constants are as visible as the struct. `r#type` is the column `type` and the constant `TYPE`. Columns are told apart
 /// without regard to case, as databases do.
-#[proc_macro_derive(Entity, attributes(entity, key, column, version, belongs_to, has_many, many_to_many))]
+#[proc_macro_derive(
+    Entity,
+    attributes(entity, key, column, version, belongs_to, has_many, has_one, many_to_many)
+)]
 pub fn derive_entity(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     let parse::Parsed { entity, errors } = parse::parse(&input);

@@ -178,14 +178,37 @@ pub(crate) struct HasMany {
     pub(crate) target: TokenStream,
     /// The path of the other side's constant.
     pub(crate) inverse: TokenStream,
+    /// Whether it is a `has_one`.
+    pub(crate) one: bool,
+    pub(crate) members: Members,
+}
+
+/// What an attribute says of the members of a collection.
+#[derive(Default)]
+pub(crate) struct Members {
+    pub(crate) delete_orphan: bool,
+    pub(crate) order: Vec<MemberOrder>,
+    /// The path of the column that holds their places.
+    pub(crate) position: Option<TokenStream>,
+}
+
+/// A column that members are ordered by.
+pub(crate) struct MemberOrder {
+    /// The path of its constant.
+    pub(crate) column: TokenStream,
+    pub(crate) descending: bool,
 }
 
 /// A relation by a table of pairs.
 pub(crate) struct ManyToMany {
     pub(crate) target: TokenStream,
+    /// The name of the table, or of the entity that is stored in it, for messages.
     pub(crate) through: String,
+    /// That entity, where it is named rather than the table.
+    pub(crate) through_entity: Option<TokenStream>,
     pub(crate) from: Vec<Name>,
     pub(crate) to: Vec<Name>,
+    pub(crate) members: Members,
 }
 
 /// A text with its place in the source.

@@ -4,6 +4,7 @@ mod attr;
 mod check;
 mod entity;
 mod field;
+mod members;
 mod relation;
 mod ty;
 

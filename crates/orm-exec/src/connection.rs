@@ -2,7 +2,8 @@
 
 use std::panic::Location;
 
-use orm_core::{Compiled, Dialect, Error, Outcome, Program, Result, Sink};
+use orm_core::program::Failure;
+use orm_core::{Dialect, Error, Outcome, Program, Result, Sink};
 
 use crate::driver::Access;
 use crate::pool::{Lease, Pool};
@@ -88,10 +89,23 @@ impl Runner for &mut Connection {
         self.pool.dialect()
     }
 
-    async fn run<S: Sink + 'static>(self, compiled: Compiled, sink: S) -> Result<(Outcome, S)> {
-        let lease = self.take().await?;
-        let output = lease.run(Program::single(compiled.shape, compiled.input), sink).await;
+    async fn run_program<S: Sink + 'static>(
+        self,
+        mut program: Program,
+        whole: bool,
+        sink: S,
+    ) -> Result<(Outcome, S), Failure> {
+        let lease = self.take().await.map_err(Failure::outside)?;
+        match (whole, lease.in_transaction()) {
+            (true, true) => program = program.guarded(),
+            (true, false) => {
+                program.begin = Some(self.pool.dialect().begin_write.into());
+                program.commit = true;
+            }
+            _ => {}
+        }
+        let output = lease.run(program, sink).await;
         self.state = State::Held(output.lease);
-        output.result.map_err(Error::from)
+        output.result
     }
 }

@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::panic::Location;
 use std::sync::Arc;
 
-use orm_core::program::{Discard, Expect, Returns, StatementShape, Step};
-use orm_core::{Begin, Compiled, Dialect, Error, Outcome, Program, Result, Schema, Sink};
+use orm_core::program::{Discard, Expect, Failure, Returns, StatementShape, Step};
+use orm_core::{Begin, Dialect, Error, Outcome, Program, Result, Schema, Sink};
 
 use crate::connection::Connection;
 use crate::driver::Access;
@@ -356,10 +356,18 @@ impl Runner for OnEngine<'_> {
         self.engine.dialect()
     }
 
-    async fn run<S: Sink + 'static>(self, compiled: Compiled, sink: S) -> Result<(Outcome, S)> {
-        let access = if compiled.shape.reads_only { Access::Read } else { Access::Write };
-        let lease = self.engine.lease(access, self.location).await?;
-        let output = lease.run(Program::single(compiled.shape, compiled.input), sink).await;
-        output.result.map_err(Error::from)
+    async fn run_program<S: Sink + 'static>(
+        self,
+        mut program: Program,
+        whole: bool,
+        sink: S,
+    ) -> Result<(Outcome, S), Failure> {
+        let access = if program.reads_only() { Access::Read } else { Access::Write };
+        if whole {
+            program.begin = Some(self.dialect().begin_write.into());
+            program.commit = true;
+        }
+        let lease = self.engine.lease(access, self.location).await.map_err(Failure::outside)?;
+        lease.run(program, sink).await.result
     }
 }

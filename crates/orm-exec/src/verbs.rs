@@ -4,10 +4,10 @@ use std::future::Future;
 use std::sync::Arc;
 
 use orm_core::error::RowCountError;
-use orm_core::program::Discard;
+use orm_core::program::{Discard, Failure};
 use orm_core::{
-    ColumnError, Compiled, Detached, Dialect, Error, FromRow, Outcome, Query, Result, Row, Rows, Shape, Sink,
-    Statement, Values,
+    ColumnError, Compiled, Detached, Dialect, Entity, Error, FromRow, Outcome, Program, Query, Result, Row,
+    Rows, Shape, Sink, Statement, Values, bulk,
 };
 
 use crate::operation::Operation;
@@ -19,12 +19,26 @@ pub(crate) type Plain<Q> = <<Q as Query>::Shape as Shape>::Plain;
 pub(crate) trait Runner: Send {
     fn dialect(&self) -> &'static Dialect;
 
+    /// Runs a program as one hop. `whole`: wholly or not at all, in a transaction of its own where there is none.
+    fn run_program<S: Sink + 'static>(
+        self,
+        program: Program,
+        whole: bool,
+        sink: S,
+    ) -> impl Future<Output = Result<(Outcome, S), Failure>> + Send;
+
     /// Runs a statement as one hop.
     fn run<S: Sink + 'static>(
         self,
         compiled: Compiled,
         sink: S,
-    ) -> impl Future<Output = Result<(Outcome, S)>> + Send;
+    ) -> impl Future<Output = Result<(Outcome, S)>> + Send
+    where
+        Self: Sized,
+    {
+        let run = self.run_program(Program::single(compiled.shape, compiled.input), false, sink);
+        async move { run.await.map_err(Error::from) }
+    }
 }
 
 pub(crate) fn all<'a, R: Runner + 'a, Q>(runner: R, query: Q) -> Operation<'a, Vec<Plain<Q>>>
@@ -75,6 +89,38 @@ pub(crate) fn execute<'a, R: Runner + 'a>(runner: R, query: impl Query) -> Opera
         let (outcome, Discard) = runner.run(compiled?, Discard).await?;
         // Steps before the last one are the guard's own: savepoints.
         Ok(outcome.affected.last().copied().unwrap_or_default())
+    })
+}
+
+pub(crate) fn insert_many<'a, R: Runner + 'a, E: Entity>(
+    runner: R,
+    values: impl IntoIterator<Item = E>,
+) -> Operation<'a, u64> {
+    let program = bulk::insert(values, runner.dialect());
+    Operation::new(async move {
+        let program = program?;
+        if program.steps.is_empty() {
+            return Ok(0);
+        }
+        let (outcome, Discard) = runner.run_program(program, true, Discard).await?;
+        Ok(outcome.affected.iter().sum())
+    })
+}
+
+pub(crate) fn update_many<'a, R: Runner + 'a, E: Entity>(
+    runner: R,
+    values: impl IntoIterator<Item = E>,
+) -> Operation<'a, u64> {
+    let updates = bulk::update(values, runner.dialect());
+    Operation::new(async move {
+        let (program, updates) = updates?.split();
+        if program.steps.is_empty() {
+            return Ok(0);
+        }
+        match runner.run_program(program, true, Discard).await {
+            Ok((outcome, Discard)) => Ok(outcome.affected.iter().sum()),
+            Err(failure) => Err(updates.explain(failure)),
+        }
     })
 }
 
@@ -250,6 +296,53 @@ macro_rules! verbs {
         #[track_caller]
         pub fn execute<Q: orm_core::Query>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, u64> {
             $crate::verbs::execute(self.$on(), query)
+        }
+
+        /// Inserts values in their order, with one prepared statement and in one hop. Answers how many. All or none are
+        /// stored.
+        ///
+        /// The keys that the database gives are not read back: for those use `Session::add_all`, or an insert with
+        /// `returning`. Where some values have a key and some have none, or leave other defaults to the database, each run
+        /// of values of one kind is a statement of its own.
+        ///
+        /// # Errors
+        /// [`Error::Constraint`](orm_core::Error::Constraint) if a constraint is violated. An error for a value whose link
+        /// leads to an entity that has no key yet.
+        ///
+        #[doc = $crate::verbs::example!(
+            $setup,
+            "let accounts = (3..=1_000).map(|id| Account { id, balance: 0 });\n",
+            "assert_eq!(", $receiver, ".insert_many(accounts).await?, 998);"
+        )]
+        #[track_caller]
+        pub fn insert_many<E: orm_core::Entity>(
+            &$($mutability)? self,
+            values: impl IntoIterator<Item = E>,
+        ) -> $crate::operation::Operation<'_, u64> {
+            $crate::verbs::insert_many(self.$on(), values)
+        }
+
+        /// Writes values over the rows of their keys, all columns, with one prepared statement and in one hop. Answers how
+        /// many. All or none are written. A version must be that of the row, and is raised there, not in the values.
+        ///
+        /// A column with `server_default` that is unset is left as it is.
+        ///
+        /// # Errors
+        /// [`Error::StaleData`](orm_core::Error::StaleData), naming the key, for a value whose row is not there, or has
+        /// another version. An error for a value without a key. Else as for `insert_many`.
+        ///
+        #[doc = $crate::verbs::example!(
+            $setup,
+            "let mut accounts = ", $receiver, ".all(Account::select()).await?;\n",
+            "accounts.iter_mut().for_each(|account| account.balance += 1);\n",
+            "assert_eq!(", $receiver, ".update_many(accounts).await?, 2);"
+        )]
+        #[track_caller]
+        pub fn update_many<E: orm_core::Entity>(
+            &$($mutability)? self,
+            values: impl IntoIterator<Item = E>,
+        ) -> $crate::operation::Operation<'_, u64> {
+            $crate::verbs::update_many(self.$on(), values)
         }
     };
 }

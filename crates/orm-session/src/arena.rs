@@ -99,20 +99,51 @@ impl<E: Entity> Arena<E> {
         if slot.generation == handle.generation { slot.value.as_ref() } else { None }
     }
 
-    /// The value behind a handle, to be changed: takes the image on the first write after a flush. `None` if the
-    /// handle is stale or the entity deleted.
+    /// The value behind a handle of this session, to be changed: takes the image on the first write after a flush.
+    ///
+    /// # Panics
+    /// If the handle is stale or the entity deleted.
     #[inline]
-    pub(crate) fn write(&mut self, handle: RawHandle) -> Option<&mut E> {
-        let slot = self.slots.get_mut(handle.slot as usize)?;
-        if slot.generation != handle.generation || !slot.state.is_live() {
-            return None;
+    #[track_caller]
+    pub(crate) fn write(&mut self, handle: RawHandle) -> &mut E {
+        if !self.is_writable(handle) {
+            self.refuse_write(handle);
         }
+        let slot = &self.slots[handle.slot as usize];
         if slot.image == NO_IMAGE && slot.state != State::Pending {
-            slot.image = self.images.len() as u32;
-            self.dirty += 1;
-            self.images.push(Image { slot: handle.slot, value: slot.value.clone() });
+            self.take_image(handle.slot);
         }
-        slot.value.as_mut()
+        self.value_mut(handle.slot)
+    }
+
+    #[cold]
+    #[track_caller]
+    fn refuse_write(&self, handle: RawHandle) -> ! {
+        let entity = E::meta().name;
+        if self.read(handle).is_none() {
+            panic!("{}", stale(entity));
+        }
+        let key = self.key_text(handle.slot).map_or(format!("new {entity}"), |key| format!("{entity} {key}"));
+        panic!("{key} is deleted: it can be read until the commit, but not written")
+    }
+
+    /// Keeps a copy of the row, before the first write.
+    fn take_image(&mut self, slot: u32) {
+        self.reserve_image();
+        let at = self.images.len() as u32;
+        let place = &mut self.slots[slot as usize];
+        self.images.push(Image { slot, value: place.value.clone() });
+        place.image = at;
+        self.dirty += 1;
+    }
+
+    /// Makes room for one more image. A program that wrote many is likely to write most: moving them each time their
+    /// number doubles would cost as much as cloning them.
+    #[inline]
+    fn reserve_image(&mut self) {
+        if self.images.len() == self.images.capacity() {
+            self.images.reserve(self.slots.len().min(self.images.len() * 7 + 4));
+        }
     }
 
     /// A new value, not in the database yet.
@@ -163,8 +194,13 @@ impl<E: Entity> Arena<E> {
 
     /// Makes room for `rows` more.
     pub(crate) fn reserve(&mut self, rows: usize) {
-        self.slots.reserve(rows.saturating_sub(self.free.len()));
+        self.reserve_slots(rows);
         self.map.reserve(rows);
+    }
+
+    /// Makes room for `values` more, which have no keys yet.
+    pub(crate) fn reserve_slots(&mut self, values: usize) {
+        self.slots.reserve(values.saturating_sub(self.free.len()));
     }
 
     /// Overwrites a slot with a freshly read row. Its pending changes are gone; where the row may be `uncommitted`, a
@@ -290,6 +326,7 @@ impl<E: Entity> Arena<E> {
             *image = value;
             return;
         }
+        self.reserve_image();
         self.slots[slot as usize].image = self.images.len() as u32;
         self.dirty += 1;
         self.images.push(Image { slot, value: Some(value) });
@@ -332,6 +369,14 @@ impl<E: Entity> Arena<E> {
         let generation = self.slots[slot as usize].generation;
         self.undo[layer].push(Entry { slot, generation, outer, undo });
     }
+}
+
+/// What is wrong with a handle that nothing stands behind any more.
+pub(crate) fn stale(entity: &str) -> String {
+    format!(
+        "this handle of {entity} is stale: its entity has left the session (its delete was committed, its add rolled \
+         back, or it was detached or cleared); `peek` answers None instead of panicking"
+    )
 }
 
 /// Copies the columns of a row onto a value, but for some of them.

@@ -42,10 +42,10 @@ fn statement_of(relation: &'static RelationMeta, dialect: &Dialect) -> Result<St
                     relation.path()
                 )));
             };
-            (shapes::select_by_foreign_key(target, dialect, columns), source.key)
+            (shapes::select_by_foreign_key(target, dialect, columns, &relation.members), source.key)
         }
         RelationKind::ManyToMany { through } => {
-            (shapes::select_through(target, dialect, through), source.key)
+            (shapes::select_through(target, dialect, through, &relation.members), source.key)
         }
     };
     let list = neighbours(source, columns)?;

@@ -217,9 +217,7 @@ impl Session {
     /// # Ok(()) });
     /// ```
     pub fn add_all<E: Entity>(&mut self, values: impl IntoIterator<Item = E>) -> Vec<Handle<E>> {
-        let values = values.into_iter();
-        self.tracker.reserve::<E>(values.size_hint().0);
-        values.map(|value| self.add(value)).collect()
+        self.tracker.add_all(values.into_iter())
     }
 
     /// Marks an entity as deleted: the next flush deletes its row. It stays readable until the commit; a rollback revives
@@ -269,7 +267,7 @@ impl Session {
     /// # Ok(()) });
     /// ```
     pub fn changes(&mut self) -> Result<Changes> {
-        let plan = plan(&mut self.tracker, self.engine.dialect(), VersionKind::now())?;
+        let plan = plan(&mut self.tracker, self.engine.dialect(), VersionKind::now(), true)?;
         Ok(Changes::of(&plan, &self.tracker))
     }
 
@@ -292,7 +290,7 @@ impl Session {
     pub fn is_dirty(&mut self) -> bool {
         // What a plan refuses is a difference too.
         self.tracker.is_touched()
-            && plan(&mut self.tracker, self.engine.dialect(), VersionKind::now())
+            && plan(&mut self.tracker, self.engine.dialect(), VersionKind::now(), true)
                 .map_or(true, |plan| !plan.is_empty())
     }
 
@@ -470,7 +468,7 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("id", &self.tracker.session())
-            .field("pending", &self.tracker.pending().count())
+            .field("pending", &self.tracker.pending().len())
             .field("in_transaction", &!matches!(self.scope, Scope::None))
             .field("active", &matches!(self.status, Status::Active))
             .finish_non_exhaustive()

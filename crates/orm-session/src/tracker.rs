@@ -1,11 +1,13 @@
 //! Everything a session tracks, without a connection: what planning a flush needs and nothing else.
 
 mod dead;
+mod doomed;
 mod expressions;
 mod filled;
 mod flushed;
 mod given;
 
+pub(crate) use doomed::{Doomed, is_empty};
 pub(crate) use expressions::{Expressions, row_value_at};
 pub(crate) use filled::Filled;
 pub(crate) use flushed::{Flushed, FlushedPair};
@@ -44,6 +46,8 @@ pub(crate) struct Tracker {
     deleting: Vec<Place>,
     /// Links that the last plan wrote on behalf of collections.
     given: GivenLinks,
+    /// What the plan that is being made deletes for want of a parent.
+    doomed: Doomed,
     /// The flushes of the open transaction.
     flushed: Vec<Flushed>,
     /// SQL expressions that columns were set to.
@@ -66,6 +70,7 @@ impl Tracker {
             pending: Vec::new(),
             deleting: Vec::new(),
             given: GivenLinks::default(),
+            doomed: Doomed::default(),
             flushed: Vec::new(),
             expressions: Expressions::default(),
             detached: false,
@@ -86,7 +91,7 @@ impl Tracker {
     /// The arena of a type, if the session has met one, to change it.
     #[inline]
     pub(crate) fn of_mut<E: Entity>(&mut self) -> Option<&mut Arena<E>> {
-        self.arenas.get_mut(E::meta().index.get())?.as_mut()?.as_any_mut().downcast_mut()
+        typed_mut(&mut self.arenas, E::meta().index.get())
     }
 
     /// The arena of a type, made if need be.
@@ -188,8 +193,12 @@ impl Tracker {
     // What is pending.
 
     /// Added and not flushed, in order. One that was deleted again waits in the list, but is not pending any more.
-    pub(crate) fn pending(&self) -> impl Iterator<Item = Place> {
-        self.pending.iter().copied().filter(|&place| self.state(place) == State::Pending)
+    pub(crate) fn pending(&self) -> Vec<Place> {
+        let mut pending = Vec::with_capacity(self.pending.len());
+        for places in self.pending.chunk_by(|a, b| a.arena == b.arena) {
+            self.arena(places[0].arena).keep_pending(places, &mut pending);
+        }
+        pending
     }
 
     pub(crate) fn deleting(&self) -> &[Place] {
@@ -197,7 +206,7 @@ impl Tracker {
     }
 
     pub(crate) fn take_pending(&mut self) -> (Vec<Place>, Vec<Place>) {
-        let pending = self.pending().collect();
+        let pending = self.pending();
         self.pending.clear();
         (pending, std::mem::take(&mut self.deleting))
     }
@@ -213,7 +222,7 @@ impl Tracker {
     pub(crate) fn is_touched(&self) -> bool {
         !self.pending.is_empty()
             || !self.deleting.is_empty()
-            || self.arenas().any(|(_, arena)| arena.has_dirty())
+            || self.arenas().any(|(_, arena)| arena.dirty() > 0)
     }
 
     /// What is pending or has an image, of the entities that have relations.
@@ -224,7 +233,7 @@ impl Tracker {
             return Vec::new();
         }
         let is_related = |place: &&Place| related.iter().any(|(arena, _)| *arena == place.arena);
-        let pending = self.pending().filter(|place| is_related(&place));
+        let pending = self.pending().into_iter().filter(|place| is_related(&place));
         let dirty = related.iter().flat_map(|&(arena, tracked)| {
             tracked.dirty_slots().into_iter().map(move |slot| Place { arena, slot })
         });
@@ -243,10 +252,28 @@ impl Tracker {
         slot
     }
 
-    /// Makes room for new values.
-    pub(crate) fn reserve<E: Entity>(&mut self, values: usize) {
-        self.make::<E>().reserve(values);
-        self.pending.reserve(values);
+    /// Adds several new values, each as [`add`](Self::add) does.
+    pub(crate) fn add_all<E: Entity>(&mut self, values: impl Iterator<Item = E>) -> Vec<Handle<E>> {
+        let room = values.size_hint().0;
+        self.make::<E>().reserve_slots(room);
+        self.pending.reserve(room);
+        if !E::meta().relations.is_empty() {
+            let add = |value| {
+                let slot = self.add(value);
+                let arena = E::meta().index.get() as u32;
+                Handle::from_raw(self.handle(Place { arena, slot }))
+            };
+            return values.map(add).collect();
+        }
+        let (index, session) = (E::meta().index.get(), self.session);
+        let Self { arenas, pending, .. } = self;
+        let arena = typed_mut::<E>(arenas, index).expect("made just now");
+        let add = |value| {
+            let slot = arena.insert(value);
+            pending.push(Place { arena: index as u32, slot });
+            Handle::from_raw(arena.handle(slot, session))
+        };
+        values.map(add).collect()
     }
 
     /// Takes the new values out of the relation fields of some entities, and of those that come in so, and adds
@@ -296,7 +323,7 @@ impl Tracker {
     /// Marks an entity as deleted. One that was never flushed just goes, with the end of `layer` at the latest.
     pub(crate) fn delete(&mut self, place: Place, layer: usize) {
         match self.state(place) {
-            State::Pending => self.arena_mut(place.arena).discard(place.slot, layer),
+            State::Pending => self.discard_new(place, layer),
             State::Persistent => {
                 self.arena_mut(place.arena).set_state(place.slot, State::Deleting);
                 self.deleting.push(place);
@@ -331,7 +358,6 @@ impl Tracker {
     // Ends.
 
     /// Whether a handle is good and its entity may be written.
-    #[inline]
     pub(crate) fn is_writable<E: Entity>(&self, handle: Handle<E>) -> bool {
         handle.raw().session == self.session
             && self.of::<E>().is_some_and(|arena| arena.is_writable(handle.raw()))
@@ -475,7 +501,7 @@ impl Tracker {
         };
         let waiting =
             |index: u32| self.pending.iter().chain(&self.deleting).any(|place| place.arena == index);
-        let touched = self.arenas().filter(|(index, arena)| arena.has_dirty() || waiting(*index));
+        let touched = self.arenas().filter(|(index, arena)| arena.dirty() > 0 || waiting(*index));
         let mut tables = touched.flat_map(|(_, arena)| written_tables(arena.meta()));
         tables
             .find(|table| is_read(table))
@@ -541,6 +567,12 @@ impl Tracker {
             OneState::Empty | OneState::New => false,
         }
     }
+}
+
+/// The arena of a type among all.
+#[inline]
+fn typed_mut<E: Entity>(arenas: &mut [Option<Box<dyn AnyArena>>], index: usize) -> Option<&mut Arena<E>> {
+    arenas.get_mut(index)?.as_mut()?.as_any_mut().downcast_mut()
 }
 
 /// The tables that a flush of an entity may write: its own, those of its links, and those of the children in its

@@ -3,6 +3,8 @@
 //! ```text
 //! collect     new values in relation fields are taken in; collections and links of what was
 //!             touched are compared with their images                          -> changes
+//! orphans     members without a parent, and what a deleted parent takes along     -> deletes
+//! positions   each member's place in its collection, into its column             -> updates
 //! order       tables by foreign key, rows inside circles of tables, unique
 //!             values given up before they are taken                           -> operations
 //! plan        operations of one shape become a step with parameter rows       -> FlushPlan
@@ -18,10 +20,13 @@ mod edits;
 mod explain;
 mod hooks;
 mod keys;
+mod link_rows;
 mod links;
 mod operations;
 mod order;
+mod orphans;
 mod plan;
+mod positions;
 mod rename;
 mod schedule;
 mod settle;
@@ -33,5 +38,6 @@ pub(crate) use explain::explain;
 pub(crate) use hooks::{ROUNDS, cascades_to_hooks, plan_with_hooks, run_hooks};
 pub(crate) use keys::learn_key_links;
 pub(crate) use links::replaced_unread;
+pub(crate) use orphans::Unread;
 pub use plan::{Change, Changes, ColumnChange};
 pub(crate) use plan::{FlushPlan, Returned, plan};

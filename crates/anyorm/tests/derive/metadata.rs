@@ -137,11 +137,11 @@ fn a_many_to_many_names_the_columns_of_its_pairs() {
     };
     assert_eq!(
         table(Post::meta(), 2),
-        LinkTable { table: "post_tags", source: &["post_id"], target: &["tag_id"] }
+        LinkTable { table: "post_tags", source: &["post_id"], target: &["tag_id"], entity: None }
     );
     assert_eq!(
         table(User::meta(), 1),
-        LinkTable { table: "follows", source: &["follower_id"], target: &["followed_id"] }
+        LinkTable { table: "follows", source: &["follower_id"], target: &["followed_id"], entity: None }
     );
 }
 

@@ -177,6 +177,8 @@ pub struct RelationMeta {
     pub position: usize,
     /// What kind of relation it is, with what that kind needs.
     pub kind: RelationKind,
+    /// What its members are to the source; without meaning for a `BelongsTo`.
+    pub members: Members,
 }
 
 impl RelationMeta {
@@ -188,6 +190,14 @@ impl RelationMeta {
     /// Its typed constant, as a person would write it: `Post::AUTHOR`.
     pub fn constant(&self) -> String {
         format!("{}::{}", (self.source)().name, self.name.trim_start_matches("r#").to_uppercase())
+    }
+
+    /// Whether its foreign key is that of a one-to-one relation, by its other side: a `has_one` of the target.
+    pub fn is_one_to_one(&self) -> bool {
+        (self.target)().relations.iter().any(|other| match other.kind {
+            RelationKind::HasMany { inverse } => other.members.one && std::ptr::eq(inverse(), self),
+            _ => false,
+        })
     }
 }
 
@@ -210,7 +220,7 @@ pub enum RelationKind {
         /// What the database does when the target is deleted.
         on_delete: Option<OnDelete>,
     },
-    /// Many targets have the key of the source: the other side of a `BelongsTo`.
+    /// Many targets, or one, have the key of the source: the other side of a `BelongsTo`.
     HasMany {
         /// That other side.
         inverse: fn() -> &'static RelationMeta,
@@ -222,8 +232,41 @@ pub enum RelationKind {
     },
 }
 
+/// What the members of a collection, or the one of a `has_one`, are to the entity that has them.
+#[derive(Clone, Copy, Debug)]
+pub struct Members {
+    /// Whether there is one at most: a `has_one`.
+    pub one: bool,
+    /// Whether a member that loses its parent is deleted.
+    pub delete_orphan: bool,
+    /// The order in which they are loaded; their key decides ties.
+    pub order: &'static [MemberOrder],
+    /// The column of a member that holds its place in the collection, kept by the flush.
+    pub position: Option<fn() -> usize>,
+}
+
+impl Members {
+    /// Any number of them, each with a life of its own, in the order of their keys.
+    pub const PLAIN: Self = Self { one: false, delete_orphan: false, order: &[], position: None };
+
+    /// The columns by which they are ordered, each with whether it descends.
+    pub fn ordered_by(&self) -> impl Iterator<Item = (usize, bool)> + use<> {
+        let position = self.position.map(|column| (column(), false));
+        position.into_iter().chain(self.order.iter().map(|term| ((term.column)(), term.descending)))
+    }
+}
+
+/// A column of the members by which they are ordered.
+#[derive(Clone, Copy, Debug)]
+pub struct MemberOrder {
+    /// The column, as a position in the target's columns.
+    pub column: fn() -> usize,
+    /// Whether the largest comes first.
+    pub descending: bool,
+}
+
 /// The table of a many-to-many relation, seen from one side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct LinkTable {
     /// Its name.
     pub table: &'static str,
@@ -231,7 +274,34 @@ pub struct LinkTable {
     pub source: &'static [&'static str],
     /// Its columns that hold the target's key.
     pub target: &'static [&'static str],
+    /// The entity that is stored in it, where the relation names that rather than the table.
+    pub entity: Option<MetaFn>,
 }
+
+impl LinkTable {
+    /// A column that a pair alone cannot fill: it may not be NULL and has no DEFAULT. `entity` is the one that is stored
+    /// in this table.
+    pub fn unfilled(&self, entity: &EntityMeta) -> Option<&'static ColumnMeta> {
+        let is_end =
+            |column: &ColumnMeta| self.source.contains(&column.name) || self.target.contains(&column.name);
+        let is_auto = |at: usize| entity.auto_key && entity.key == [at];
+        let mut columns = entity.columns.iter().enumerate();
+        let found = columns.find(|&(at, column)| {
+            let filled = column.nullable || column.default.is_some() || column.generated.is_some();
+            !filled && !is_auto(at) && !is_end(column)
+        });
+        found.map(|(_, column)| column)
+    }
+}
+
+/// Equal if they name the same table and columns.
+impl PartialEq for LinkTable {
+    fn eq(&self, other: &Self) -> bool {
+        (self.table, self.source, self.target) == (other.table, other.source, other.target)
+    }
+}
+
+impl Eq for LinkTable {}
 
 /// A small number for each entity, given out when it is first asked for.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use super::{OneLink, OneState};
 use crate::cells::Cells;
 use crate::entity::{Entity, Key, Target};
 use crate::handle::{Handle, RawHandle};
-use crate::row::{ColumnError, Row, RowSource};
+use crate::row::{CellsRow, ColumnError, Row};
 use crate::value::ValueRef;
 
 /// The end of a relation to one entity, kept in the foreign key columns of this one.
@@ -196,7 +196,7 @@ impl<T: Target> BelongsTo<T> {
                 false => self.encode_part(at, &mut cells),
             }
         }
-        let key = <<T::Entity as Entity>::Key as Key>::decode(&Row::new(&Parts(cells)), 0)?;
+        let key = <<T::Entity as Entity>::Key as Key>::decode(&Row::new(&CellsRow(cells)), 0)?;
         self.end = match &self.end {
             End::Handle(handle, _) => End::Handle(*handle, Some(key)),
             _ => End::Key(key),
@@ -215,23 +215,6 @@ impl<T: Target> BelongsTo<T> {
             }
         }
         <<T::Entity as Entity>::Key as Key>::decode(row, at).map(|key| Self::of(End::Key(key)))
-    }
-}
-
-/// The parts of a key, to be read as a row is.
-struct Parts(Cells);
-
-impl RowSource for Parts {
-    fn width(&self) -> usize {
-        self.0.len()
-    }
-
-    fn value(&self, index: usize) -> ValueRef<'_> {
-        self.0.value(index)
-    }
-
-    fn name(&self, _index: usize) -> String {
-        String::new()
     }
 }
 

@@ -1,16 +1,21 @@
 //! The field of a relation to many: members by handle, cheap to clone, usable before it is loaded.
 
-use std::any::Any;
-use std::collections::HashSet;
+mod field;
+mod link;
+mod one;
+mod ordered;
+
+pub use field::{HasMany, ManyToMany};
+pub use one::HasOne;
+
 use std::fmt;
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
 use super::{ManyLink, ManyState};
 use crate::entity::Entity;
-use crate::handle::{Handle, RawHandle};
+use crate::handle::Handle;
 
 /// The members of a relation to many. Fields are [`HasMany`] or [`ManyToMany`], which deref to this.
 ///
@@ -59,6 +64,8 @@ struct Body<E: Entity> {
     removed: Vec<Handle<E>>,
     /// Values that no session has taken in yet.
     new: Vec<E>,
+    /// Members that left since the collection was loaded: one that was never stored leaves no other trace.
+    left: Vec<Handle<E>>,
     /// The members' keys as of the last load or flush: what serde shows.
     keys: Vec<E::Key>,
 }
@@ -205,16 +212,15 @@ impl<E: Entity> Collection<E> {
         ManyLink::remove(self, member.raw());
     }
 
-    /// Takes all members out.
+    /// Takes all members out, of one that is not loaded too: the flush then reads what there was.
     pub fn clear(&mut self) {
-        *self = match self.state() {
-            ManyState::Loaded => {
-                let mut body = Body::of(ManyState::Loaded);
-                body.members = Vec::new();
-                Self { state: State::Body(Arc::new(body)) }
-            }
-            _ => Self::replaced(Vec::new(), Vec::new()),
-        };
+        if self.is_loaded() {
+            let body = self.body();
+            body.left.append(&mut body.members);
+            body.new.clear();
+        } else {
+            *self = Self::replaced(Vec::new(), Vec::new());
+        }
     }
 
     /// The members' keys, as of the last load or flush: what a detached value still knows. `None` where the members
@@ -236,6 +242,13 @@ impl<E: Entity> Collection<E> {
         match &self.state {
             State::Body(body) if body.state != ManyState::NotLoaded => Some(&body.keys),
             _ => None,
+        }
+    }
+
+    fn new_values(&self) -> &[E] {
+        match &self.state {
+            State::Body(body) => &body.new,
+            _ => &[],
         }
     }
 
@@ -263,6 +276,7 @@ impl<E: Entity> Body<E> {
             added: Vec::new(),
             removed: Vec::new(),
             new: Vec::new(),
+            left: Vec::new(),
             keys: Vec::new(),
         }
     }
@@ -306,130 +320,6 @@ impl<E: Entity> PartialEq for Collection<E> {
     }
 }
 
-impl<E: Entity> ManyLink for Collection<E> {
-    fn state(&self) -> ManyState {
-        match &self.state {
-            State::NotSet => ManyState::NotSet,
-            State::NotLoaded => ManyState::NotLoaded,
-            State::Body(body) => body.state,
-        }
-    }
-
-    fn members(&self) -> Vec<RawHandle> {
-        self.loaded().unwrap_or_default().iter().map(|member| member.raw()).collect()
-    }
-
-    fn added(&self) -> Vec<RawHandle> {
-        match &self.state {
-            State::Body(body) => body.added.iter().map(|member| member.raw()).collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn removed(&self) -> Vec<RawHandle> {
-        match &self.state {
-            State::Body(body) => body.removed.iter().map(|member| member.raw()).collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn shares(&self, other: &dyn ManyLink) -> bool {
-        let Some(other) = other.as_any().downcast_ref::<Self>() else { return false };
-        match (&self.state, &other.state) {
-            (State::Body(a), State::Body(b)) => Arc::ptr_eq(a, b),
-            (State::NotSet, State::NotSet) | (State::NotLoaded, State::NotLoaded) => true,
-            _ => false,
-        }
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn has_new(&self) -> bool {
-        matches!(&self.state, State::Body(body) if !body.new.is_empty())
-    }
-
-    fn take_new(&mut self) -> Vec<Box<dyn Any + Send>> {
-        if !self.has_new() {
-            return Vec::new();
-        }
-        let taken = std::mem::take(&mut self.body().new);
-        taken.into_iter().map(|value| Box::new(value) as Box<dyn Any + Send>).collect()
-    }
-
-    fn set_loaded(&mut self, members: &[RawHandle]) {
-        let mut body = Body::of(ManyState::Loaded);
-        body.members = members.iter().copied().map(Handle::from_raw).collect();
-        self.state = State::Body(Arc::new(body));
-    }
-
-    fn set_not_loaded(&mut self) {
-        self.state = State::NotLoaded;
-    }
-
-    fn insert(&mut self, member: RawHandle) {
-        let member = Handle::from_raw(member);
-        let body = self.body();
-        if body.state != ManyState::NotLoaded {
-            if !body.members.contains(&member) {
-                body.members.push(member);
-            }
-        } else if let Some(at) = body.removed.iter().position(|&removed| removed == member) {
-            body.removed.swap_remove(at);
-        } else if !body.added.contains(&member) {
-            body.added.push(member);
-        }
-    }
-
-    fn remove(&mut self, member: RawHandle) {
-        let member = Handle::from_raw(member);
-        let body = self.body();
-        if body.state != ManyState::NotLoaded {
-            body.members.retain(|&other| other != member);
-        } else if let Some(at) = body.added.iter().position(|&added| added == member) {
-            body.added.remove(at);
-        } else if !body.removed.contains(&member) {
-            body.removed.push(member);
-        }
-    }
-
-    fn edit(&mut self, add: &[RawHandle], remove: &[RawHandle]) {
-        if self.loaded().is_none() {
-            return;
-        }
-        let members = &mut self.body().members;
-        if !remove.is_empty() {
-            let removed: HashSet<RawHandle> = remove.iter().copied().collect();
-            members.retain(|member| !removed.contains(&member.raw()));
-        }
-        if let [one] = add {
-            if !members.contains(&Handle::from_raw(*one)) {
-                members.push(Handle::from_raw(*one));
-            }
-        } else if !add.is_empty() {
-            let mut present: HashSet<RawHandle> = members.iter().map(|member| member.raw()).collect();
-            members.extend(add.iter().filter(|&&raw| present.insert(raw)).map(|&raw| Handle::from_raw(raw)));
-        }
-    }
-
-    fn contains(&self, member: RawHandle) -> bool {
-        self.loaded().is_some_and(|members| members.contains(&Handle::from_raw(member)))
-    }
-
-    fn copy_from(&mut self, other: &dyn ManyLink) {
-        if let Some(other) = other.as_any().downcast_ref::<Self>() {
-            self.clone_from(other);
-        }
-    }
-
-    fn set_keys(&mut self, keys: Box<dyn Any>) {
-        if let Ok(keys) = keys.downcast::<Vec<E::Key>>() {
-            self.body().keys = *keys;
-        }
-    }
-}
-
 impl<E: Entity> Serialize for Collection<E>
 where
     E::Key: Serialize,
@@ -445,148 +335,4 @@ impl<'de, E: Entity> serde::Deserialize<'de> for Collection<E> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self::default())
     }
-}
-
-macro_rules! field {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        pub struct $name<E: Entity>(Collection<E>);
-
-        impl<E: Entity> $name<E> {
-            /// The collection of a row: its members were not read.
-            #[doc(hidden)]
-            pub const fn not_loaded() -> Self {
-                Self(Collection::not_loaded())
-            }
-        }
-
-        impl<E: Entity> Deref for $name<E> {
-            type Target = Collection<E>;
-
-            fn deref(&self) -> &Collection<E> {
-                &self.0
-            }
-        }
-
-        impl<E: Entity> DerefMut for $name<E> {
-            fn deref_mut(&mut self) -> &mut Collection<E> {
-                &mut self.0
-            }
-        }
-
-        impl<E: Entity> Default for $name<E> {
-            fn default() -> Self {
-                Self(Collection::default())
-            }
-        }
-
-        impl<E: Entity> Clone for $name<E> {
-            fn clone(&self) -> Self {
-                Self(self.0.clone())
-            }
-        }
-
-        impl<E: Entity> fmt::Debug for $name<E> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-
-        impl<E: Entity> PartialEq for $name<E> {
-            fn eq(&self, other: &Self) -> bool {
-                self.0 == other.0
-            }
-        }
-
-        impl<E: Entity> From<Vec<E>> for $name<E> {
-            /// New values, taken in by `add`.
-            fn from(values: Vec<E>) -> Self {
-                Self(Collection::replaced(Vec::new(), values))
-            }
-        }
-
-        impl<E: Entity> From<Vec<Handle<E>>> for $name<E> {
-            /// Entities of the session, as the whole collection.
-            fn from(members: Vec<Handle<E>>) -> Self {
-                members.into_iter().collect()
-            }
-        }
-
-        impl<E: Entity> FromIterator<Handle<E>> for $name<E> {
-            fn from_iter<I: IntoIterator<Item = Handle<E>>>(members: I) -> Self {
-                let mut collection = Collection::replaced(Vec::new(), Vec::new());
-                for member in members {
-                    collection.push(member);
-                }
-                Self(collection)
-            }
-        }
-
-        impl<'a, E: Entity> IntoIterator for &'a $name<E> {
-            type Item = &'a Handle<E>;
-            type IntoIter = std::slice::Iter<'a, Handle<E>>;
-
-            #[track_caller]
-            fn into_iter(self) -> Self::IntoIter {
-                self.0.iter()
-            }
-        }
-
-        impl<E: Entity> Serialize for $name<E>
-        where
-            E::Key: Serialize,
-        {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                self.0.serialize(serializer)
-            }
-        }
-
-        impl<'de, E: Entity> serde::Deserialize<'de> for $name<E> {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Collection::deserialize(deserializer).map(Self)
-            }
-        }
-    };
-}
-
-field! {
-    /// The many entities whose `belongs_to` points here: `#[has_many(Post::AUTHOR)] posts: HasMany<Post>`.
-    ///
-    /// # Example
-    /// ```
-    /// # use orm_blog::*;
-    /// # run(async |engine| {
-    /// use anyorm::prelude::*;
-    ///
-    /// let mut session = engine.session();
-    /// let post = |title: &str| Post { title: title.into(), ..Default::default() };
-    /// let mary = User { name: "Mary".into(), posts: vec![post("One"), post("Two")].into(), ..Default::default() };
-    /// let mary = session.add(mary); // and her posts
-    /// session.commit().await?;
-    /// for &post in session[mary].posts.iter() {
-    ///     assert_eq!(session[post].author.handle(), Some(mary));
-    /// }
-    /// # Ok(()) });
-    /// ```
-    HasMany
-}
-
-field! {
-    /// The many entities paired with this one in a table of links: `#[many_to_many(through = "post_tags")]`.
-    ///
-    /// # Example
-    /// ```
-    /// # use orm_blog::*;
-    /// # run(async |engine| {
-    /// use anyorm::prelude::*;
-    ///
-    /// let mut session = engine.session();
-    /// let notes = session.one(Post::select().filter(Post::ID.eq(1)).with(Post::TAGS)).await?;
-    /// let poetry = session.get_one::<Tag>(2).await?;
-    /// session[notes].tags = vec![poetry].into(); // instead of math
-    /// assert_eq!(session.changes()?.to_string(), "unlink Post 1: tags Tag 1\nlink Post 1: tags Tag 2");
-    /// session.commit().await?;
-    /// # Ok(()) });
-    /// ```
-    ManyToMany
 }

@@ -64,6 +64,9 @@ pub(super) fn tables(entities: &[&'static EntityMeta]) -> Result<Vec<Table>> {
     for relation in entities.iter().flat_map(|entity| entity.relations) {
         let RelationKind::ManyToMany { through } = &relation.kind else { continue };
         check_names(relation, through)?;
+        if let Some(entity) = through.entity {
+            require(entities, entity(), &relation.path())?;
+        }
         if let Some(entity) = entities.iter().find(|entity| entity.table == through.table) {
             check_link_entity(relation, through, entity)?;
         } else if let Some(other) = links.iter().find(|other| link(other).table == through.table) {
@@ -157,7 +160,19 @@ fn indexes(entity: &'static EntityMeta) -> Vec<Index> {
         columns: index.columns.iter().map(|&at| entity.columns[at].name).collect(),
         unique: index.unique,
     });
-    single.chain(several).collect()
+    let mut indexes: Vec<Index> = single.chain(several).collect();
+    // The other side of a `has_one`: two rows cannot lead to one.
+    for relation in entity.relations.iter().filter(|relation| relation.is_one_to_one()) {
+        let RelationKind::BelongsTo { columns, .. } = relation.kind else { continue };
+        let is_unique = matches!(columns, [only] if entity.columns[*only].unique) || columns == entity.key;
+        let columns: Vec<&'static str> = columns.iter().map(|&at| entity.columns[at].name).collect();
+        match indexes.iter_mut().find(|index| index.columns == columns) {
+            Some(index) => index.unique = true,
+            None if is_unique => {}
+            None => indexes.push(Index { name: None, columns, unique: true }),
+        }
+    }
+    indexes
 }
 
 fn require(entities: &[&'static EntityMeta], target: &EntityMeta, path: &str) -> Result<()> {

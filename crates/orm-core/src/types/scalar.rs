@@ -11,6 +11,7 @@ macro_rules! integer {
             type Base = $type;
             const TYPE: ColumnType = ColumnType::$column;
 
+            #[inline]
             fn encode(&self, cells: &mut Cells) {
                 cells.int(i64::from(*self));
             }
@@ -51,6 +52,7 @@ impl SqlType for f64 {
     type Base = f64;
     const TYPE: ColumnType = ColumnType::Double;
 
+    #[inline]
     fn encode(&self, cells: &mut Cells) {
         cells.float(*self);
     }
@@ -71,6 +73,7 @@ impl SqlType for f32 {
     type Base = f32;
     const TYPE: ColumnType = ColumnType::Real;
 
+    #[inline]
     fn encode(&self, cells: &mut Cells) {
         cells.float(f64::from(*self));
     }
@@ -85,6 +88,7 @@ impl SqlType for bool {
     type Base = bool;
     const TYPE: ColumnType = ColumnType::Bool;
 
+    #[inline]
     fn encode(&self, cells: &mut Cells) {
         cells.bool(*self);
     }
@@ -111,6 +115,7 @@ impl SqlType for String {
     type Base = String;
     const TYPE: ColumnType = ColumnType::Text;
 
+    #[inline]
     fn encode(&self, cells: &mut Cells) {
         cells.text(self);
     }
@@ -141,6 +146,7 @@ impl SqlType for Vec<u8> {
     type Base = Vec<u8>;
     const TYPE: ColumnType = ColumnType::Bytes;
 
+    #[inline]
     fn encode(&self, cells: &mut Cells) {
         cells.blob(self);
     }

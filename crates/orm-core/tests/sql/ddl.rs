@@ -1,7 +1,7 @@
 //! CREATE and DROP of a schema.
 
 use orm_core::entity::{
-    ColumnMeta, EntityIndex, LinkTable, OnDelete, Reference, RelationKind, RelationMeta, VersionKind,
+    ColumnMeta, EntityIndex, LinkTable, Members, OnDelete, Reference, RelationKind, RelationMeta, VersionKind,
 };
 use orm_core::{Dialect, EntityMeta, POSTGRES, SQLITE, Schema, schema};
 
@@ -148,6 +148,7 @@ entity! {
         RelationMeta {
             name: "chicken", source: Egg::meta, target: Chicken::meta, position: 0,
             kind: RelationKind::BelongsTo { columns: &[1], nullable: false, on_delete: None },
+            members: Members::PLAIN,
         },
     ]
 }
@@ -208,12 +209,14 @@ entity! {
         RelationMeta {
             name: "parent", source: Page::meta, target: Page::meta, position: 0,
             kind: RelationKind::BelongsTo { columns: &[1], nullable: true, on_delete: Some(OnDelete::Cascade) },
+            members: Members::PLAIN,
         },
         RelationMeta {
             name: "links", source: Page::meta, target: Page::meta, position: 1,
             kind: RelationKind::ManyToMany {
-                through: LinkTable { table: "page_links", source: &["from_id"], target: &["to_id"] },
+                through: LinkTable { table: "page_links", source: &["from_id"], target: &["to_id"], entity: None },
             },
+            members: Members::PLAIN,
         },
     ]
 }
@@ -281,6 +284,7 @@ entity! {
         RelationMeta {
             name: "order", source: Shipment::meta, target: Order::meta, position: 0,
             kind: RelationKind::BelongsTo { columns: &[1], nullable: false, on_delete: None },
+            members: Members::PLAIN,
         },
     ]
 }
@@ -294,8 +298,9 @@ entity! {
         RelationMeta {
             name: "posts", source: Topic::meta, target: Post::meta, position: 0,
             kind: RelationKind::ManyToMany {
-                through: LinkTable { table: "post_tags", source: &["topic_id"], target: &["post_id"] },
+                through: LinkTable { table: "post_tags", source: &["topic_id"], target: &["post_id"], entity: None },
             },
+            members: Members::PLAIN,
         },
     ]
 }
@@ -371,8 +376,9 @@ entity! {
         RelationMeta {
             name: "friends", source: Friend::meta, target: Friend::meta, position: 0,
             kind: RelationKind::ManyToMany {
-                through: LinkTable { table: "friendships", source: &["friend_id"], target: &["friend_id"] },
+                through: LinkTable { table: "friendships", source: &["friend_id"], target: &["friend_id"], entity: None },
             },
+            members: Members::PLAIN,
         },
     ]
 }

@@ -2,7 +2,9 @@
 
 use std::any::Any;
 
-use orm_core::entity::{ColumnMeta, IndexMeta, LinkTable, OnDelete, Reference, RelationKind, RelationMeta};
+use orm_core::entity::{
+    ColumnMeta, IndexMeta, LinkTable, Members, OnDelete, Reference, RelationKind, RelationMeta,
+};
 use orm_core::relation::{Many, ManyThrough, One, OneOrNone};
 use orm_core::{Cells, ColumnType, Entity, Json, Relation, ValueRef};
 
@@ -154,6 +156,7 @@ entity! {
         RelationMeta {
             name: "posts", source: User::meta, target: Post::meta, position: 0,
             kind: RelationKind::HasMany { inverse: || &Post::meta().relations[0] },
+            members: Members::PLAIN,
         },
     ]
 }
@@ -181,20 +184,23 @@ entity! {
         RelationMeta {
             name: "author", source: Post::meta, target: User::meta, position: 0,
             kind: RelationKind::BelongsTo { columns: &[2], nullable: false, on_delete: Some(OnDelete::Cascade) },
+            members: Members::PLAIN,
         },
         RelationMeta {
             name: "editor", source: Post::meta, target: User::meta, position: 1,
             kind: RelationKind::BelongsTo { columns: &[3], nullable: true, on_delete: Some(OnDelete::SetNull) },
+            members: Members::PLAIN,
         },
         RelationMeta {
             name: "tags", source: Post::meta, target: Tag::meta, position: 2,
             kind: RelationKind::ManyToMany { through: POST_TAGS },
+            members: Members::PLAIN,
         },
     ]
 }
 
 pub(crate) const POST_TAGS: LinkTable =
-    LinkTable { table: "post_tags", source: &["post_id"], target: &["tag_id"] };
+    LinkTable { table: "post_tags", source: &["post_id"], target: &["tag_id"], entity: None };
 
 impl Post {
     pub(crate) const AUTHOR: Relation<Post, User, One> = Relation::new(Post::meta, 0);
@@ -212,8 +218,9 @@ entity! {
         RelationMeta {
             name: "posts", source: Tag::meta, target: Post::meta, position: 0,
             kind: RelationKind::ManyToMany {
-                through: LinkTable { table: "post_tags", source: &["tag_id"], target: &["post_id"] },
+                through: LinkTable { table: "post_tags", source: &["tag_id"], target: &["post_id"], entity: None },
             },
+            members: Members::PLAIN,
         },
     ]
 }
@@ -252,6 +259,7 @@ entity! {
         RelationMeta {
             name: "order", source: Item::meta, target: Order::meta, position: 0,
             kind: RelationKind::BelongsTo { columns: &[0, 1], nullable: false, on_delete: None },
+            members: Members::PLAIN,
         },
     ]
 }

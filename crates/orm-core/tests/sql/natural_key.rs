@@ -1,6 +1,6 @@
 //! References to a key that people give, which may change: rows that refer to it follow.
 
-use orm_core::entity::{LinkTable, OnDelete, Reference, RelationKind, RelationMeta};
+use orm_core::entity::{LinkTable, Members, OnDelete, Reference, RelationKind, RelationMeta};
 use orm_core::{Dialect, POSTGRES, SQLITE, schema};
 
 use crate::entities::{Tag, entity};
@@ -15,8 +15,9 @@ entity! {
         RelationMeta {
             name: "tags", source: Country::meta, target: Tag::meta, position: 0,
             kind: RelationKind::ManyToMany {
-                through: LinkTable { table: "country_tags", source: &["country_code"], target: &["tag_id"] },
+                through: LinkTable { table: "country_tags", source: &["country_code"], target: &["tag_id"], entity: None },
             },
+            members: Members::PLAIN,
         },
     ]
 }
@@ -38,6 +39,7 @@ entity! {
         RelationMeta {
             name: "country", source: City::meta, target: Country::meta, position: 0,
             kind: RelationKind::BelongsTo { columns: &[1], nullable: false, on_delete: Some(OnDelete::Cascade) },
+            members: Members::PLAIN,
         },
     ]
 }

@@ -1,9 +1,10 @@
 //! The statements that a session needs.
 
+use orm_core::entity::{MemberOrder, Members};
 use orm_core::program::{ListAt, Returns, StatementShape};
 use orm_core::{Dialect, Entity, POSTGRES, SQLITE, shapes};
 
-use crate::entities::{Item, Order, POST_TAGS, Post, Tag, Ticket};
+use crate::entities::{Item, Order, POST_TAGS, Post, Tag, Ticket, User};
 
 /// Asserts the text in both dialects, and answers the shapes.
 #[track_caller]
@@ -127,7 +128,7 @@ fn select_a_list_of_composite_keys() {
 #[test]
 fn select_children() {
     let [sqlite, _] = both(
-        |dialect| shapes::select_by_foreign_key(Item::meta(), dialect, &[0, 1]),
+        |dialect| shapes::select_by_foreign_key(Item::meta(), dialect, &[0, 1], &Members::PLAIN),
         r#"SELECT "region", "number", "line", "price" FROM "order_items" WHERE ("region", "number") IN (VALUES ) ORDER BY "region", "number", "line""#,
         r#"SELECT "region", "number", "line", "price" FROM "order_items" WHERE ("region", "number") IN () ORDER BY "region", "number", "line""#,
     );
@@ -137,7 +138,7 @@ fn select_children() {
 #[test]
 fn select_along_links() {
     let [sqlite, _] = both(
-        |dialect| shapes::select_through(Tag::meta(), dialect, &POST_TAGS),
+        |dialect| shapes::select_through(Tag::meta(), dialect, &POST_TAGS, &Members::PLAIN),
         r#"SELECT "tags"."id", "tags"."name", "post_tags"."post_id" FROM "post_tags" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" WHERE "post_tags"."post_id" IN () ORDER BY "tags"."id""#,
         r#"SELECT "tags"."id", "tags"."name", "post_tags"."post_id" FROM "post_tags" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" WHERE "post_tags"."post_id" IN () ORDER BY "tags"."id""#,
     );
@@ -181,4 +182,25 @@ fn a_list_between_other_parameters() {
     let written = shape.with_list(2, &SQLITE);
     assert_eq!(&*written.sql, "UPDATE t SET a = ? WHERE b IN (?, ?) AND c = ?");
     assert_eq!((written.parameters, written.returns), (4, Returns::Count));
+}
+
+/// By name from the end, then by key.
+const BY_NAME: Members =
+    Members { order: &[MemberOrder { column: || 1, descending: true }], ..Members::PLAIN };
+
+#[test]
+fn select_by_foreign_key_in_an_order() {
+    let members = Members { position: Some(|| 3), ..BY_NAME };
+    both(
+        |dialect| shapes::select_by_foreign_key(User::meta(), dialect, &[0], &members),
+        r#"SELECT "id", "email", "name", "age", "active" FROM "users" WHERE "id" IN () ORDER BY "age", "email" DESC, "id""#,
+        r#"SELECT "id", "email", "name", "age", "active" FROM "users" WHERE "id" IN () ORDER BY "age", "email" DESC, "id""#,
+    );
+}
+
+#[test]
+fn select_through_in_an_order() {
+    let [sqlite, _] = [&SQLITE, &POSTGRES]
+        .map(|dialect| shapes::select_through(Tag::meta(), dialect, &POST_TAGS, &BY_NAME));
+    assert!(sqlite.sql.ends_with(r#" ORDER BY "tags"."name" DESC, "tags"."id""#), "{}", sqlite.sql);
 }

@@ -61,6 +61,7 @@ pub(super) fn of_relation(entity: &Entity, at: usize, field: &Field) -> TokenStr
             let target = &relation.target;
             (quote!(<#target as #support::Target>::Entity), quote!(<#target as #support::Target>::Kind))
         }
+        Role::HasMany(relation) if relation.one => (relation.target.clone(), quote!(#support::OneBack)),
         Role::HasMany(relation) => (relation.target.clone(), quote!(#support::Many)),
         Role::ManyToMany(relation) => (relation.target.clone(), quote!(#support::ManyThrough)),
         Role::Value(_) => return TokenStream::new(),

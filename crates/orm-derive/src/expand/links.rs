@@ -13,12 +13,17 @@ pub(super) fn methods(entity: &Entity) -> TokenStream {
     let arms = |mutable: bool| -> TokenStream {
         let arms = entity.relations().enumerate().map(|(at, field)| {
             let ident = &field.ident;
-            let one = matches!(field.role, Role::BelongsTo(_));
-            match (one, mutable) {
-                (true, false) => quote!(#at => #support::Link::One(&self.#ident),),
-                (true, true) => quote!(#at => #support::LinkMut::One(&mut self.#ident),),
-                (false, false) => quote!(#at => #support::Link::Many(&*self.#ident),),
-                (false, true) => quote!(#at => #support::LinkMut::Many(&mut *self.#ident),),
+            match (&field.role, mutable) {
+                (Role::BelongsTo(_), false) => quote!(#at => #support::Link::One(&self.#ident),),
+                (Role::BelongsTo(_), true) => quote!(#at => #support::LinkMut::One(&mut self.#ident),),
+                (Role::HasMany(relation), false) if relation.one => {
+                    quote!(#at => #support::Link::Many(&self.#ident),)
+                }
+                (Role::HasMany(relation), true) if relation.one => {
+                    quote!(#at => #support::LinkMut::Many(&mut self.#ident),)
+                }
+                (_, false) => quote!(#at => #support::Link::Many(&*self.#ident),),
+                (_, true) => quote!(#at => #support::LinkMut::Many(&mut *self.#ident),),
             }
         });
         arms.collect()

@@ -5,7 +5,9 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::at;
-use crate::model::{BelongsTo, Column, Entity, Field, Index, ManyToMany, Name, OnDelete, Role, Value};
+use crate::model::{
+    BelongsTo, Column, Entity, Field, Index, ManyToMany, Members, Name, OnDelete, Role, Value,
+};
 use crate::names::plain;
 
 /// The body of `Entity::meta`.
@@ -116,7 +118,8 @@ fn index_meta(entity: &Entity, index: &Index) -> TokenStream {
 fn relation_meta(entity: &Entity, position: usize, field: &Field) -> TokenStream {
     let Entity { ident, support, .. } = entity;
     let name = plain(&field.ident);
-    let (target, kind) = match &field.role {
+    let plain_members = || quote!(#support::Members::PLAIN);
+    let (target, kind, members) = match &field.role {
         Role::BelongsTo(relation) => {
             let target = &relation.target;
             let columns = (0..relation.columns.len()).map(|part| field.column + part);
@@ -128,14 +131,18 @@ fn relation_meta(entity: &Entity, position: usize, field: &Field) -> TokenStream
                     on_delete: #on_delete,
                 }
             };
-            (quote!(<#target as #support::Target>::Entity), kind)
+            (quote!(<#target as #support::Target>::Entity), kind, plain_members())
         }
         Role::HasMany(relation) => {
             let (target, inverse) = (&relation.target, &relation.inverse);
             let inverse = quote!(|| #support::inverse_of::<#ident, #target>(#inverse));
-            (quote!(#target), quote!(#support::RelationKind::HasMany { inverse: #inverse }))
+            let members = members(entity, target, &relation.members, relation.one);
+            (quote!(#target), quote!(#support::RelationKind::HasMany { inverse: #inverse }), members)
         }
-        Role::ManyToMany(relation) => (relation.target.clone(), many_to_many(entity, relation)),
+        Role::ManyToMany(relation) => {
+            let members = members(entity, &relation.target, &relation.members, false);
+            (relation.target.clone(), many_to_many(entity, relation), members)
+        }
         Role::Value(_) => return TokenStream::new(),
     };
     quote! {
@@ -145,18 +152,56 @@ fn relation_meta(entity: &Entity, position: usize, field: &Field) -> TokenStream
             target: <#target as #support::Entity>::meta,
             position: #position,
             kind: #kind,
+            members: #members,
+        }
+    }
+}
+
+fn members(entity: &Entity, target: &TokenStream, members: &Members, one: bool) -> TokenStream {
+    let support = &entity.support;
+    let Members { delete_orphan, order, position } = members;
+    let order = order.iter().map(|term| {
+        let (column, descending) = (&term.column, term.descending);
+        let placed = at(column.span(), support);
+        let checked = quote_spanned!(column.span()=> #placed::member_column::<#target, _>(#column));
+        quote!(#support::MemberOrder { column: || #checked, descending: #descending })
+    });
+    let position = option(position.as_ref().map(|column| {
+        let placed = at(column.span(), support);
+        quote_spanned!(column.span()=> || #placed::member_position::<#target, _>(#column))
+    }));
+    quote! {
+        #support::Members {
+            one: #one,
+            delete_orphan: #delete_orphan,
+            order: &[#(#order),*],
+            position: #position,
         }
     }
 }
 
 fn many_to_many(entity: &Entity, relation: &ManyToMany) -> TokenStream {
     let support = &entity.support;
-    let table = &relation.through;
+    let (table, link_entity) = match &relation.through_entity {
+        None => {
+            let table = &relation.through;
+            (quote!(#table), option(None))
+        }
+        Some(path) => (
+            quote!(<#path as #support::Entity>::TABLE),
+            option(Some(quote!(<#path as #support::Entity>::meta))),
+        ),
+    };
     let text = |name: &Name| name.text.clone();
     let (from, to) = (relation.from.iter().map(text), relation.to.iter().map(text));
     quote! {
         #support::RelationKind::ManyToMany {
-            through: #support::LinkTable { table: #table, source: &[#(#from),*], target: &[#(#to),*] },
+            through: #support::LinkTable {
+                table: #table,
+                source: &[#(#from),*],
+                target: &[#(#to),*],
+                entity: #link_entity,
+            },
         }
     }
 }

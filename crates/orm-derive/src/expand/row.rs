@@ -77,6 +77,7 @@ fn decoded(entity: &Entity, field: &Field) -> TokenStream {
         // Not `Row::get`: its bound would be a second error for a type that no column can hold.
         Role::Value(_) => quote!(<#ty as #support::SqlType>::read(__row, #column)?),
         Role::BelongsTo(_) => quote!(#support::BelongsTo::decode(__row, #column)?),
+        Role::HasMany(relation) if relation.one => quote!(#support::HasOne::not_loaded()),
         Role::HasMany(_) => quote!(#support::HasMany::not_loaded()),
         Role::ManyToMany(_) => quote!(#support::ManyToMany::not_loaded()),
     };

@@ -11,7 +11,8 @@ use super::ty::{self, Known};
 use crate::model::{DefaultValue, Field, KeyOption, Literal, Role, Value};
 use crate::names::plain;
 
-const ATTRIBUTES: [&str; 6] = ["key", "column", "version", "belongs_to", "has_many", "many_to_many"];
+const ATTRIBUTES: [&str; 7] =
+    ["key", "column", "version", "belongs_to", "has_many", "has_one", "many_to_many"];
 
 /// Reads a field. Its first column is given out later.
 pub(super) fn parse(field: &syn::Field, entity: &Ident, errors: &mut Errors) -> Field {

@@ -1,4 +1,4 @@
-//! Relation fields: `#[belongs_to]`, `#[has_many]`, `#[many_to_many]`.
+//! Relation fields: `#[belongs_to]`, `#[has_many]`, `#[has_one]`, `#[many_to_many]`.
 
 use proc_macro2::{Ident, TokenStream};
 use syn::spanned::Spanned;
@@ -7,8 +7,9 @@ use syn::{Error, Path, Result, Type};
 use super::Errors;
 use super::attr::{self, Grammar};
 use super::field::Marker;
+use super::members;
 use super::ty::{self, Wrapper};
-use crate::model::{BelongsTo, HasMany, ManyToMany, Name, Role, Value};
+use crate::model::{BelongsTo, HasMany, ManyToMany, Members, Name, Role, Value};
 use crate::names::{plain, snake_case};
 
 /// The role of a relation field; `None` for a plain column.
@@ -66,6 +67,7 @@ fn attribute_of(name: &str) -> Option<Wrapper> {
     match name {
         "belongs_to" => Some(Wrapper::BelongsTo),
         "has_many" => Some(Wrapper::HasMany),
+        "has_one" => Some(Wrapper::HasOne),
         "many_to_many" => Some(Wrapper::ManyToMany),
         _ => None,
     }
@@ -78,6 +80,7 @@ fn wrong_type(attribute: &str) -> &'static str {
              is written `#[column(references = User::ID)]`"
         }
         "has_many" => "`#[has_many]` needs a field of type `HasMany<Post>`",
+        "has_one" => "`#[has_one]` needs a field of type `HasOne<Profile>`",
         _ => "`#[many_to_many]` needs a field of type `ManyToMany<Tag>`",
     }
 }
@@ -86,9 +89,10 @@ fn missing_attribute(wrapper: Wrapper, target: &Type) -> String {
     let target = ty::last_name(target).map_or_else(|| "Post".to_owned(), plain);
     match wrapper {
         Wrapper::BelongsTo => "this relation needs an attribute: write `#[belongs_to]` above it".to_owned(),
-        Wrapper::HasMany => format!(
-            "this relation needs an attribute that names its other side: write `#[has_many({target}::..)]` above it, \
-             with the constant of a `belongs_to`"
+        Wrapper::HasMany | Wrapper::HasOne => format!(
+            "this relation needs an attribute that names its other side: write `#[{}({target}::..)]` above it, \
+             with the constant of a `belongs_to`",
+            if wrapper == Wrapper::HasOne { "has_one" } else { "has_many" }
         ),
         Wrapper::ManyToMany => "this relation needs an attribute that names the table of its pairs: write \
              `#[many_to_many(through = \"..\")]` above it"
@@ -108,6 +112,9 @@ fn not_on_a_relation(attribute: &str, relation: &str) -> String {
              `unique`, `index` and `on_delete` itself"
                 .to_owned()
         }
+        ("column", "has_one") => {
+            "a `has_one` has no column, the other side has it: leave `#[column]` out".to_owned()
+        }
         ("column", _) => "a collection has no column: leave `#[column]` out".to_owned(),
         _ => format!("`#[{attribute}]` goes on a plain field, not on a relation"),
     }
@@ -116,7 +123,9 @@ fn not_on_a_relation(attribute: &str, relation: &str) -> String {
 fn read(wrapper: Wrapper, marker: &Marker<'_>, target: &Type, ident: &Ident, entity: &Ident) -> Result<Role> {
     Ok(match wrapper {
         Wrapper::BelongsTo => Role::BelongsTo(belongs_to(marker, target, ident, entity)?),
-        Wrapper::HasMany => Role::HasMany(has_many(marker, target, entity)?),
+        Wrapper::HasMany | Wrapper::HasOne => {
+            Role::HasMany(has_many(marker, target, entity, wrapper == Wrapper::HasOne)?)
+        }
         Wrapper::ManyToMany => Role::ManyToMany(many_to_many(marker, target, entity)?),
     })
 }
@@ -181,30 +190,54 @@ fn default_belongs_to(target: &Type, ident: &Ident, entity: &Ident) -> BelongsTo
     }
 }
 
-fn has_many(marker: &Marker<'_>, target: &Type, entity: &Ident) -> Result<HasMany> {
-    let inverse = match &marker.attribute.meta {
-        syn::Meta::List(list) => list.parse_args::<Path>().ok(),
+fn has_many(marker: &Marker<'_>, target: &Type, entity: &Ident, one: bool) -> Result<HasMany> {
+    let attribute = marker.name;
+    let written = match &marker.attribute.meta {
+        syn::Meta::List(list) => members::with_inverse(list, attribute, entity)?,
         _ => None,
     };
-    let Some(inverse) = inverse else {
+    let Some((inverse, members)) = written else {
         let target = ty::last_name(target).map_or_else(|| "Post".to_owned(), plain);
-        let advice =
-            format!("write `#[has_many({target}::..)]`, with the constant of a `belongs_to` of `{target}`");
+        let advice = format!(
+            "write `#[{attribute}({target}::..)]`, with the constant of a `belongs_to` of `{target}`"
+        );
         return Err(Error::new_spanned(
             &marker.attribute.meta,
-            format!("`#[has_many]` names its other side: {advice}"),
+            format!("`#[{attribute}]` names its other side: {advice}"),
         ));
     };
-    Ok(HasMany { target: ty::without_self(target, entity), inverse: ty::without_self(inverse, entity) })
+    Ok(HasMany { target: ty::without_self(target, entity), inverse, one, members })
 }
 
 fn many_to_many(marker: &Marker<'_>, target: &Type, entity: &Ident) -> Result<ManyToMany> {
-    let grammar = Grammar { attribute: "many_to_many", options: &["through", "from", "to"], repeatable: &[] };
-    let (mut through, mut from, mut to) = (None, None, None);
+    let grammar = Grammar {
+        attribute: "many_to_many",
+        options: &["through", "from", "to", "delete_orphan", "order_by"],
+        repeatable: &[],
+    };
+    let (mut through, mut through_entity, mut from, mut to) = (None, None, None, None);
+    let mut members = Members::default();
     grammar.read(marker.attribute, |option, meta| {
         match option {
-            "through" => through = Some(attr::name(meta)?.text),
+            "through" => {
+                let input = attr::value(meta, "\"post_tags\"")?;
+                if input.peek(syn::LitStr) {
+                    through = Some(attr::checked(&input.parse()?)?.text);
+                } else {
+                    let path: Path = input.parse().map_err(|error| {
+                        Error::new(
+                            error.span(),
+                            "not a table of pairs: write its name, `through = \"post_tags\"`, or the entity that is \
+                             stored in it, `through = PostTag`",
+                        )
+                    })?;
+                    through = path.segments.last().map(|segment| plain(&segment.ident));
+                    through_entity = Some(ty::without_self(path, entity));
+                }
+            }
             "from" => from = Some(attr::name_or_list(meta)?),
+            "delete_orphan" => members.delete_orphan = attr::flag(meta)?,
+            "order_by" => members.order = members::order(meta.input, entity)?,
             _ => to = Some(attr::name_or_list(meta)?),
         }
         Ok(())
@@ -218,10 +251,11 @@ fn many_to_many(marker: &Marker<'_>, target: &Type, entity: &Ident) -> Result<Ma
             "`#[many_to_many]` names the table of its pairs: write `#[many_to_many(through = \"{this}_{other}\")]`"
         ))
     })?;
+    let written = if through_entity.is_some() { through.clone() } else { format!("{through:?}") };
     if (from.is_none() || to.is_none()) && (other == this || other == "Self") {
         return Err(at_attribute(format!(
             "both sides are `{this}`: name both columns, as \
-             `#[many_to_many(through = \"{through}\", from = \"follower_id\", to = \"followed_id\")]`"
+             `#[many_to_many(through = {written}, from = \"follower_id\", to = \"followed_id\")]`"
         )));
     }
     let span = marker.attribute.path().span();
@@ -234,7 +268,7 @@ fn many_to_many(marker: &Marker<'_>, target: &Type, entity: &Ident) -> Result<Ma
             twice.text
         )));
     }
-    Ok(ManyToMany { target: ty::without_self(target, entity), through, from, to })
+    Ok(ManyToMany { target: ty::without_self(target, entity), through, through_entity, from, to, members })
 }
 
 /// A relation that keeps its constant after a mistake, so that the constant's uses are not errors too.
@@ -242,12 +276,19 @@ fn stand_in(wrapper: Wrapper, target: &Type, ident: &Ident, entity: &Ident) -> R
     let tokens = ty::without_self(target, entity);
     match wrapper {
         Wrapper::BelongsTo => Role::BelongsTo(default_belongs_to(target, ident, entity)),
-        Wrapper::HasMany => Role::HasMany(HasMany { target: tokens, inverse: TokenStream::new() }),
+        Wrapper::HasMany | Wrapper::HasOne => Role::HasMany(HasMany {
+            target: tokens,
+            inverse: TokenStream::new(),
+            one: wrapper == Wrapper::HasOne,
+            members: Members::default(),
+        }),
         Wrapper::ManyToMany => Role::ManyToMany(ManyToMany {
             target: tokens,
             through: String::new(),
+            through_entity: None,
             from: Vec::new(),
             to: Vec::new(),
+            members: Members::default(),
         }),
     }
 }

@@ -9,6 +9,7 @@ use syn::{GenericArgument, PathArguments, PathSegment, Type};
 pub(super) enum Wrapper {
     BelongsTo,
     HasMany,
+    HasOne,
     ManyToMany,
 }
 
@@ -18,6 +19,7 @@ impl Wrapper {
         match self {
             Wrapper::BelongsTo => "BelongsTo",
             Wrapper::HasMany => "HasMany",
+            Wrapper::HasOne => "HasOne",
             Wrapper::ManyToMany => "ManyToMany",
         }
     }
@@ -25,7 +27,7 @@ impl Wrapper {
 
 /// The relation that a type is a field of, with what is in its brackets.
 pub(super) fn wrapper(ty: &Type) -> Option<(Wrapper, &Type)> {
-    [Wrapper::BelongsTo, Wrapper::HasMany, Wrapper::ManyToMany]
+    [Wrapper::BelongsTo, Wrapper::HasMany, Wrapper::HasOne, Wrapper::ManyToMany]
         .into_iter()
         .find_map(|wrapper| argument(ty, wrapper.name()).map(|target| (wrapper, target)))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use orm_core::program::{Discard, Failure, OnFailure};
-use orm_core::{Begin, Compiled, Dialect, Error, Outcome, Program, Result, Sink};
+use orm_core::{Begin, Dialect, Error, Outcome, Program, Result, Sink};
 
 use crate::engine::bare_step;
 use crate::pool::Lease;
@@ -127,20 +127,31 @@ impl Runner for &mut Core {
         self.dialect
     }
 
-    async fn run<S: Sink + 'static>(self, compiled: Compiled, sink: S) -> Result<(Outcome, S)> {
-        self.check()?;
-        if self.begin.is_read_only() && !compiled.shape.reads_only {
-            return Err(refused(&compiled.shape.sql));
+    async fn run_program<S: Sink + 'static>(
+        self,
+        mut program: Program,
+        whole: bool,
+        sink: S,
+    ) -> Result<(Outcome, S), Failure> {
+        self.check().map_err(Failure::outside)?;
+        if self.begin.is_read_only()
+            && let Some(step) = program.steps.iter().find(|step| !step.shape.reads_only)
+        {
+            return Err(Failure::outside(refused(&step.shape.sql)));
         }
-        let mut program = Program::single(compiled.shape, compiled.input);
         // Checked here, so that a failure of a later step means that what was pending was sent.
         program.verify(self.dialect)?;
         program.before = self.pending.clone();
+        if whole {
+            program = program.guarded();
+        }
         let began = !self.begun;
         program.begin = began.then(|| self.begin.sql(self.dialect));
 
         // From here to its end, dropping this call ends the transaction: the connection is in the job.
-        let Some(lease) = self.lease.take() else { return Err(Error::Ended(Arc::clone(&self.ended))) };
+        let Some(lease) = self.lease.take() else {
+            return Err(Failure::outside(Error::Ended(Arc::clone(&self.ended))));
+        };
         let output = lease.run(program, sink).await;
         match output.result {
             Ok(answer) => {
@@ -158,7 +169,7 @@ impl Runner for &mut Core {
             }
             Err(failure) => {
                 self.failed(output.lease, &failure, began);
-                Err(failure.into())
+                Err(failure)
             }
         }
     }

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use orm_core::entity::{Entity, EntityMeta, Key};
 use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, ManyState};
-use orm_core::row::{ColumnError, Row};
+use orm_core::row::{CellsRow, ColumnError, Row};
 use orm_core::value::ValueRef;
 use orm_core::{Cells, Result, Sink};
 
@@ -14,6 +14,7 @@ use super::undo::{Recovered, Undo};
 use super::{Arena, Image, Map, NO_IMAGE, Slot};
 use crate::events::Moments;
 use crate::state::State;
+use crate::tracker::Place;
 
 /// What the session does with an arena without knowing its type. A slot given to it exists.
 pub(crate) trait AnyArena: Any + Send {
@@ -26,6 +27,8 @@ pub(crate) trait AnyArena: Any + Send {
     fn len(&self) -> usize;
     fn state(&self, slot: u32) -> State;
     fn set_state(&mut self, slot: u32, state: State);
+    /// Adds those of some places that are pending.
+    fn keep_pending(&self, places: &[Place], pending: &mut Vec<Place>);
     fn handle(&self, slot: u32, session: NonZeroU32) -> RawHandle;
     /// The slot of a handle that is not stale.
     fn slot(&self, handle: RawHandle) -> Option<u32>;
@@ -54,6 +57,8 @@ pub(crate) trait AnyArena: Any + Send {
     /// Finds slots by keys that they had, each an `E::Key`.
     fn finder(&self, had: Vec<(u32, Box<dyn Any>)>) -> Finder;
     fn find_any(&self, key: &dyn Any) -> Option<u32>;
+    /// The slot that the identity map has for the key in these cells.
+    fn find_encoded(&self, key: Cells) -> Option<u32>;
     /// The slot that the identity map has for the key of this slot's value.
     fn find_same_key(&self, slot: u32) -> Option<u32>;
     /// Two of these slots whose values have one key.
@@ -61,7 +66,7 @@ pub(crate) trait AnyArena: Any + Send {
     /// Whether the value has a key.
     fn is_keyed(&self, slot: u32) -> bool;
     /// Sorts slots, each with something of its own, by the key of their rows.
-    fn sort_by_row_key(&self, slots: &mut [(u32, usize)]);
+    fn sort_by_row_key(&self, slots: &mut [(u32, u32)]);
     /// Adds the key of the row, as the transaction has it.
     fn encode_row_key(&self, slot: u32, cells: &mut Cells);
     /// Adds the key in the value.
@@ -76,10 +81,13 @@ pub(crate) trait AnyArena: Any + Send {
     fn is_dirty(&self, slot: u32) -> bool;
     /// The slots with an image, in the order of their first writes.
     fn dirty_slots(&self) -> Vec<u32>;
-    fn has_dirty(&self) -> bool;
+    /// How many slots have an image.
+    fn dirty(&self) -> usize;
     fn encode(&self, slot: u32, column: usize, cells: &mut Cells);
-    /// Adds several columns of the value.
-    fn encode_columns(&self, slot: u32, columns: &[usize], cells: &mut Cells);
+    /// Adds some columns of several values, row after row.
+    fn encode_rows(&self, rows: &[Place], columns: &[usize], cells: &mut Cells);
+    /// Adds, for several rows, some columns of the new value and the key of the row, as the transaction has it.
+    fn encode_updates(&self, values: &[Place], rows: &[Place], columns: &[usize], cells: &mut Cells);
     /// Adds the column of the row as the transaction has it.
     fn encode_row(&self, slot: u32, column: usize, cells: &mut Cells);
     /// Compares each stored row that has an image with it, in the order of first writes.
@@ -208,6 +216,11 @@ impl<E: Entity> AnyArena for Arena<E> {
         self.slots[slot as usize].state = state;
     }
 
+    fn keep_pending(&self, places: &[Place], pending: &mut Vec<Place>) {
+        let is_pending = |place: &&Place| self.slots[place.slot as usize].state == State::Pending;
+        pending.extend(places.iter().filter(is_pending));
+    }
+
     fn handle(&self, slot: u32, session: NonZeroU32) -> RawHandle {
         Arena::handle(self, slot, session)
     }
@@ -287,6 +300,11 @@ impl<E: Entity> AnyArena for Arena<E> {
         self.find(key.downcast_ref()?)
     }
 
+    fn find_encoded(&self, key: Cells) -> Option<u32> {
+        let key = E::Key::decode(&Row::new(&CellsRow(key)), 0).ok()?;
+        self.find(&key)
+    }
+
     fn find_same_key(&self, slot: u32) -> Option<u32> {
         self.find(&self.value(slot).key()?)
     }
@@ -303,7 +321,7 @@ impl<E: Entity> AnyArena for Arena<E> {
         self.value(slot).key().is_some()
     }
 
-    fn sort_by_row_key(&self, slots: &mut [(u32, usize)]) {
+    fn sort_by_row_key(&self, slots: &mut [(u32, u32)]) {
         // Rows that were read in key order stay so: the common case is one pass.
         if !slots.is_sorted_by_key(|&(slot, _)| self.row_key(slot)) {
             slots.sort_by_cached_key(|&(slot, _)| self.row_key(slot));
@@ -330,7 +348,9 @@ impl<E: Entity> AnyArena for Arena<E> {
     fn touch(&mut self, slot: u32) {
         let handle =
             RawHandle { session: NonZeroU32::MIN, slot, generation: self.slots[slot as usize].generation };
-        self.write(handle);
+        if self.is_writable(handle) {
+            self.write(handle);
+        }
     }
 
     fn is_dirty(&self, slot: u32) -> bool {
@@ -341,17 +361,32 @@ impl<E: Entity> AnyArena for Arena<E> {
         self.images.iter().filter(|image| image.value.is_some()).map(|image| image.slot).collect()
     }
 
-    fn has_dirty(&self) -> bool {
-        self.dirty > 0
+    fn dirty(&self) -> usize {
+        self.dirty
     }
 
     fn encode(&self, slot: u32, column: usize, cells: &mut Cells) {
         self.value(slot).encode(column, cells);
     }
 
-    fn encode_columns(&self, slot: u32, columns: &[usize], cells: &mut Cells) {
-        let value = self.value(slot);
-        columns.iter().for_each(|&column| value.encode(column, cells));
+    fn encode_rows(&self, rows: &[Place], columns: &[usize], cells: &mut Cells) {
+        cells.reserve(rows.len() * columns.len());
+        encode_alike(rows, cells, |row, cells| {
+            let value = self.value(row.slot);
+            columns.iter().for_each(|&column| value.encode(column, cells));
+        });
+    }
+
+    fn encode_updates(&self, values: &[Place], rows: &[Place], columns: &[usize], cells: &mut Cells) {
+        cells.reserve(rows.len() * (columns.len() + E::meta().key.len()));
+        let mut values = values.iter();
+        encode_alike(rows, cells, |row, cells| {
+            if let Some(place) = values.next() {
+                let value = self.value(place.slot);
+                columns.iter().for_each(|&column| value.encode(column, cells));
+            }
+            self.encode_row_key(row.slot, cells);
+        });
     }
 
     fn encode_row(&self, slot: u32, column: usize, cells: &mut Cells) {
@@ -524,6 +559,17 @@ impl<E: Entity> AnyArena for Arena<E> {
         let keys = keys.downcast::<Vec<E::Key>>().map(|keys| *keys).unwrap_or_default();
         keys.iter().map(|key| self.find(key)).collect()
     }
+}
+
+/// Adds the cells of rows that are much alike: the first ones tell how many bytes the others will need.
+fn encode_alike(rows: &[Place], cells: &mut Cells, mut encode: impl FnMut(Place, &mut Cells)) {
+    const SAMPLE: usize = 16;
+    let (sample, others) = rows.split_at(rows.len().min(SAMPLE));
+    let before = cells.bytes().len();
+    sample.iter().for_each(|&row| encode(row, cells));
+    // An eighth more, for the first ones are often the shortest.
+    cells.reserve_bytes((cells.bytes().len() - before) * others.len() / SAMPLE * 9 / 8);
+    others.iter().for_each(|&row| encode(row, cells));
 }
 
 /// The parts of a program that reads: for each step, who collects its rows.

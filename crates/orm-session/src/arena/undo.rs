@@ -101,9 +101,15 @@ impl<E: Entity> Arena<E> {
     /// The INSERTs succeeded.
     pub(super) fn settle_inserts(&mut self, slots: &[u32], generated: &[i64], layer: Option<usize>) {
         self.map.reserve(slots.len());
+        let mut scratch = orm_core::Cells::default();
         for (at, &slot) in slots.iter().enumerate() {
             self.slots[slot as usize].state = State::Persistent;
-            let unset = generated.get(at).and_then(|&key| self.assign_generated_key(slot, key));
+            let given = generated.get(at).filter(|_| self.value(slot).key().is_none());
+            // Only what a rollback or recovery may take back is remembered.
+            let unset = given.filter(|_| layer.is_some()).and_then(|_| self.unset_key(slot, &mut scratch));
+            if let Some(&key) = generated.get(at) {
+                self.assign_generated_key(slot, key);
+            }
             self.remap(slot);
             if let Some(layer) = layer {
                 self.note(slot, layer, Undo::Added { unset });
@@ -111,24 +117,26 @@ impl<E: Entity> Arena<E> {
         }
     }
 
-    /// Answers what the field was before, which is *unset* for its type.
-    fn assign_generated_key(&mut self, slot: u32, key: i64) -> Option<i64> {
+    /// What the field of a key is before the database assigns it: *unset* for its type.
+    fn unset_key(&self, slot: u32, scratch: &mut orm_core::Cells) -> Option<i64> {
+        scratch.clear();
+        self.value(slot).encode(E::meta().key[0], scratch);
+        match scratch.value(0) {
+            ValueRef::Int(unset) => Some(unset),
+            _ => None,
+        }
+    }
+
+    fn assign_generated_key(&mut self, slot: u32, key: i64) {
         let column = E::meta().key[0];
         if let Some(image) = self.image_mut(slot) {
             // Written while the flush was under way: the key goes into the row's image whatever the program wrote.
             let _ = image.assign(column, ValueRef::Int(key));
         }
         let value = self.value_mut(slot);
-        if value.key().is_some() {
-            return None;
-        }
-        let mut cells = orm_core::Cells::default();
-        value.encode(column, &mut cells);
-        // A key that does not fit the field is left unset, and shows as such: the database made it.
-        let _ = value.assign(column, ValueRef::Int(key));
-        match cells.value(0) {
-            ValueRef::Int(unset) => Some(unset),
-            _ => None,
+        if value.key().is_none() {
+            // A key that does not fit the field is left unset, and shows as such: the database made it.
+            let _ = value.assign(column, ValueRef::Int(key));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use orm_core::program::{Failure, OnFailure, Program};
+use orm_core::program::{Failure, Program};
 use orm_core::{Error, Outcome, Result, Sink};
 use orm_exec::{Access, Job, Lease};
 
@@ -58,8 +58,8 @@ impl Session {
             return result;
         }
         let lease = self.pinned(&mut program, location).await?;
-        program.on_failure = OnFailure::Keep;
-        program.before = self.nesting.statements();
+        // What the program asks for itself goes last: a savepoint of its own.
+        program.before.splice(0..0, self.nesting.statements());
         self.nesting.sent();
         let mut job = Borrowed { parking: &mut self.in_flight, job: Some(lease.run(program, sink)), writes };
         let output = job.finish().await;

@@ -4,7 +4,8 @@ use std::panic::Location;
 
 use orm_core::program::{Discard, Program};
 use orm_core::stmt::Criteria;
-use orm_core::{Cell, Reads, Result, Statement, shapes};
+use orm_core::{Cell, Entity, Reads, Result, Statement, bulk, shapes};
+use orm_exec::Operation;
 
 use super::Session;
 use crate::arena::{Part, Parts};
@@ -12,6 +13,44 @@ use crate::tracker::Place;
 use crate::unit_of_work::FlushPlan;
 
 impl Session {
+    /// Inserts plain values in their order, in the session's transaction, without tracking them: one prepared statement,
+    /// one hop, no keys are read back. What is pending is flushed before. Answers how many; all or none are stored.
+    ///
+    /// Dropped before it was sent: nothing happened, but for the flush. Dropped later: it runs on in the transaction.
+    ///
+    /// # Errors
+    /// [`Error::Constraint`](orm_core::Error::Constraint) if a constraint is violated: the transaction is as it was
+    /// before. An error for a value whose link leads to an entity that has no key yet.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let posts = ["One", "Two"].map(|title| Post { title: title.into(), author: BelongsTo::to_key(2), ..Default::default() });
+    /// assert_eq!(session.insert_many(posts).await?, 2);
+    /// session.commit().await?;
+    /// assert_eq!(engine.count(Post::select().filter(Post::AUTHOR_ID.eq(2))).await?, 2);
+    /// # Ok(()) });
+    /// ```
+    #[track_caller]
+    pub fn insert_many<E: Entity>(&mut self, values: impl IntoIterator<Item = E>) -> Operation<'_, u64> {
+        let location = Location::caller();
+        let program = bulk::insert(values, self.engine.dialect());
+        Operation::new(async move {
+            let program = program?;
+            self.ready().await?;
+            self.autoflush(&Reads::Any, location).await?;
+            if program.steps.is_empty() {
+                return Ok(0);
+            }
+            let (outcome, _) = self.run(program.guarded(), Discard, location).await?;
+            Ok(outcome.affected.iter().sum())
+        })
+    }
+
     /// Flushes, runs a statement in the session's transaction, and lets what is tracked follow.
     pub(super) async fn execute_statement(
         &mut self,

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::panic::Location;
 use std::sync::Arc;
 
-use orm_core::entity::{RelationKind, VersionKind};
+use orm_core::entity::{Members, RelationKind, VersionKind};
 use orm_core::program::Program;
 use orm_core::{Error, Result, shapes};
 
@@ -146,18 +146,31 @@ impl Session {
             self.run_session_hooks(Moments::BEFORE_FLUSH, Phase::Flushing, None).await?;
             self.read_replaced(location).await?;
             self.load_cascaded(location).await?;
-            let plan = plan_with_hooks(&mut self.tracker, self.engine.dialect(), VersionKind::now())?;
+            let plan = self.plan_listened(location).await?;
             let due = self.due_after(&plan, commit, committed);
             (plan, due)
         } else {
             let due = Due { rows: Vec::new(), changes: None, committed };
             (
-                plan(&mut self.tracker, self.engine.dialect(), VersionKind::now())?,
+                plan(&mut self.tracker, self.engine.dialect(), VersionKind::now(), true)?,
                 committed.then(|| Box::new(due)),
             )
         };
         self.send(plan, commit, due, location).await?;
         self.run_due().await
+    }
+
+    /// Plans with the before-hooks of rows, each once, whatever has to be read in between.
+    async fn plan_listened(&mut self, location: &'static Location<'static>) -> Result<FlushPlan> {
+        let mut done = HashSet::new();
+        loop {
+            let dialect = self.engine.dialect();
+            let plan = plan_with_hooks(&mut self.tracker, dialect, VersionKind::now(), &mut done)?;
+            if plan.unread.is_empty() {
+                return Ok(plan);
+            }
+            self.read_unread(plan.unread, location).await?;
+        }
     }
 
     /// The hooks that follow a plan.
@@ -333,7 +346,7 @@ impl Session {
             for relation in cascades_to_hooks(&self.tracker, self.tracker.arena(arena).meta()) {
                 let source = (relation.source)();
                 let RelationKind::BelongsTo { columns, .. } = relation.kind else { continue };
-                let shape = shapes::select_by_foreign_key(source, dialect, columns);
+                let shape = shapes::select_by_foreign_key(source, dialect, columns, &Members::PLAIN);
                 for slots in slots.chunks(KEYS_AT_ONCE) {
                     let tracked = self.tracker.arena(arena);
                     program.add(shape.with_list(slots.len(), dialect).into(), |input| {

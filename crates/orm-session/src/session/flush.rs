@@ -16,7 +16,9 @@ use super::events::Due;
 use super::{Session, Status};
 use crate::load;
 use crate::tracker::Place;
-use crate::unit_of_work::{Changes, FlushPlan, Returned, explain, plan, replaced_unread};
+use crate::unit_of_work::{
+    Changes, FlushPlan, Returned, Unread, explain, plan as make_plan, replaced_unread,
+};
 
 /// A job whose outcome the session must take over before it does anything else.
 pub(super) enum InFlight {
@@ -140,7 +142,11 @@ impl Session {
             return Box::pin(self.send_listened(commit, location)).await;
         }
         self.read_replaced(location).await?;
-        let plan = plan(&mut self.tracker, self.engine.dialect(), VersionKind::now())?;
+        let mut plan = make_plan(&mut self.tracker, self.engine.dialect(), VersionKind::now(), false)?;
+        while !plan.unread.is_empty() {
+            self.read_unread(std::mem::take(&mut plan.unread), location).await?;
+            plan = make_plan(&mut self.tracker, self.engine.dialect(), VersionKind::now(), false)?;
+        }
         self.send(plan, commit, None, location).await
     }
 
@@ -253,6 +259,18 @@ impl Session {
         }
         let Some(table) = self.tracker.pending_table(reads) else { return Ok(()) };
         self.send_plan(false, location).await.map_err(|error| Error::autoflush(table, error))
+    }
+
+    /// Reads the collections that a plan must know, so that it can be made again.
+    pub(super) async fn read_unread(
+        &mut self,
+        unread: Unread,
+        location: &'static Location<'static>,
+    ) -> Result<()> {
+        for (relation, slots) in unread {
+            self.load_relation(relation, slots, load::Fill::Values, location).await?;
+        }
+        Ok(())
     }
 
     /// Reads the members of collections to which a whole list was assigned unread: the plan must know what was removed.

@@ -6,6 +6,7 @@ use orm_core::Handle;
 use orm_core::entity::Entity;
 
 use super::Session;
+use crate::arena::stale;
 use crate::tracker::Place;
 
 impl Session {
@@ -50,20 +51,7 @@ impl Session {
                 "this handle of {entity} belongs to another session: a handle is good only in the session that made it"
             )
         }
-        panic!(
-            "this handle of {entity} is stale: its entity has left the session (its delete was committed, its add rolled \
-             back, or it was detached or cleared); `peek` answers None instead of panicking"
-        )
-    }
-
-    #[cold]
-    #[track_caller]
-    fn refuse_write<E: Entity>(&self, handle: Handle<E>) -> ! {
-        let place = self.place(handle);
-        panic!(
-            "{} is deleted: it can be read until the commit, but not written",
-            self.tracker.describe(place)
-        )
+        panic!("{}", stale(entity))
     }
 }
 
@@ -119,10 +107,10 @@ impl<E: Entity> IndexMut<Handle<E>> for Session {
     #[inline]
     #[track_caller]
     fn index_mut(&mut self, handle: Handle<E>) -> &mut E {
-        if self.tracker.is_writable(handle) {
-            let arena = self.tracker.of_mut::<E>().expect("checked just now");
-            return arena.write(handle.raw()).expect("checked just now");
+        if handle.raw().session != self.id() {
+            self.refuse(handle);
         }
-        self.refuse_write(handle)
+        let arena = self.tracker.of_mut::<E>();
+        arena.expect("a session keeps the arena of each handle that it gave").write(handle.raw())
     }
 }

@@ -91,6 +91,9 @@ impl Session {
         match relation.kind {
             RelationKind::BelongsTo { .. } => self.change_parent(source, relation, target, add),
             RelationKind::HasMany { inverse } => {
+                if add {
+                    self.displace(source, relation, target);
+                }
                 self.change_parent(target, inverse(), source, add);
                 // A collection that is not loaded takes note of it too: it may be the side that is read next.
                 self.change_member(source, relation.position, target, add, true);
@@ -122,11 +125,31 @@ impl Session {
             }
         }
         for collection in collections_of(relation) {
+            if add {
+                self.displace(parent, &(relation.target)().relations[collection], child);
+            }
             if let Some(before) = before {
                 self.change_member(before, collection, child, false, false);
             }
             if add {
                 self.change_member(parent, collection, child, true, false);
+            }
+        }
+    }
+
+    /// Points the one entity of a `has_one` away, if it is known, so that another can take its place.
+    fn displace(&mut self, owner: Place, relation: &'static RelationMeta, by: Place) {
+        let RelationKind::HasMany { inverse } = relation.kind else { return };
+        if !relation.members.one || !self.tracker.state(owner).is_live() {
+            return;
+        }
+        let Link::Many(link) = self.tracker.arena(owner.arena).link(owner.slot, relation.position) else {
+            return;
+        };
+        for member in link.members() {
+            let Ok(member) = self.tracker.place(member, (relation.target)()) else { continue };
+            if member != by && self.tracker.state(member).is_live() {
+                self.change_parent(member, inverse(), owner, false);
             }
         }
     }

@@ -4,9 +4,10 @@ use orm_core::entity::RelationMeta;
 use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, ManyState};
 
-use super::Tracker;
 use super::filled::Filled;
 use super::given::GivenLinks;
+use super::{Place, Tracker};
+use crate::state::State;
 
 /// One flush.
 pub(crate) struct Flushed {
@@ -20,6 +21,8 @@ pub(crate) struct Flushed {
     pub(crate) filled: Vec<Filled>,
     /// Pairs that were removed.
     pub(crate) removed: Vec<FlushedPair>,
+    /// Rows that were deleted for want of a parent, not by the program.
+    pub(crate) orphans: Vec<(Place, RawHandle)>,
 }
 
 /// A pair of a many-to-many relation.
@@ -44,8 +47,20 @@ impl Tracker {
             self.return_given(flushed.given);
             flushed.added.into_iter().for_each(|pair| self.queue(pair, true));
             flushed.removed.into_iter().for_each(|pair| self.queue(pair, false));
+            self.return_orphans(flushed.orphans);
         }
         self.recover_filled(filled);
+    }
+
+    /// Rows that went for want of a parent are there again; whether they go is for the next plan to say.
+    fn return_orphans(&mut self, orphans: Vec<(Place, RawHandle)>) {
+        for (place, handle) in orphans {
+            let arena = self.arena_mut(place.arena);
+            if arena.slot(handle).is_some() && arena.state(place.slot) == State::Deleting {
+                arena.set_state(place.slot, State::Persistent);
+                self.deleting.retain(|&other| other != place);
+            }
+        }
     }
 
     fn queue(&mut self, pair: FlushedPair, add: bool) {

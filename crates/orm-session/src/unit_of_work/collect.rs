@@ -11,7 +11,10 @@ use orm_core::{Error, Result};
 
 use super::delete::{DeleteEffects, effects_of_deletes, has_effect};
 use super::keys::{is_coming, learn_key_links, refuse_equal_coming_keys};
+use super::link_rows::{Stood, match_link_entities};
 use super::links::{Pair, Pairs, sync_collections};
+use super::orphans::{Unread, doom_orphans};
+use super::positions::write_positions;
 use crate::state::State;
 use crate::tracker::{Place, Tracker, collections_of};
 
@@ -33,10 +36,22 @@ pub(super) struct Collected {
     pub(super) effects: DeleteEffects,
     /// Columns that are set to SQL expressions. Each such row is a statement of its own.
     pub(super) expressed: Expressed,
+    /// Pairs that entities of tables of links stop to stand for.
+    pub(super) left: Vec<Stood>,
+    /// Collections that have to be read before the rest can be told.
+    pub(super) unread: Unread,
 }
 
 /// The expressions of rows, by column.
 pub(super) type Expressed = HashMap<Place, Vec<(u16, Node)>>;
+
+impl Collected {
+    /// The updates, those that follow each other and write the same columns of one table together: what is asked of them
+    /// is asked once.
+    pub(super) fn alike_updates(&self) -> impl Iterator<Item = &[Update]> {
+        self.updates.chunk_by(|a, b| a.place.arena == b.place.arena && a.columns == b.columns)
+    }
+}
 
 /// A row with changed columns.
 pub(super) struct Update {
@@ -67,27 +82,34 @@ pub(super) struct Move {
     pub(super) to: Option<Place>,
 }
 
-/// Collects what a flush has to write.
+/// Collects what a flush has to write; `as_known`, without what would have to be read first.
 ///
 /// # Errors
 /// A flush error for work that contradicts itself. The session stays as it is; nothing was sent.
-pub(super) fn collect(tracker: &mut Tracker) -> Result<Collected> {
+pub(super) fn collect(tracker: &mut Tracker, as_known: bool) -> Result<Collected> {
     tracker.take_given_back();
     let touched = tracker.touched_with_relations();
     tracker.take_in(touched);
     let touched = tracker.touched_with_relations();
     let pairs = sync_collections(tracker, &touched)?;
+    let mut collected = Collected { pairs, ..Collected::default() };
+    doom_orphans(tracker, &collected.pairs, &mut collected.unread)?;
+    write_positions(tracker, &mut collected.unread);
+    if !collected.unread.is_empty() && !as_known {
+        return Ok(collected);
+    }
 
     // Bringing the sides together touched more.
     let touched = tracker.touched_with_relations();
-    let mut collected = Collected { pairs, ..Collected::default() };
     for place in touched {
         if tracker.state(place).is_live() {
             resolve_links(tracker, place, &mut collected)?;
         }
     }
-    collected.inserts = tracker.pending().collect();
-    collected.deletes = tracker.deleting().to_vec();
+    collected.inserts = tracker.pending();
+    collected.deletes = [tracker.deleting(), tracker.doomed_rows()].concat();
+    let goes = |place: Place| tracker.doomed().any(|doomed| doomed == place);
+    collected.pairs.added.retain(|pair| !goes(pair.source) && !goes(pair.target));
     for &place in &collected.deletes {
         for relation in tracker.arena(place.arena).meta().relations {
             note_leave(tracker, place, relation, &mut collected.moves);
@@ -97,6 +119,7 @@ pub(super) fn collect(tracker: &mut Tracker) -> Result<Collected> {
     match_keys(tracker, &mut collected)?;
     express_new_rows(tracker, &mut collected)?;
     collected.effects = effects_of_deletes(tracker, &collected.deletes);
+    collected.left = match_link_entities(tracker, &mut collected);
     leave_out_cascaded(&mut collected);
     Ok(collected)
 }
@@ -272,11 +295,12 @@ pub(super) fn rekeyed<'a>(
     tracker: &'a Tracker,
     collected: &'a Collected,
 ) -> impl Iterator<Item = Place> + use<'a> {
-    let changed = collected.updates.iter().filter(|update| {
-        let key = tracker.arena(update.place.arena).meta().key;
-        collected.columns[update.columns.clone()].iter().any(|&column| key.contains(&usize::from(column)))
+    let changed = collected.alike_updates().filter(|updates| {
+        let key = tracker.arena(updates[0].place.arena).meta().key;
+        let columns = &collected.columns[updates[0].columns.clone()];
+        columns.iter().any(|&column| key.contains(&usize::from(column)))
     });
-    changed.map(|update| update.place)
+    changed.flatten().map(|update| update.place)
 }
 
 /// Finds the columns in which values differ from their rows.
@@ -286,6 +310,7 @@ fn compare_images(tracker: &Tracker, collected: &mut Collected) -> Result<()> {
     for (index, arena) in tracker.arenas() {
         let (version, generated) =
             (arena.meta().version.map(|version| version as u16), arena.meta().generated);
+        updates.reserve(arena.dirty());
         arena.compare_images(&mut |slot, is_keyed, changed| {
             let place = Place { arena: index, slot };
             if version.is_some_and(|version| changed.contains(&version)) {

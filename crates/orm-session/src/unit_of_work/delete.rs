@@ -96,7 +96,7 @@ fn all_children_go(
 
 /// Does to the tracked rows what the database does to the stored ones, through as many levels as there are.
 /// `gone` has each deleted row with the explicit delete that takes it.
-fn mirror(tracker: &Tracker, mut gone: HashMap<Place, Place>, effects: &mut DeleteEffects) {
+pub(super) fn mirror(tracker: &Tracker, mut gone: HashMap<Place, Place>, effects: &mut DeleteEffects) {
     let mut emptied: HashSet<(Place, usize)> = HashSet::new();
     loop {
         let mut fresh = Vec::new();
@@ -150,9 +150,23 @@ impl Effect {
     fn of(relation: &RelationMeta) -> Option<Self> {
         match relation.kind {
             RelationKind::BelongsTo { on_delete: Some(OnDelete::Cascade), .. } => Some(Self::Cascade),
+            RelationKind::BelongsTo { .. } if is_end_of_pairs(relation) => Some(Self::Cascade),
             RelationKind::BelongsTo { on_delete: Some(OnDelete::SetNull), .. } => Some(Self::Empty),
             RelationKind::BelongsTo { on_delete: None, nullable: true, .. } => Some(Self::Empty),
             _ => None,
         }
     }
+}
+
+/// Whether the target deletes the rows that refer to it with itself, as the pairs of a many-to-many relation of its own.
+fn is_end_of_pairs(relation: &RelationMeta) -> bool {
+    let RelationKind::BelongsTo { columns, .. } = relation.kind else { return false };
+    let (link, target) = ((relation.source)(), (relation.target)());
+    target.relations.iter().any(|other| match &other.kind {
+        RelationKind::ManyToMany { through } => {
+            through.table == link.table
+                && through.source.iter().copied().eq(columns.iter().map(|&column| link.columns[column].name))
+        }
+        _ => false,
+    })
 }

@@ -15,7 +15,7 @@ use crate::tracker::{Place, Tracker};
 pub(crate) const ROUNDS: usize = 100;
 
 /// Plans a flush of all that is pending, once the before-hooks of all its rows have run. What they change is planned
-/// with the rest, and what they bring in has its own.
+/// with the rest, and what they bring in has its own. `done` are the rows that have had theirs.
 ///
 /// # Errors
 /// As `plan`, and those of the hooks.
@@ -23,22 +23,37 @@ pub(crate) fn plan_with_hooks(
     tracker: &mut Tracker,
     dialect: &'static Dialect,
     now: i64,
+    done: &mut HashSet<Place>,
 ) -> Result<FlushPlan> {
-    let mut done: HashSet<Place> = HashSet::new();
+    let made = plan_in_rounds(tracker, dialect, now, done);
+    let doomed = tracker.spare();
+    made.map(|plan| FlushPlan { doomed, ..plan })
+}
+
+fn plan_in_rounds(
+    tracker: &mut Tracker,
+    dialect: &'static Dialect,
+    now: i64,
+    done: &mut HashSet<Place>,
+) -> Result<FlushPlan> {
     for _ in 0..ROUNDS {
+        tracker.spare();
         tracker.take_given_back();
         let touched = tracker.touched_with_relations();
         tracker.take_in(touched);
         // First, and before anything is checked: they may set keys and required links.
-        let inserts: Vec<Place> = tracker.pending().collect();
-        if run_before(tracker, &mut done, inserts, Moments::BEFORE_INSERT)? {
+        let inserts = tracker.pending();
+        if run_before(tracker, done, inserts, Moments::BEFORE_INSERT)? {
             continue;
         }
-        let collected = collect(tracker)?;
+        let collected = collect(tracker, false)?;
+        if !collected.unread.is_empty() {
+            return Ok(FlushPlan { unread: collected.unread, ..FlushPlan::default() });
+        }
         let updates = collected.updates.iter().map(|update| update.place).collect();
         let deletes = deleted(&collected).collect();
-        let some_ran = run_before(tracker, &mut done, updates, Moments::BEFORE_UPDATE)?
-            | run_before(tracker, &mut done, deletes, Moments::BEFORE_DELETE)?;
+        let some_ran = run_before(tracker, done, updates, Moments::BEFORE_UPDATE)?
+            | run_before(tracker, done, deletes, Moments::BEFORE_DELETE)?;
         if !some_ran {
             return plan_collected(tracker, dialect, now, collected);
         }

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use orm_core::entity::{LinkTable, RelationKind, RelationMeta};
 use orm_core::handle::RawHandle;
-use orm_core::relation::{Link, ManyLink, ManyState, OneState};
+use orm_core::relation::{Link, ManyLink, ManyState};
 use orm_core::{Error, Result};
 
 use crate::arena::AnyArena;
 use crate::state::State;
-use crate::tracker::{Place, Tracker, other_side};
+use crate::tracker::{Place, Tracker, collections_of, is_empty, other_side};
 
 /// A row of a link table to be written or removed.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +58,68 @@ pub(super) fn sync_collections(tracker: &mut Tracker, touched: &[Place]) -> Resu
             }
         }
     }
+    displace_the_ones(tracker);
     pairs.finish(tracker)
+}
+
+/// Whoever comes to a `has_one` by its own link takes the place of the one that is known to be there.
+fn displace_the_ones(tracker: &mut Tracker) {
+    let links: Vec<(u32, Vec<&'static RelationMeta>)> = tracker
+        .arenas()
+        .map(|(index, arena)| {
+            let relations = arena.meta().relations.iter();
+            let is_one = |relation: &&'static RelationMeta| {
+                matches!(relation.kind, RelationKind::BelongsTo { .. }) && relation.is_one_to_one()
+            };
+            (index, relations.filter(is_one).collect::<Vec<_>>())
+        })
+        .filter(|(_, links)| !links.is_empty())
+        .collect();
+    if links.is_empty() {
+        return;
+    }
+    for child in tracker.touched_with_relations() {
+        let Some((_, links)) = links.iter().find(|(arena, _)| *arena == child.arena) else { continue };
+        if !tracker.state(child).is_live() {
+            continue;
+        }
+        for &inverse in links {
+            let arena = tracker.arena(child.arena);
+            let parent = tracker.target_of(&arena.link(child.slot, inverse.position), inverse);
+            let Some(parent) = parent.filter(|_| was_changed(tracker, child, inverse)) else { continue };
+            for position in collections_of(inverse) {
+                displace(tracker, parent, position, child, inverse);
+            }
+        }
+    }
+}
+
+fn displace(
+    tracker: &mut Tracker,
+    parent: Place,
+    position: usize,
+    by: Place,
+    inverse: &'static RelationMeta,
+) {
+    let arena = tracker.arena(parent.arena);
+    let relation = &arena.meta().relations[position];
+    let Link::Many(link) = arena.link(parent.slot, position) else { return };
+    // Where the parent's own field was written, that is the program's word, and the two are compared.
+    let is_written = match arena.image_link(parent.slot, position) {
+        Some(Link::Many(image)) => !link.shares(image),
+        _ => tracker.state(parent) == State::Pending,
+    };
+    if !relation.members.one || is_written {
+        return;
+    }
+    for member in link.members() {
+        let Ok(member) = tracker.place(member, (relation.target)()) else { continue };
+        let link = tracker.arena(member.arena).link(member.slot, inverse.position);
+        let is_there = member != by && tracker.state(member).is_live() && tracker.leads_to(&link, parent);
+        if is_there && !was_changed(tracker, member, inverse) {
+            tracker.give(member, inverse.position, None);
+        }
+    }
 }
 
 /// The relations of an entity to which a whole list was assigned though the rows were not read. Their members must be
@@ -165,10 +226,6 @@ fn adopt_children(
         }
     }
     Ok(())
-}
-
-fn is_empty(link: &Link<'_>) -> bool {
-    matches!(link, Link::One(link) if matches!(link.state(), OneState::Empty))
 }
 
 /// Whether the child's own field was written since its image: a pending child's counts as written.

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use orm_core::Result;
+use orm_core::entity::{RelationKind, RelationMeta};
 
 use super::collect::{Collected, Update};
 use super::links::Pair;
@@ -81,6 +82,7 @@ pub(super) struct Reference {
 pub(super) fn order_operations(tracker: &Tracker, collected: &Collected) -> Result<Operations> {
     let groups = order_tables(tracker, involved(collected));
     let mut operations = Operations::default();
+    operations.list.reserve(collected.inserts.len() + collected.updates.len() + collected.deletes.len());
     for group in &groups {
         operations.inserts(tracker, group, collected)?;
     }
@@ -94,10 +96,23 @@ pub(super) fn order_operations(tracker: &Tracker, collected: &Collected) -> Resu
     for (effect, (_, rows)) in collected.effects.nulled.iter().enumerate() {
         list.extend(rows.iter().map(|&row| Op::NullReferences { effect, row }));
     }
-    for (effect, (_, rows)) in collected.effects.unlinked.iter().enumerate() {
+    // Entities of a table of links are deleted by themselves before the rest of it is: each row is counted.
+    let (later, now): (Vec<_>, Vec<_>) = collected
+        .effects
+        .unlinked
+        .iter()
+        .enumerate()
+        .partition(|(_, (relation, _))| deletes_links(tracker, relation, &collected.deletes));
+    for (effect, (_, rows)) in now {
         list.extend(rows.iter().map(|&row| Op::UnlinkAll { effect, row }));
     }
     for group in groups.iter().rev() {
+        for (effect, (_, rows)) in &later {
+            if in_group(rows, group).count() == rows.len() {
+                let effect = *effect;
+                operations.list.extend(rows.iter().map(|&row| Op::UnlinkAll { effect, row }));
+            }
+        }
         operations.deletes(tracker, group, &collected.deletes)?;
     }
     let handovers = handovers(tracker, collected, &operations);
@@ -112,23 +127,29 @@ fn involved(collected: &Collected) -> Vec<u32> {
     let rows = collected.inserts.iter().chain(&collected.deletes).map(|place| place.arena);
     let switched = collected.switches.iter().map(|switch| switch.new.arena);
     let updated = collected.updates.iter().map(|update| update.place.arena);
-    let mut arenas: Vec<u32> = rows.chain(switched).chain(updated).collect();
+    let mut arenas: Vec<u32> = Vec::new();
+    for arena in rows.chain(switched).chain(updated) {
+        // Mostly that of the row before.
+        if arenas.last() != Some(&arena) && !arenas.contains(&arena) {
+            arenas.push(arena);
+        }
+    }
     arenas.sort_unstable();
-    arenas.dedup();
     arenas
 }
 
 impl Operations {
     fn inserts(&mut self, tracker: &Tracker, group: &Group, collected: &Collected) -> Result<()> {
-        let rows: Vec<Place> = in_group(&collected.inserts, group);
+        let rows = in_group(&collected.inserts, group);
         let insert = |row: Place, level| {
             let (keyed, unset) = tracker.arena(row.arena).given(row.slot);
             Op::Insert { row, level, keyed, unset }
         };
         if !group.cyclic {
-            self.list.extend(rows.into_iter().map(|row| insert(row, 0)));
+            self.list.extend(rows.map(|row| insert(row, 0)));
             return Ok(());
         }
+        let rows: Vec<Place> = rows.collect();
         let ranked = rank_rows(tracker, &rows, false)?;
         let mut order: Vec<usize> = (0..rows.len()).collect();
         let table = |row: Place| group.arenas.iter().position(|&arena| arena == row.arena);
@@ -141,10 +162,10 @@ impl Operations {
     /// Grouped by the columns written, in the order of the first of each, then by key.
     fn updates(&mut self, tracker: &Tracker, group: &Group, collected: &Collected) {
         for &arena in &group.arenas {
-            let mut shapes: Vec<Vec<(u32, usize)>> = Vec::new();
+            let mut shapes: Vec<Vec<(u32, u32)>> = Vec::new();
             let mut known: HashMap<&[u16], usize> = HashMap::new();
             let mut last: Option<(&Range<usize>, usize)> = None;
-            let own = collected.updates.iter().enumerate().filter(|(_, update)| update.place.arena == arena);
+            let own = (0..).zip(&collected.updates).filter(|(_, update)| update.place.arena == arena);
             for (at, Update { place, columns }) in own {
                 let shape = match last {
                     Some((known, shape)) if known == columns => shape,
@@ -159,14 +180,16 @@ impl Operations {
             for mut rows in shapes {
                 tracker.arena(arena).sort_by_row_key(&mut rows);
                 let rows = rows.into_iter();
-                self.list
-                    .extend(rows.map(|(slot, update)| Op::Update { row: Place { arena, slot }, update }));
+                self.list.extend(rows.map(|(slot, update)| Op::Update {
+                    row: Place { arena, slot },
+                    update: update as usize,
+                }));
             }
         }
     }
 
     fn deletes(&mut self, tracker: &Tracker, group: &Group, deletes: &[Place]) -> Result<()> {
-        let rows: Vec<Place> = in_group(deletes, group);
+        let rows: Vec<Place> = in_group(deletes, group).collect();
         if group.cyclic {
             let ranked = rank_rows(tracker, &rows, true)?;
             self.references(ranked.deferred, true);
@@ -176,7 +199,7 @@ impl Operations {
             return Ok(());
         }
         for &arena in &group.arenas {
-            let mut rows: Vec<(u32, usize)> =
+            let mut rows: Vec<(u32, u32)> =
                 rows.iter().filter(|row| row.arena == arena).map(|row| (row.slot, 0)).collect();
             tracker.arena(arena).sort_by_row_key(&mut rows);
             self.list.extend(rows.into_iter().map(|(slot, _)| Op::Delete { row: Place { arena, slot } }));
@@ -239,6 +262,12 @@ impl Operations {
     }
 }
 
+/// Whether some of the rows to be deleted are of the table of a many-to-many relation.
+fn deletes_links(tracker: &Tracker, relation: &RelationMeta, deletes: &[Place]) -> bool {
+    let RelationKind::ManyToMany { through } = &relation.kind else { return false };
+    deletes.iter().any(|row| tracker.arena(row.arena).meta().table == through.table)
+}
+
 fn same_table(a: &Pair, b: &Pair) -> bool {
     std::ptr::eq(a.relation, b.relation)
 }
@@ -248,6 +277,6 @@ pub(super) fn columns_of<'a>(collected: &'a Collected, columns: &Range<usize>) -
     &collected.columns[columns.clone()]
 }
 
-fn in_group(rows: &[Place], group: &Group) -> Vec<Place> {
-    rows.iter().copied().filter(|row| group.arenas.contains(&row.arena)).collect()
+fn in_group(rows: &[Place], group: &Group) -> impl Iterator<Item = Place> {
+    rows.iter().copied().filter(|row| group.arenas.contains(&row.arena))
 }

@@ -9,20 +9,22 @@ pub(crate) use rows::{ReadBack, Returned};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use orm_core::entity::{RelationKind, RelationMeta};
+use orm_core::entity::{RelationKind, RelationMeta, VersionKind};
 use orm_core::program::{Expect, Program, StatementShape, Step};
 use orm_core::{Cell, Dialect, Error, Result, ValueRef, shapes};
 
 use super::collect::{Collected, Move, Switch, Unresolved, Update, collect};
 use super::delete::{DeleteEffects, effects_of_deletes};
 use super::keys::link_of;
+use super::link_rows::{Stood, refuse_unfilled};
 use super::links::{Pair, Pairs};
 use super::operations::{Op, Operations, Reference, columns_of, order_operations};
 use super::order::Deferred;
+use super::orphans::Unread;
 use super::rename::Renames;
 use super::unique::is_in_unique_value;
 use crate::state::State;
-use crate::tracker::{Expressions, GivenLinks, Place, Tracker};
+use crate::tracker::{Doomed, Expressions, GivenLinks, Place, Tracker};
 use rows::Layout;
 
 /// What a flush will do, in order, and what settling it needs.
@@ -39,6 +41,7 @@ pub(crate) struct FlushPlan {
     pub(super) effects: DeleteEffects,
     pub(super) pairs: Pairs,
     pub(super) renames: Renames,
+    pub(super) left: Vec<Stood>,
     /// Entities whose collections may hold what the flush makes true.
     pub(super) touched: Vec<Place>,
     /// What was pending when the plan was sent, to be pending again if it fails.
@@ -53,6 +56,10 @@ pub(crate) struct FlushPlan {
     pub(super) now: i64,
     /// Links that the plan wrote on behalf of collections.
     pub(super) given: GivenLinks,
+    /// What goes for want of a parent.
+    pub(super) doomed: Doomed,
+    /// Collections that have to be read first: then the rest is empty.
+    pub(crate) unread: Unread,
 }
 
 /// Whose rows a step writes.
@@ -164,11 +171,31 @@ impl FlushPlan {
 }
 
 /// Plans a flush of all that is pending. `now`, in microseconds since the Unix epoch, is for versions that are times.
+/// `as_known` does without what would have to be read first.
 ///
 /// # Errors
 /// A flush error for work that contradicts itself, or [`Error::Circular`]. Nothing is sent, and nothing pending is lost.
-pub(crate) fn plan(tracker: &mut Tracker, dialect: &'static Dialect, now: i64) -> Result<FlushPlan> {
-    let collected = collect(tracker)?;
+pub(crate) fn plan(
+    tracker: &mut Tracker,
+    dialect: &'static Dialect,
+    now: i64,
+    as_known: bool,
+) -> Result<FlushPlan> {
+    let made = make_plan(tracker, dialect, now, as_known);
+    let doomed = tracker.spare();
+    made.map(|plan| FlushPlan { doomed, ..plan })
+}
+
+fn make_plan(
+    tracker: &mut Tracker,
+    dialect: &'static Dialect,
+    now: i64,
+    as_known: bool,
+) -> Result<FlushPlan> {
+    let collected = collect(tracker, as_known)?;
+    if !collected.unread.is_empty() && !as_known {
+        return Ok(FlushPlan { unread: collected.unread, ..FlushPlan::default() });
+    }
     plan_collected(tracker, dialect, now, collected)
 }
 
@@ -188,7 +215,8 @@ pub(super) fn plan_collected(
     let Builder { mut plan, renames, .. } = builder;
     plan.renames = renames;
     plan.touched = tracker.touched_with_relations();
-    let Collected { moves, switches, pairs, effects, unresolved, .. } = collected;
+    let Collected { moves, switches, pairs, effects, unresolved, left, .. } = collected;
+    plan.left = left;
     let unresolved = unresolved.into_iter();
     plan.links =
         unresolved.flat_map(|(source, links)| links.into_iter().map(move |link| (source, link))).collect();
@@ -265,12 +293,14 @@ impl<'a> Builder<'a> {
         let arena = self.tracker.arena(rows[0].arena);
         let (meta, (with_key, _)) = (arena.meta(), arena.given(rows[0].slot));
         let (shape, layout, filled) = self.insert_statement(rows[0]);
-        self.plan.program.input.reserve(rows.len() * usize::from(shape.parameters));
+        let (width, first) = (usize::from(shape.parameters), self.plan.program.input.len());
         let step = self.begin_step(shape, Expect::Any)?;
+        self.encode_rows(&rows, &layout);
         let wanted = !with_key && self.wanted.contains(&rows[0].arena);
-        for (at, &row) in rows.iter().enumerate() {
-            let start = self.plan.program.input.len();
-            self.encode(row, &layout);
+        let refers = !self.collected.unresolved.is_empty() || !self.operations.references.is_empty();
+        let are_final = !wanted && !refers && meta.version_kind != VersionKind::Timestamp;
+        for (at, &row) in rows.iter().enumerate().filter(|_| !are_final) {
+            let start = first + at * width;
             self.stamp(meta, start, &layout);
             self.write_links(row, |column| Some(start + layout.place_of(column)?));
             let later =
@@ -376,7 +406,7 @@ impl<'a> Builder<'a> {
         if arena.state(place.slot) == State::Pending {
             return self.value_key(place);
         }
-        if self.renames.is_empty() && self.renamed.is_empty() {
+        if !self.is_renaming() {
             return arena.encode_row_key(place.slot, &mut self.plan.program.input);
         }
         for &column in arena.meta().key {
@@ -394,7 +424,7 @@ impl<'a> Builder<'a> {
     fn update(&mut self, rows: Vec<Place>, first: &Update) -> Result<()> {
         let columns = columns_of(self.collected, &first.columns);
         let written = columns.iter().map(|&column| usize::from(column)).collect();
-        let (step, layout, filled) = self.write_rows(written, rows.iter().map(|&row| (row, row)))?;
+        let (step, layout, filled) = self.write_rows(written, &rows, &rows)?;
         let origin = Origin::Update { rows: rows.clone(), columns: columns.to_vec() };
         self.end_filled_step(step, origin, rows, filled, &layout)
     }
@@ -410,29 +440,39 @@ impl<'a> Builder<'a> {
             return Ok(());
         }
         let columns = written.clone();
-        let pairs = switches.iter().map(|switch| (switch.new, switch.old));
-        let (step, layout, filled) = self.write_rows(written, pairs)?;
         let rows: Vec<Place> = switches.iter().map(|switch| switch.new).collect();
+        let old: Vec<Place> = switches.iter().map(|switch| switch.old).collect();
+        let (step, layout, filled) = self.write_rows(written, &rows, &old)?;
         let origin = Origin::Switch { rows: rows.clone(), columns };
         self.end_filled_step(step, origin, rows, filled, &layout)
     }
 
-    /// Begins a step that writes columns of a value to a row, raising its version.
+    /// Begins a step that writes columns of values to rows, raising their versions.
     fn write_rows(
         &mut self,
         mut written: Vec<usize>,
-        rows: impl Iterator<Item = (Place, Place)> + Clone,
+        values: &[Place],
+        rows: &[Place],
     ) -> Result<(u16, Layout, Vec<usize>)> {
-        let Some((first, _)) = rows.clone().next() else { unreachable!("a batch has a row") };
-        let meta = self.tracker.arena(first.arena).meta();
+        let meta = self.tracker.arena(rows[0].arena).meta();
         let is_referred = |column: &usize| {
             meta.key.contains(column) || (!self.renames.is_empty() && is_in_unique_value(meta, *column))
         };
         let referred: Vec<usize> = written.iter().copied().filter(is_referred).collect();
         written.extend(meta.version);
-        let (shape, layout, filled) = self.update_statement(first, written, meta.version.is_some());
+        let (shape, layout, filled) = self.update_statement(values[0], written, meta.version.is_some());
         let step = self.begin_step(shape, Expect::OnePerRow)?;
-        for (value, row) in rows {
+        let renames = self.is_renaming() || !referred.is_empty();
+        if let Layout::Plain(columns) = &layout
+            && meta.version.is_none()
+            && self.collected.unresolved.is_empty()
+            && !renames
+        {
+            let arena = self.tracker.arena(rows[0].arena);
+            arena.encode_updates(values, rows, columns, &mut self.plan.program.input);
+            return Ok((step, layout, filled));
+        }
+        for (&value, &row) in values.iter().zip(rows) {
             let start = self.plan.program.input.len();
             self.encode(value, &layout);
             self.write_links(value, |column| Some(start + layout.place_of(column)?));
@@ -449,6 +489,11 @@ impl<'a> Builder<'a> {
             self.renamed.extend(referred.iter().map(|&column| (row, column)));
         }
         Ok((step, layout, filled))
+    }
+
+    /// Whether a step so far changed what rows may be known by.
+    fn is_renaming(&self) -> bool {
+        !self.renames.is_empty() || !self.renamed.is_empty()
     }
 
     /// The columns of the rows that a layout has values or expressions of.
@@ -469,6 +514,7 @@ impl<'a> Builder<'a> {
     // Links.
 
     fn link(&mut self, pairs: &[Pair]) -> Result<()> {
+        refuse_unfilled(self.tracker, pairs[0])?;
         self.begin_step(shapes::insert_link(self.dialect, pairs[0].through), Expect::Any)?;
         for pair in pairs {
             self.value_key(pair.source);
@@ -594,5 +640,7 @@ fn rows_of(batch: &[Op]) -> Vec<Place> {
         | Op::Delete { row } => Some(row),
         _ => None,
     };
-    batch.iter().filter_map(row).collect()
+    let mut rows = Vec::with_capacity(batch.len());
+    rows.extend(batch.iter().filter_map(row));
+    rows
 }

@@ -32,8 +32,7 @@ impl Renames {
     /// Looks through the updates of a flush. Costs next to nothing where none writes a unique column.
     pub(super) fn of(tracker: &Tracker, collected: &Collected) -> Self {
         let renamed: Vec<(Place, &[u16])> = collected
-            .updates
-            .chunk_by(|a, b| a.place.arena == b.place.arena && a.columns == b.columns)
+            .alike_updates()
             .filter(|updates| {
                 let meta = tracker.arena(updates[0].place.arena).meta();
                 let columns = columns_of(collected, &updates[0].columns);

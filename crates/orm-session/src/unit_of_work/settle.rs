@@ -12,6 +12,7 @@ use orm_core::{Outcome, ValueRef};
 use super::collect::Unresolved;
 use super::edits::{Edits, show_keys};
 use super::keys::is_in_key;
+use super::link_rows::follow_link_entities;
 use super::links::{Pair, mirrored};
 use super::plan::{FlushPlan, Origin, ReadBack, Returned, version_of};
 use crate::state::State;
@@ -24,6 +25,7 @@ impl FlushPlan {
         let pending = std::mem::take(&mut self.taken.0);
         for_each_arena(tracker, &pending, |arena, slots| arena.send(slots));
         self.taken.0 = pending;
+        tracker.mark_deleting(&self.doomed.stored, true);
         self.given = tracker.send_given();
         self.expressions = tracker.take_expressions();
     }
@@ -32,6 +34,7 @@ impl FlushPlan {
     pub(crate) fn unsend(&mut self, tracker: &mut Tracker, layer: usize) {
         let (pending, deleting) = std::mem::take(&mut self.taken);
         for_each_arena(tracker, &pending, |arena, slots| arena.unsend(slots));
+        tracker.mark_deleting(&self.doomed.stored, false);
         tracker.return_pending(pending, deleting);
         tracker.return_given(std::mem::take(&mut self.given));
         tracker.return_expressions(std::mem::take(&mut self.expressions));
@@ -50,10 +53,14 @@ impl FlushPlan {
         self.settle_versions(tracker);
         let filled = self.fill(tracker, returned, layer.is_some());
         self.settle_rows(tracker, outcome, returned, layer);
+        for place in std::mem::take(&mut self.doomed.new) {
+            tracker.arena_mut(place.arena).discard(place.slot, layer.unwrap_or(0));
+        }
         self.settle_links(tracker);
         let mut edits = Edits::default();
         self.follow_moves(tracker, &mut edits);
         self.follow_pairs(tracker, &mut edits);
+        self.follow_links(tracker, &mut edits);
         self.follow_deletes(tracker, layer, &mut edits);
         edits.apply(tracker, layer);
         for &place in &self.touched {
@@ -82,6 +89,7 @@ impl FlushPlan {
             filled,
             added: self.pairs.added.iter().map(handles).collect(),
             removed: self.pairs.removed.iter().map(handles).collect(),
+            orphans: self.doomed.stored.iter().map(|&place| (place, tracker.handle(place))).collect(),
         }
     }
 
@@ -235,6 +243,15 @@ impl FlushPlan {
         for (place, collection, member) in self.pairs.removed.iter().filter_map(mirrored) {
             edits.remove(place, collection, tracker.handle(member));
         }
+    }
+
+    /// Entities of tables of links are pairs of collections, too.
+    fn follow_links(&self, tracker: &Tracker, edits: &mut Edits) {
+        let written = self.origins.iter().flat_map(|origin| match origin {
+            Origin::Insert { rows, .. } | Origin::Update { rows, .. } => rows.as_slice(),
+            _ => &[],
+        });
+        follow_link_entities(tracker, &self.left, written.copied(), edits);
     }
 
     /// Deleted entities leave the loaded collections they were in; references to them become empty.
@@ -427,8 +444,9 @@ fn for_each_arena(
 ) {
     let indexes: Vec<u32> = tracker.arenas().map(|(index, _)| index).collect();
     for index in indexes {
-        let slots: Vec<u32> =
-            places.iter().filter(|place| place.arena == index).map(|place| place.slot).collect();
+        let own = || places.iter().filter(|place| place.arena == index).map(|place| place.slot);
+        let mut slots = Vec::with_capacity(own().count());
+        slots.extend(own());
         each(tracker.arena_mut(index), &slots);
     }
 }

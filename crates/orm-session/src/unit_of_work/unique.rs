@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use orm_core::entity::EntityMeta;
+use orm_core::entity::{EntityMeta, RelationKind};
 
-use super::collect::{Collected, Update, rekeyed};
+use super::collect::{Collected, rekeyed};
 use super::operations::{Op, Operations, columns_of};
 use super::order::{references_between, stored};
 use crate::tracker::{Place, Tracker};
@@ -70,9 +70,7 @@ fn after_new_keys(
 fn arenas_that_give_up(tracker: &Tracker, collected: &Collected) -> Vec<u32> {
     let deleted = collected.deletes.iter().map(|row| row.arena);
     let switched = collected.switches.iter().map(|switch| switch.old.arena);
-    // Updates of the same columns, which mostly follow each other, are looked at once.
-    let alike = |a: &Update, b: &Update| a.place.arena == b.place.arena && a.columns == b.columns;
-    let changed = collected.updates.chunk_by(alike).map(|updates| &updates[0]).filter(|update| {
+    let changed = collected.alike_updates().map(|updates| &updates[0]).filter(|update| {
         let columns = columns_of(collected, &update.columns);
         let meta = tracker.arena(update.place.arena).meta();
         columns.iter().any(|&column| is_in_unique_value(meta, usize::from(column)))
@@ -96,13 +94,28 @@ fn arenas_that_give_up(tracker: &Tracker, collected: &Collected) -> Vec<u32> {
 fn unique_values(meta: &'static EntityMeta) -> impl Iterator<Item = Vec<usize>> {
     let columns = meta.columns.iter().enumerate().filter(|(_, column)| column.unique).map(|(at, _)| vec![at]);
     let indexes = meta.indexes.iter().filter(|index| index.unique).map(|index| index.columns.to_vec());
-    std::iter::once(meta.key.to_vec()).chain(columns).chain(indexes)
+    let one_to_one = one_to_one(meta).map(<[usize]>::to_vec);
+    std::iter::once(meta.key.to_vec()).chain(columns).chain(indexes).chain(one_to_one)
 }
 
-pub(super) fn is_in_unique_value(meta: &EntityMeta, column: usize) -> bool {
+/// Foreign keys that are unique by the other side of their relation, and by nothing else.
+fn one_to_one(meta: &'static EntityMeta) -> impl Iterator<Item = &'static [usize]> {
+    meta.relations.iter().filter_map(move |relation| match relation.kind {
+        RelationKind::BelongsTo { columns, .. } if relation.is_one_to_one() => {
+            let said = matches!(columns, [only] if meta.columns[*only].unique)
+                || meta.indexes.iter().any(|index| index.unique && index.columns == columns)
+                || meta.key == columns;
+            (!said).then_some(columns)
+        }
+        _ => None,
+    })
+}
+
+pub(super) fn is_in_unique_value(meta: &'static EntityMeta, column: usize) -> bool {
     meta.columns[column].unique
         || meta.key.contains(&column)
         || meta.indexes.iter().any(|index| index.unique && index.columns.contains(&column))
+        || one_to_one(meta).any(|columns| columns.contains(&column))
 }
 
 fn find(

@@ -110,7 +110,7 @@ impl Session {
     /// ```
     pub fn added<E: Entity>(&self) -> Vec<Handle<E>> {
         let arena = E::meta().index.get() as u32;
-        let places = self.tracker.pending().filter(|place| place.arena == arena);
+        let places = self.tracker.pending().into_iter().filter(|place| place.arena == arena);
         places.map(|place| self.handle_of(place.slot)).collect()
     }
 

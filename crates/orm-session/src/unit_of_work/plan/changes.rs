@@ -9,7 +9,8 @@ use orm_core::{Cells, Handle, Value};
 use super::{FlushPlan, Origin};
 use crate::tracker::{Place, Tracker};
 
-/// What the next flush will do, in the order in which it will do it; in `after_flush`, what it did. Printed, one line for each row:
+/// What the next flush will do, in the order in which it will do it; in `after_flush`, what it did. Printed, one line for
+/// each row:
 ///
 /// ```text
 /// insert Post (new): author_id, title
@@ -118,14 +119,9 @@ impl Change {
         &self.values
     }
 
-    /// What a column was.
-    pub fn old(&self, column: &str) -> Option<&Value> {
-        self.values.iter().find(|change| change.column == column)?.old.as_ref()
-    }
-
-    /// What a column becomes.
-    pub fn new(&self, column: &str) -> Option<&Value> {
-        self.values.iter().find(|change| change.column == column)?.new.as_ref()
+    /// Before and after of one column, if it is among the [`values`](Self::values).
+    pub fn column(&self, name: &str) -> Option<&ColumnChange> {
+        self.values.iter().find(|change| change.column == name)
     }
 }
 

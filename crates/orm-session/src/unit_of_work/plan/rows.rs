@@ -104,7 +104,7 @@ impl Builder<'_> {
         let arena = self.tracker.arena(row.arena);
         let input = &mut self.plan.program.input;
         match layout {
-            Layout::Plain(columns) => arena.encode_columns(row.slot, columns, input),
+            Layout::Plain(columns) => arena.encode_rows(&[row], columns, input),
             Layout::Mixed(statement) => {
                 for parameter in &statement.parameters {
                     match parameter.bound {
@@ -113,6 +113,15 @@ impl Builder<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Adds the values of several rows, one after the other.
+    pub(super) fn encode_rows(&mut self, rows: &[Place], layout: &Layout) {
+        let input = &mut self.plan.program.input;
+        match layout {
+            Layout::Plain(columns) => self.tracker.arena(rows[0].arena).encode_rows(rows, columns, input),
+            Layout::Mixed(_) => rows.iter().for_each(|&row| self.encode(row, layout)),
         }
     }
 
