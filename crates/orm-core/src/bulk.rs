@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::cells::Cell;
 use crate::dialect::Dialect;
-use crate::entity::{Entity, VersionKind};
+use crate::entity::{Entity, RelationKind, VersionKind};
 use crate::error::{Error, Result, StaleDataError};
 use crate::program::{Expect, Failure, FailureKind, OnFailure, Program, Returns, StatementShape, Step};
 use crate::relation::{Link, OneState};
@@ -220,6 +220,9 @@ fn end_row(program: &mut Program) {
 /// A link that has no key yet would be stored as NULL.
 fn check_links<E: Entity>(value: &E) -> Result<()> {
     for relation in E::meta().relations {
+        if !matches!(relation.kind, RelationKind::BelongsTo { .. }) {
+            continue;
+        }
         let Link::One(link) = value.link(relation.position) else { continue };
         if matches!(link.state(), OneState::New | OneState::Handle(_, None)) {
             return Err(Error::build(format!(

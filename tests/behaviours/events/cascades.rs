@@ -3,6 +3,7 @@
 use anyorm::prelude::*;
 use anyorm::{Hooks, Result};
 use anyorm_tests::{Post, Tag, User, blog, post, user};
+use futures_lite::FutureExt;
 use orm_testkit::{Behaviour, Database, behaviours};
 
 use super::{Notes, Watch};
@@ -15,6 +16,7 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &behaviours![
     without_hooks_of_deletes_nothing_is_loaded,
     a_child_that_moved_away_is_not_deleted,
     an_error_of_a_child_refuses_the_delete,
+    members_without_a_parent_have_hooks_of_deletes,
 ];
 
 #[derive(Clone, Debug, Default, Entity)]
@@ -35,6 +37,24 @@ struct Folder {
     parent: BelongsTo<Option<Folder>>,
     #[has_many(Folder::PARENT)]
     folders: HasMany<Folder>,
+}
+
+#[derive(Clone, Debug, Default, Entity)]
+#[entity(table = "crates")]
+struct Crate {
+    #[key(auto)]
+    id: i64,
+    #[has_many(Part::INSIDE, delete_orphan)]
+    parts: HasMany<Part>,
+}
+
+#[derive(Clone, Debug, Default, Entity)]
+#[entity(table = "parts")]
+struct Part {
+    #[key(auto)]
+    id: i64,
+    #[belongs_to]
+    inside: BelongsTo<Option<Crate>>,
 }
 
 async fn one_user_with_two_posts(db: &Database) -> Result<()> {
@@ -161,5 +181,44 @@ async fn an_error_of_a_child_refuses_the_delete(db: Database) -> Result<()> {
     session.undelete(ada);
     session.commit().await?;
     assert_eq!(posts(&db).await?.len(), 2);
+    Ok(())
+}
+
+async fn members_without_a_parent_have_hooks_of_deletes(db: Database) -> Result<()> {
+    db.engine.create_all(&schema![Crate, Part]).await?;
+    let notes = Notes::default();
+    let mut session = db.engine.session();
+    let (before, after) = (notes.clone(), notes.clone());
+    session.listen_to(
+        Hooks::<Part>::new()
+            .before_delete(move |part| match part.id {
+                3 => panic!("the third stays"),
+                id => {
+                    before.add(format!("before {id}"));
+                    Ok(())
+                }
+            })
+            .after_delete(move |part| {
+                after.add(format!("after {}", part.id));
+                Ok(())
+            }),
+    );
+    let parts = || vec![Part::default(), Part::default(), Part::default()];
+    let full = session.add(Crate { parts: parts().into(), ..Default::default() });
+    session.commit().await?;
+    let members: Vec<Handle<Part>> = session[full].parts.iter().copied().collect();
+    let (first, third) = (members[0], members[2]);
+    session[full].parts.remove(first);
+    session.commit().await?;
+    assert_eq!(notes.take(), ["before 1", "after 1"]);
+    assert_eq!(db.engine.count(Part::select()).await?, 2);
+
+    session[full].parts.remove(third);
+    let commit = std::panic::AssertUnwindSafe(session.commit()).catch_unwind().await;
+    commit.expect_err("it panics");
+    session[full].parts.push(third);
+    session.commit().await?;
+    assert_eq!(session.get::<Part>(3).await?, Some(third), "nothing was left of the delete");
+    assert_eq!(db.engine.count(Part::select()).await?, 2);
     Ok(())
 }

@@ -32,9 +32,8 @@ fn written(write: &InsertBody) -> Vec<usize> {
     let unset = write.rows.iter().fold(u64::MAX, |unset, row| unset & row.unset);
     let is_written = |position: &usize| {
         let default = entity.server_defaults.iter().position(|column| column == position);
-        !(no_key && entity.key.contains(position))
-            && !entity.generated.contains(position)
-            && default.is_none_or(|bit| unset & (1 << bit) == 0)
+        let is_left_out = entity.generated.contains(position) || (no_key && entity.key.contains(position));
+        !is_left_out && default.is_none_or(|bit| unset & (1 << bit) == 0)
     };
     (0..entity.columns.len()).filter(is_written).collect()
 }

@@ -165,6 +165,22 @@ impl<E: Entity, S> Insert<E, S> {
 
     /// In a session, rows that are answered overwrite the entities that it has of them, with their pending changes.
     /// Without it they keep their values, as with any query.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let account = session.get_one::<Account>(1).await?;
+    /// let upsert = Account::insert().value(Account { id: 1, balance: 7 }).on_conflict(Account::ID).do_update_all();
+    /// session.all(upsert.clone().returning_all()).await?;
+    /// assert_eq!(session[account].balance, 50); // what the session has
+    /// session.all(upsert.returning_all().populate_existing()).await?;
+    /// assert_eq!(session[account].balance, 7); // what is stored
+    /// # Ok(()) });
+    /// ```
     pub fn populate_existing(mut self) -> Self {
         self.body.populate_existing = true;
         self

@@ -7,6 +7,7 @@ mod ddl;
 mod entities;
 mod expression;
 mod faults;
+mod filled;
 mod join;
 mod natural_key;
 mod select;

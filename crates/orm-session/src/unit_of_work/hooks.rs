@@ -74,6 +74,8 @@ fn run_before(
     let mut some_ran = false;
     for row in rows {
         if tracker.arena(row.arena).moments().contains(moment) && done.insert(row) {
+            // It is collected again in any case, and a hook that panics leaves no marks of this plan behind.
+            tracker.spare();
             run_hooks(tracker, row, moment)?;
             some_ran = true;
         }
