@@ -40,8 +40,11 @@ pub struct Retry {
     attempts: u32,
     first_wait: Duration,
     longest_wait: Duration,
-    when: Option<Arc<dyn Fn(&Error) -> bool + Send + Sync>>,
+    when: Option<Arc<When>>,
 }
+
+/// Whether to try again after an error.
+type When = dyn Fn(&Error) -> bool + Send + Sync;
 
 impl Retry {
     /// The transaction runs at most so many times, the first one included. 0 is as 1.
