@@ -26,6 +26,26 @@ pub(crate) struct Handles {
     pub(crate) cities: Vec<Handle<City>>,
 }
 
+impl Handles {
+    /// Forgets what came after the stored rows, whose numbers are given again.
+    pub(crate) fn truncate(&mut self, to: [usize; 7]) {
+        let [accounts, users, posts, tags, nodes, countries, cities] = to;
+        self.accounts.truncate(accounts);
+        self.users.truncate(users);
+        self.posts.truncate(posts);
+        self.tags.truncate(tags);
+        self.nodes.truncate(nodes);
+        self.countries.truncate(countries);
+        self.cities.truncate(cities);
+    }
+
+    /// How many numbers were given.
+    pub(crate) fn lengths(&self) -> [usize; 7] {
+        let Self { accounts, users, posts, tags, nodes, countries, cities } = self;
+        [accounts.len(), users.len(), posts.len(), tags.len(), nodes.len(), countries.len(), cities.len()]
+    }
+}
+
 /// What was done since the last flush, as far as it decides what may be done, or fail, next.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Since {

@@ -5,6 +5,7 @@
 mod check;
 mod edit;
 mod entities;
+mod faults;
 mod op;
 mod reads;
 mod run;

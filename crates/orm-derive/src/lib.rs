@@ -135,6 +135,50 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// **`#[has_many(Post::AUTHOR)]`** goes on a `HasMany<Post>`, and names the relation constant of the other side.
 ///
+/// | option | meaning |
+/// |---|---|
+/// | `delete_orphan` | a member that loses its parent is deleted, and goes with a parent that is deleted |
+/// | `order_by = Post::TITLE` | the order in which members are loaded; also `Post::TITLE.desc()`, and several: `order_by(Post::TITLE.desc(), Post::ID)` |
+/// | `position = Item::PLACE` | an integer column in which the flush keeps each member's place, from 0; members are loaded in that order |
+///
+/// **`#[has_one(Profile::USER)]`** goes on a `HasOne<Profile>`: the same where there is one at most. It takes
+/// `delete_orphan`. The other side's foreign key is unique.
+///
+/// ```
+/// use anyorm::prelude::*;
+///
+/// #[derive(Clone, Debug, Default, Entity)]
+/// struct Album {
+///     #[key(auto)]
+///     id: i64,
+///     #[has_many(Track::ALBUM, delete_orphan, position = Track::PLACE)]
+///     tracks: HasMany<Track>,
+///     #[has_one(Cover::ALBUM, delete_orphan)]
+///     cover: HasOne<Cover>,
+/// }
+///
+/// #[derive(Clone, Debug, Default, Entity)]
+/// struct Track {
+///     #[key(auto)]
+///     id: i64,
+///     place: i64,
+///     #[belongs_to]
+///     album: BelongsTo<Album>,
+/// }
+///
+/// #[derive(Clone, Debug, Default, Entity)]
+/// struct Cover {
+///     #[key(auto)]
+///     id: i64,
+///     #[belongs_to(unique, on_delete = cascade)]
+///     album: BelongsTo<Album>,
+/// }
+/// ```
+///
+/// What happens to the members of a parent that is deleted is said by the `on_delete` of their `belongs_to`, and done by the
+/// database: `cascade` deletes them, `restrict` refuses, `set_null` lets them stay. Without an `on_delete`, `delete_orphan`
+/// has the flush delete them, and theirs; it reads those that are not loaded, one hop for each level.
+///
 /// **`#[many_to_many(through = "post_tags")]`** goes on a `ManyToMany<Tag>`, and names the table of the pairs.
 ///
 /// | option | meaning |
@@ -143,6 +187,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `from = "post_id"` | the column for this side's key; by default the struct's name and `_id` |
 /// | `to = "tag_id"` | the column for the other side's key; by default that struct's name and `_id` |
 /// | `from("year", "number")` | the columns for a composite key; for `to` too |
+/// | `delete_orphan` | as for `has_many`; a target has one parent then, a second one is an error of the flush |
+/// | `order_by = Tag::NAME` | as for `has_many` |
 ///
 /// A relation of an entity to itself needs both:
 ///

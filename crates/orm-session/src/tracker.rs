@@ -227,11 +227,13 @@ impl Tracker {
 
     /// What is pending or has an image, of the entities that have relations.
     pub(crate) fn touched_with_relations(&self) -> Vec<Place> {
-        let related: Vec<(u32, &dyn AnyArena)> =
+        let mut related: Vec<(u32, &dyn AnyArena)> =
             self.arenas().filter(|(_, arena)| !arena.meta().relations.is_empty()).collect();
         if related.is_empty() {
             return Vec::new();
         }
+        // By name: equal input gives an equal plan, whatever the process did before.
+        related.sort_by_key(|(_, arena)| arena.meta().table);
         let is_related = |place: &&Place| related.iter().any(|(arena, _)| *arena == place.arena);
         let pending = self.pending().into_iter().filter(|place| is_related(&place));
         let dirty = related.iter().flat_map(|&(arena, tracked)| {

@@ -14,8 +14,10 @@
 //!
 //! All but the execution is pure: it works on what the session tracks and needs no database.
 
+mod circles;
 mod collect;
 mod delete;
+mod delete_order;
 mod edits;
 mod explain;
 mod hooks;
@@ -27,10 +29,13 @@ mod order;
 mod orphans;
 mod plan;
 mod positions;
+#[cfg(test)]
+mod proof;
 mod rename;
 mod schedule;
 mod settle;
 mod unique;
+mod waits;
 
 pub(crate) use delete::references_to;
 pub(crate) use edits::show_keys;

@@ -313,6 +313,12 @@ impl EntityIndex {
         Self(AtomicU32::new(0))
     }
 
+    /// The number of another index, for metadata that is made at run time and takes the place of earlier metadata.
+    #[doc(hidden)]
+    pub fn same_as(other: &Self) -> Self {
+        Self(AtomicU32::new(other.get() as u32 + 1))
+    }
+
     /// The number, from 0. The same for the life of the process.
     #[inline]
     pub fn get(&self) -> usize {

@@ -42,6 +42,21 @@ pub(super) struct Collected {
     pub(super) unread: Unread,
 }
 
+impl Collected {
+    /// Some of the deleted rows go along with another one instead.
+    pub(super) fn go_along(&mut self, along: &[(Place, Place)]) {
+        if along.is_empty() {
+            return;
+        }
+        let DeleteEffects { cascaded, emptied, emptied_columns, .. } = &mut self.effects;
+        cascaded.extend(along.iter().copied());
+        self.deletes.retain(|row| !cascaded.contains_key(row));
+        for emptied in emptied.iter_mut().chain(emptied_columns) {
+            emptied.root = cascaded.get(&emptied.root).copied().unwrap_or(emptied.root);
+        }
+    }
+}
+
 /// The expressions of rows, by column.
 pub(super) type Expressed = HashMap<Place, Vec<(u16, Node)>>;
 

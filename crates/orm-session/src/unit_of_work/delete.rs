@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use orm_core::entity::{EntityMeta, OnDelete, RelationKind, RelationMeta};
 use orm_core::relation::Link;
 
+use super::order::{Edge, stored};
 use crate::state::State;
 use crate::tracker::{Place, Tracker};
 
@@ -17,9 +18,34 @@ pub(super) struct DeleteEffects {
     /// Tables of links whose rows go before the delete: the relation, and the deleted sources.
     pub(super) unlinked: Vec<(&'static RelationMeta, Vec<Place>)>,
     /// Tracked rows whose reference becomes NULL.
-    pub(super) emptied: Vec<(Place, usize)>,
+    pub(super) emptied: Vec<Emptied>,
+    /// Tracked rows of which a plain column becomes NULL.
+    pub(super) emptied_columns: Vec<Emptied>,
     /// Tracked rows that the database deletes along, each with the row whose delete takes it.
     pub(super) cascaded: HashMap<Place, Place>,
+}
+
+impl DeleteEffects {
+    /// Whether a statement of the flush sets a reference to NULL before its target is deleted.
+    pub(super) fn is_nulled(&self, tracker: &Tracker, row: Place, edge: &Edge, target: Place) -> bool {
+        let Some(position) = edge.relation else { return false };
+        let relation = &tracker.arena(row.arena).meta().relations[position];
+        let of_relation = self.nulled.iter().filter(|(nulled, _)| std::ptr::eq(*nulled, relation));
+        edge.nullable
+            && edge.on_delete.is_none()
+            && of_relation.into_iter().any(|(_, rows)| rows.contains(&target))
+    }
+}
+
+/// A tracked row that loses a reference.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Emptied {
+    pub(super) row: Place,
+    /// The relation, or the plain column, by its position.
+    pub(super) at: usize,
+    /// What it referred to, and the explicit delete that takes that.
+    pub(super) target: Place,
+    pub(super) root: Place,
 }
 
 /// Works out what the deletes do. Looks through the tracked rows of the entities that refer to a deleted one.
@@ -30,7 +56,8 @@ pub(super) fn effects_of_deletes(tracker: &Tracker, deletes: &[Place]) -> Delete
     }
     let gone: HashSet<Place> = deletes.iter().copied().collect();
     let mut arenas: Vec<u32> = deletes.iter().map(|place| place.arena).collect();
-    arenas.sort_unstable();
+    // By name: equal input gives an equal plan, whatever the process did before.
+    arenas.sort_unstable_by_key(|&arena| tracker.arena(arena).meta().table);
     arenas.dedup();
     for arena in arenas {
         let meta = tracker.arena(arena).meta();
@@ -71,6 +98,7 @@ pub(crate) fn references_to(tracker: &Tracker, meta: &'static EntityMeta) -> Vec
             found.push(relation);
         }
     }
+    found.sort_by_key(|relation| ((relation.source)().table, relation.position));
     found
 }
 
@@ -98,6 +126,7 @@ fn all_children_go(
 /// `gone` has each deleted row with the explicit delete that takes it.
 pub(super) fn mirror(tracker: &Tracker, mut gone: HashMap<Place, Place>, effects: &mut DeleteEffects) {
     let mut emptied: HashSet<(Place, usize)> = HashSet::new();
+    let mut emptied_columns: HashSet<(Place, usize)> = HashSet::new();
     loop {
         let mut fresh = Vec::new();
         for (index, arena) in tracker.arenas() {
@@ -115,14 +144,27 @@ pub(super) fn mirror(tracker: &Tracker, mut gone: HashMap<Place, Place>, effects
                     // What it leads to now: a child that moved away has been updated before the delete.
                     let link = arena.link(slot, relation.position);
                     let parent = tracker.target_of(&link, relation);
-                    let Some(&root) = parent.and_then(|parent| gone.get(&parent)) else { continue };
+                    let Some((target, &root)) = parent.and_then(|parent| Some((parent, gone.get(&parent)?)))
+                    else {
+                        continue;
+                    };
                     match effect {
                         Effect::Cascade => fresh.push((child, root)),
                         Effect::Empty if emptied.insert((child, relation.position)) => {
-                            effects.emptied.push((child, relation.position));
+                            let at = relation.position;
+                            effects.emptied.push(Emptied { row: child, at, target, root });
                         }
                         Effect::Empty => {}
                     }
+                }
+            }
+            for (child, effect) in by_columns(tracker, index, &gone) {
+                match effect {
+                    Effect::Cascade => fresh.push((child.row, child.root)),
+                    Effect::Empty if emptied_columns.insert((child.row, child.at)) => {
+                        effects.emptied_columns.push(child);
+                    }
+                    Effect::Empty => {}
                 }
             }
         }
@@ -132,6 +174,39 @@ pub(super) fn mirror(tracker: &Tracker, mut gone: HashMap<Place, Place>, effects
         }
         effects.cascaded.extend(fresh);
     }
+}
+
+/// The tracked rows whose plain columns refer to what is gone, and what happens to them.
+fn by_columns(tracker: &Tracker, index: u32, gone: &HashMap<Place, Place>) -> Vec<(Emptied, Effect)> {
+    let arena = tracker.arena(index);
+    let mut found = Vec::new();
+    for (column, about) in arena.meta().columns.iter().enumerate() {
+        let Some(reference) = about.references else { continue };
+        let effect = match reference.on_delete {
+            Some(OnDelete::Cascade) => Effect::Cascade,
+            Some(OnDelete::SetNull) => Effect::Empty,
+            _ => continue,
+        };
+        let target = (reference.target)().index.get() as u32;
+        let values = gone.iter().filter(|(place, _)| place.arena == target).filter_map(|(place, &root)| {
+            Some((stored(tracker.arena(target), place.slot, &[(reference.column)()], true)?, (*place, root)))
+        });
+        let values: HashMap<Vec<u8>, (Place, Place)> = values.collect();
+        if values.is_empty() {
+            continue;
+        }
+        for slot in 0..arena.len() as u32 {
+            let child = Place { arena: index, slot };
+            if arena.state(slot) != State::Persistent || gone.contains_key(&child) {
+                continue;
+            }
+            let value = stored(arena, slot, &[column], false);
+            if let Some(&(target, root)) = value.and_then(|value| values.get(&value)) {
+                found.push((Emptied { row: child, at: column, target, root }, effect));
+            }
+        }
+    }
+    found
 }
 
 /// Whether a delete of the target does something to the row that refers to it, rather than being refused.
@@ -159,7 +234,7 @@ impl Effect {
 }
 
 /// Whether the target deletes the rows that refer to it with itself, as the pairs of a many-to-many relation of its own.
-fn is_end_of_pairs(relation: &RelationMeta) -> bool {
+pub(super) fn is_end_of_pairs(relation: &RelationMeta) -> bool {
     let RelationKind::BelongsTo { columns, .. } = relation.kind else { return false };
     let (link, target) = ((relation.source)(), (relation.target)());
     target.relations.iter().any(|other| match &other.kind {

@@ -10,9 +10,11 @@ use std::ops::Range;
 use orm_core::Result;
 use orm_core::entity::{RelationKind, RelationMeta};
 
+use super::circles::rank_inserts;
 use super::collect::{Collected, Update};
+use super::delete_order::order_deletes;
 use super::links::Pair;
-use super::order::{Deferred, Group, order_tables, rank_rows};
+use super::order::{Deferred, Group, order_tables};
 use super::schedule::schedule;
 use super::unique::handovers;
 use crate::tracker::{Place, Tracker};
@@ -79,8 +81,11 @@ pub(super) struct Reference {
 ///
 /// # Errors
 /// [`Error::Circular`](orm_core::Error::Circular) for rows that must each be written before the other.
-pub(super) fn order_operations(tracker: &Tracker, collected: &Collected) -> Result<Operations> {
+pub(super) fn order_operations(tracker: &Tracker, collected: &mut Collected) -> Result<Operations> {
     let groups = order_tables(tracker, involved(collected));
+    let deletes = order_deletes(tracker, collected, &groups)?;
+    collected.go_along(&deletes.along);
+    let collected = &*collected;
     let mut operations = Operations::default();
     operations.list.reserve(collected.inserts.len() + collected.updates.len() + collected.deletes.len());
     for group in &groups {
@@ -106,15 +111,8 @@ pub(super) fn order_operations(tracker: &Tracker, collected: &Collected) -> Resu
     for (effect, (_, rows)) in now {
         list.extend(rows.iter().map(|&row| Op::UnlinkAll { effect, row }));
     }
-    for group in groups.iter().rev() {
-        for (effect, (_, rows)) in &later {
-            if in_group(rows, group).count() == rows.len() {
-                let effect = *effect;
-                operations.list.extend(rows.iter().map(|&row| Op::UnlinkAll { effect, row }));
-            }
-        }
-        operations.deletes(tracker, group, &collected.deletes)?;
-    }
+    operations.references(deletes.deferred, true);
+    operations.deletes(deletes.rows, later);
     let handovers = handovers(tracker, collected, &operations);
     match handovers.iter().any(|handover| handover.before > handover.after) {
         true => schedule(tracker, collected, operations, handovers),
@@ -150,9 +148,9 @@ impl Operations {
             return Ok(());
         }
         let rows: Vec<Place> = rows.collect();
-        let ranked = rank_rows(tracker, &rows, false)?;
+        let ranked = rank_inserts(tracker, &rows)?;
         let mut order: Vec<usize> = (0..rows.len()).collect();
-        let table = |row: Place| group.arenas.iter().position(|&arena| arena == row.arena);
+        let table = |row: Place| group.position(row);
         order.sort_by_key(|&at| (ranked.levels[at], table(rows[at]), at));
         self.list.extend(order.into_iter().map(|at| insert(rows[at], ranked.levels[at])));
         self.references(ranked.deferred, false);
@@ -188,23 +186,20 @@ impl Operations {
         }
     }
 
-    fn deletes(&mut self, tracker: &Tracker, group: &Group, deletes: &[Place]) -> Result<()> {
-        let rows: Vec<Place> = in_group(deletes, group).collect();
-        if group.cyclic {
-            let ranked = rank_rows(tracker, &rows, true)?;
-            self.references(ranked.deferred, true);
-            let mut order: Vec<usize> = (0..rows.len()).collect();
-            order.sort_by_key(|&at| (std::cmp::Reverse(ranked.levels[at]), rows[at].arena));
-            self.list.extend(order.into_iter().map(|at| Op::Delete { row: rows[at] }));
-            return Ok(());
+    /// Deletes in order, and before the first of some rows the rest of their links.
+    fn deletes(&mut self, rows: Vec<Place>, mut links: Vec<(usize, &(&'static RelationMeta, Vec<Place>))>) {
+        for row in rows {
+            links.retain(|(effect, (_, sources))| {
+                // All deletes of one table.
+                let is_due = sources[0].arena == row.arena;
+                if is_due {
+                    let unlink = |&row: &Place| Op::UnlinkAll { effect: *effect, row };
+                    self.list.extend(sources.iter().map(unlink));
+                }
+                !is_due
+            });
+            self.list.push(Op::Delete { row });
         }
-        for &arena in &group.arenas {
-            let mut rows: Vec<(u32, u32)> =
-                rows.iter().filter(|row| row.arena == arena).map(|row| (row.slot, 0)).collect();
-            tracker.arena(arena).sort_by_row_key(&mut rows);
-            self.list.extend(rows.into_iter().map(|(slot, _)| Op::Delete { row: Place { arena, slot } }));
-        }
-        Ok(())
     }
 
     /// Whether two operations that follow each other are rows of one statement.

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use orm_core::entity::{EntityMeta, RelationKind};
-use orm_core::{Cells, Error, Result};
+use orm_core::Cells;
+use orm_core::entity::{EntityMeta, OnDelete, RelationKind};
 
+use super::delete::is_end_of_pairs;
 use crate::arena::AnyArena;
 use crate::tracker::{Place, Tracker};
 
@@ -14,6 +15,13 @@ pub(super) struct Group {
     pub(super) arenas: Vec<u32>,
     /// Whether its rows can refer to each other.
     pub(super) cyclic: bool,
+}
+
+impl Group {
+    /// The place of a row's table among those of the group.
+    pub(super) fn position(&self, row: Place) -> Option<usize> {
+        self.arenas.iter().position(|&arena| arena == row.arena)
+    }
 }
 
 /// The given tables, those referred to before those that refer to them. Equal input gives an equal order, whatever
@@ -46,6 +54,7 @@ pub(super) struct ForeignKey {
     /// The columns it refers to, as positions in the target.
     pub(super) referred: Vec<usize>,
     pub(super) nullable: bool,
+    pub(super) on_delete: Option<OnDelete>,
     /// The relation field it belongs to, if any.
     pub(super) relation: Option<usize>,
 }
@@ -53,18 +62,21 @@ pub(super) struct ForeignKey {
 /// All foreign keys of an entity, relation fields first.
 pub(super) fn foreign_keys(meta: &'static EntityMeta) -> impl Iterator<Item = ForeignKey> {
     let links = meta.relations.iter().filter_map(|relation| match relation.kind {
-        RelationKind::BelongsTo { columns, nullable, .. } => {
+        RelationKind::BelongsTo { columns, nullable, on_delete, .. } => {
             let target = (relation.target)();
             let (columns, referred) = (columns.to_vec(), target.key.to_vec());
-            Some(ForeignKey { target, columns, referred, nullable, relation: Some(relation.position) })
+            // Rows of a table of links go with either end, by a statement of the flush.
+            let on_delete = on_delete.or_else(|| is_end_of_pairs(relation).then_some(OnDelete::Cascade));
+            let relation = Some(relation.position);
+            Some(ForeignKey { target, columns, referred, nullable, on_delete, relation })
         }
         _ => None,
     });
     let plain = meta.columns.iter().enumerate().filter_map(|(at, column)| {
         let reference = column.references?;
         let (columns, referred) = (vec![at], vec![(reference.column)()]);
-        let target = (reference.target)();
-        Some(ForeignKey { target, columns, referred, nullable: column.nullable, relation: None })
+        let (target, on_delete) = ((reference.target)(), reference.on_delete);
+        Some(ForeignKey { target, columns, referred, nullable: column.nullable, on_delete, relation: None })
     });
     links.chain(plain)
 }
@@ -74,96 +86,33 @@ pub(super) fn foreign_keys(meta: &'static EntityMeta) -> impl Iterator<Item = Fo
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Deferred {
     pub(super) row: Place,
+    /// In order. More than one reference, if several of the row are put off.
     pub(super) columns: Vec<usize>,
+}
+
+/// A reference of one of some rows to another one of them.
+pub(super) struct Edge {
+    /// The row that has the columns.
+    pub(super) of: usize,
+    /// The row that they refer to.
+    pub(super) target: usize,
+    /// The row that has to be there, or gone: the target, or what the target goes along with.
+    pub(super) to: usize,
+    pub(super) nullable: bool,
+    pub(super) on_delete: Option<OnDelete>,
+    pub(super) columns: Vec<usize>,
+    /// The columns that it refers to.
+    pub(super) referred: Vec<usize>,
     pub(super) relation: Option<usize>,
 }
 
-/// Rows of a group of tables, with the level of each: a row refers only to rows of lower levels.
-#[derive(Debug, Default)]
-pub(super) struct Ranked {
-    pub(super) levels: Vec<u32>,
-    pub(super) deferred: Vec<Deferred>,
-}
-
-struct Edge {
-    to: usize,
-    nullable: bool,
-    columns: Vec<usize>,
-    relation: Option<usize>,
-}
-
-/// Ranks rows by their references to each other. `from_rows` reads the references from the rows as the transaction
-/// has them (for deletes), otherwise from the values.
-///
-/// # Errors
-/// [`Error::Circular`] for a circle without a reference that may be NULL.
-pub(super) fn rank_rows(tracker: &Tracker, rows: &[Place], from_rows: bool) -> Result<Ranked> {
-    let mut edges = edges(tracker, rows, from_rows);
-    let mut deferred = Vec::new();
-    loop {
-        let needs: Vec<Vec<usize>> =
-            edges.iter().map(|edges| edges.iter().map(|edge| edge.to).collect()).collect();
-        let components = components(&needs);
-        let mut broken = false;
-        for members in &components {
-            let circle = members.len() > 1 || needs[members[0]].contains(&members[0]);
-            if circle {
-                deferred.push(break_circle(tracker, rows, &mut edges, members)?);
-                broken = true;
-            }
-        }
-        if !broken {
-            let mut levels = vec![0_u32; rows.len()];
-            for members in components {
-                let row = members[0];
-                levels[row] = needs[row].iter().map(|&to| levels[to] + 1).max().unwrap_or(0);
-            }
-            return Ok(Ranked { levels, deferred });
-        }
-    }
-}
-
-/// Takes the first reference out of a circle that may be NULL.
-fn break_circle(
-    tracker: &Tracker,
-    rows: &[Place],
-    edges: &mut [Vec<Edge>],
-    members: &[usize],
-) -> Result<Deferred> {
-    let mut sorted = members.to_vec();
-    sorted.sort_unstable();
-    for &row in &sorted {
-        let found = edges[row].iter().position(|edge| edge.nullable && members.contains(&edge.to));
-        if let Some(at) = found {
-            let edge = edges[row].remove(at);
-            return Ok(Deferred { row: rows[row], columns: edge.columns, relation: edge.relation });
-        }
-    }
-    let names: Vec<String> = sorted.iter().map(|&row| tracker.describe(rows[row])).collect();
-    let names = names.join(" -> ");
-    let message = format!(
-        "{names} refer to each other in a circle, and none of the references may be NULL; make one of them nullable"
-    );
-    Err(Error::Circular(message.into()))
-}
-
-/// The references among some rows: who refers, to whom, by which columns.
-pub(super) fn references_between(
-    tracker: &Tracker,
-    rows: &[Place],
-    from_rows: bool,
-) -> Vec<(Place, Place, Vec<usize>)> {
-    let edges = edges(tracker, rows, from_rows).into_iter().enumerate();
-    edges
-        .flat_map(|(row, edges)| edges.into_iter().map(move |edge| (rows[row], rows[edge.to], edge.columns)))
-        .collect()
-}
-
-fn edges(tracker: &Tracker, rows: &[Place], from_rows: bool) -> Vec<Vec<Edge>> {
+/// The references among some rows. `from_rows` reads them from the rows as the transaction has them (for deletes),
+/// otherwise from the values.
+pub(super) fn edges(tracker: &Tracker, rows: &[Place], from_rows: bool) -> Vec<Vec<Edge>> {
     let at: HashMap<Place, usize> = rows.iter().enumerate().map(|(at, &row)| (row, at)).collect();
     let mut by_value = ByValue { tracker, rows, from_rows, known: HashMap::new() };
     let mut edges = Vec::with_capacity(rows.len());
-    for &row in rows {
+    for (of, &row) in rows.iter().enumerate() {
         let arena = tracker.arena(row.arena);
         let mut own = Vec::new();
         for key in foreign_keys(arena.meta()) {
@@ -173,9 +122,11 @@ fn edges(tracker: &Tracker, rows: &[Place], from_rows: bool) -> Vec<Vec<Edge>> {
                 let link = image.unwrap_or_else(|| arena.link(row.slot, position));
                 tracker.target_of(&link, relation).and_then(|target| at.get(&target).copied())
             });
-            if let Some(to) = by_handle.or_else(|| by_value.find(row, &key)) {
-                let ForeignKey { columns, nullable, relation, .. } = key;
-                own.push(Edge { to, nullable, columns, relation });
+            // A row that refers to itself is no circle, but for the key that its own INSERT makes.
+            let waits = |&to: &usize| rows[to] != row || !(from_rows || arena.is_keyed(row.slot));
+            if let Some(to) = by_handle.or_else(|| by_value.find(row, &key)).filter(waits) {
+                let ForeignKey { columns, referred, nullable, on_delete, relation, .. } = key;
+                own.push(Edge { of, target: to, to, nullable, on_delete, columns, referred, relation });
             }
         }
         edges.push(own);

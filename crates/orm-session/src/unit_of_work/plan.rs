@@ -204,9 +204,9 @@ pub(super) fn plan_collected(
     tracker: &Tracker,
     dialect: &'static Dialect,
     now: i64,
-    collected: Collected,
+    mut collected: Collected,
 ) -> Result<FlushPlan> {
-    let operations = order_operations(tracker, &collected)?;
+    let operations = order_operations(tracker, &mut collected)?;
     let mut builder = Builder::new(tracker, dialect, &collected, &operations);
     builder.plan.now = now;
     for batch in operations.list.chunk_by(|&a, &b| operations.share_a_step(&collected, a, b)) {
@@ -240,6 +240,8 @@ struct Builder<'a> {
     operations: &'a Operations,
     /// Arenas whose generated keys are referred to by later steps.
     wanted: HashSet<u32>,
+    /// Columns that are written later than their rows.
+    later: HashMap<Place, Vec<usize>>,
     /// Where the key of a new entity will be: step and row.
     keys: HashMap<Place, (u16, u32)>,
     renames: Renames,
@@ -257,11 +259,13 @@ impl<'a> Builder<'a> {
     ) -> Self {
         let links = collected.unresolved.values().flatten().map(|link| link.target);
         let pairs = collected.pairs.added.iter().flat_map(|pair| [pair.source, pair.target]);
-        let later = operations.references.iter().map(|reference| reference.deferred.row);
-        let wanted = links.chain(pairs).chain(later).map(|place| place.arena).collect();
+        let deferred = operations.references.iter().filter(|reference| !reference.to_null);
+        let deferred = deferred.map(|Reference { deferred, .. }| (deferred.row, deferred.columns.clone()));
+        let later: HashMap<Place, Vec<usize>> = deferred.collect();
+        let wanted = links.chain(pairs).chain(later.keys().copied()).map(|place| place.arena).collect();
         let renames = Renames::of(tracker, collected);
         let (keys, renamed, plan) = (HashMap::new(), HashSet::new(), FlushPlan::default());
-        Self { tracker, dialect, collected, operations, wanted, keys, renames, renamed, plan }
+        Self { tracker, dialect, collected, operations, wanted, later, keys, renames, renamed, plan }
     }
 
     /// A step for operations that share one.
@@ -303,13 +307,7 @@ impl<'a> Builder<'a> {
             let start = first + at * width;
             self.stamp(meta, start, &layout);
             self.write_links(row, |column| Some(start + layout.place_of(column)?));
-            let later =
-                self.operations.references.iter().filter(|later| later.deferred.row == row && !later.to_null);
-            for place in
-                later.flat_map(|later| &later.deferred.columns).filter_map(|&column| layout.place_of(column))
-            {
-                self.plan.program.input.set(start + place, Cell::Null);
-            }
+            self.put_off(row, start, &layout);
             if wanted {
                 self.keys.insert(row, (step, at as u32));
             }
@@ -317,6 +315,15 @@ impl<'a> Builder<'a> {
         let columns = self.written(&layout, &rows);
         let origin = Origin::Insert { rows: rows.clone(), generated: !with_key, columns };
         self.end_filled_step(step, origin, rows, filled, &layout)
+    }
+
+    /// Leaves columns that are written later than their row as NULL.
+    fn put_off(&mut self, row: Place, start: usize, layout: &Layout) {
+        for &column in self.later.get(&row).into_iter().flatten() {
+            if let Some(place) = layout.place_of(column) {
+                self.plan.program.input.set(start + place, Cell::Null);
+            }
+        }
     }
 
     /// Points the cells of links to the steps that will know their keys. A target whose own INSERT comes later (a
@@ -375,7 +382,7 @@ impl<'a> Builder<'a> {
 
     /// References that could not be written with their rows, or that must go before something else.
     fn reference(&mut self, references: Vec<&Reference>) -> Result<()> {
-        let Deferred { row, columns, .. } = &references[0].deferred;
+        let Deferred { row, columns } = &references[0].deferred;
         let arena = self.tracker.arena(row.arena);
         let computed: &[usize] = arena.meta().generated;
         let returning = if self.dialect.returning { computed } else { &[] };
@@ -390,7 +397,7 @@ impl<'a> Builder<'a> {
                     false => arena.encode(row.slot, column, &mut self.plan.program.input),
                 }
             }
-            if !reference.to_null && reference.deferred.relation.is_some() {
+            if !reference.to_null {
                 self.write_links(row, |column| Some(start + columns.iter().position(|&own| own == column)?));
             }
             self.row_key(row);
@@ -476,6 +483,7 @@ impl<'a> Builder<'a> {
             let start = self.plan.program.input.len();
             self.encode(value, &layout);
             self.write_links(value, |column| Some(start + layout.place_of(column)?));
+            self.put_off(value, start, &layout);
             let version = version_of(self.tracker, row);
             if let (Some(version), Some(place)) = (version, meta.version.and_then(|own| layout.place_of(own)))
             {

@@ -1,146 +1,85 @@
 //! Sorting operations where the default order would take a unique value before it is given up.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
 use orm_core::{Error, Result};
 
 use super::collect::Collected;
 use super::operations::{Op, Operations, Reference};
-use super::order::{Deferred, references_between};
+use super::order::{Deferred, components};
 use super::unique::Handover;
+use super::waits::{Wait, WayOut, waits};
 use crate::tracker::{Place, Tracker};
 
 /// Sorts the operations so that every reference finds its row, every row goes after those that refer to it, and every
 /// unique value is given up before it is taken. Among those that may come next, the first of the default order comes.
-/// Two rows that swap values get one NULL in between, where the column allows it.
+/// Rows that wait for each other get a NULL in between, where a column allows it.
 ///
 /// # Errors
-/// [`Error::Circular`] naming the rows, where it does not.
+/// [`Error::Circular`] naming the rows, where none does.
 pub(super) fn schedule(
     tracker: &Tracker,
     collected: &Collected,
     mut operations: Operations,
-    mut handovers: Vec<Handover>,
+    handovers: Vec<Handover>,
 ) -> Result<Operations> {
-    let mut edges = required(tracker, collected, &operations);
+    let mut waits = waits(tracker, collected, &operations, handovers);
     loop {
-        let unique = handovers.iter().map(|handover| (handover.before, handover.after));
-        let all: Vec<(usize, usize)> = edges.iter().copied().chain(unique).collect();
-        let stuck = match sort(operations.list.len(), &all) {
+        let edges: Vec<(usize, usize)> = waits.iter().map(|wait| (wait.before, wait.after)).collect();
+        let stuck = match sort(operations.list.len(), &edges) {
             Ok(order) => {
                 operations.list = order.into_iter().map(|at| operations.list[at]).collect();
                 return Ok(operations);
             }
             Err(stuck) => stuck,
         };
-        let in_circle =
-            |handover: &&mut Handover| stuck.contains(&handover.before) && stuck.contains(&handover.after);
-        let nullable = |handover: &Handover| {
-            let meta = tracker.arena(handover.row.arena).meta();
-            handover.columns.iter().any(|&column| meta.columns[column].nullable)
-        };
-        let Some(handover) = handovers.iter_mut().filter(in_circle).find(|handover| nullable(handover))
-        else {
-            return Err(circle(tracker, collected, &operations, &stuck));
-        };
-        // The row gives the value up twice: first for NULL, which lets the other one take it, then for its own.
-        let meta = tracker.arena(handover.row.arena).meta();
-        let columns: Vec<usize> =
-            handover.columns.iter().copied().filter(|&column| meta.columns[column].nullable).collect();
-        let clear = operations.list.len();
-        edges.push((clear, handover.before));
-        handover.before = clear;
-        let deferred = Deferred { row: handover.row, columns, relation: None };
-        operations.list.push(Op::Reference { reference: operations.references.len() });
-        operations.references.push(Reference { deferred, to_null: true });
-    }
-}
-
-/// What must come before what because of references.
-fn required(tracker: &Tracker, collected: &Collected, operations: &Operations) -> Vec<(usize, usize)> {
-    let mut at = Positions::default();
-    for (position, op) in operations.list.iter().enumerate() {
-        match *op {
-            Op::Insert { row, .. } => at.written.insert(row, position),
-            Op::Update { row, .. } => at.written.insert(row, position),
-            Op::Switch { switch } => at.written.insert(collected.switches[switch].new, position),
-            Op::Delete { row } => at.deleted.insert(row, position),
-            _ => None,
-        };
-    }
-    let mut edges = Vec::new();
-    at.values(tracker, operations, &mut edges);
-    at.rows(tracker, operations, &mut edges);
-    for (position, op) in operations.list.iter().enumerate() {
-        match *op {
-            Op::Link { pair } => {
-                let pair = collected.pairs.added[pair];
-                let ends = [pair.source, pair.target];
-                edges.extend(ends.iter().filter_map(|end| Some((*at.written.get(end)?, position))));
-            }
-            Op::Unlink { pair } => {
-                let pair = collected.pairs.removed[pair];
-                let ends = [pair.source, pair.target];
-                edges.extend(ends.iter().filter_map(|end| Some((position, *at.deleted.get(end)?))));
-            }
-            Op::NullReferences { row, .. } | Op::UnlinkAll { row, .. } => {
-                edges.extend(at.deleted.get(&row).map(|&delete| (position, delete)));
-            }
-            _ => {}
-        }
-    }
-    edges
-}
-
-/// Where the operations of rows stand in the list.
-#[derive(Default)]
-struct Positions {
-    written: HashMap<Place, usize>,
-    deleted: HashMap<Place, usize>,
-}
-
-impl Positions {
-    /// A row that refers to another is written after it; a reference that was put off, after both.
-    fn values(&self, tracker: &Tracker, operations: &Operations, edges: &mut Vec<(usize, usize)>) {
-        let mut rows: Vec<Place> = self.written.keys().copied().collect();
-        rows.sort_by_key(|row| self.written[row]);
-        for (row, target, columns) in references_between(tracker, &rows, false) {
-            let later = operations.list.iter().position(|op| {
-                matches!(op, Op::Reference { reference }
-                    if operations.references[*reference].is_of(row, &columns, false))
-            });
-            edges.push((self.written[&target], later.unwrap_or(self.written[&row])));
-            edges.extend(later.map(|later| (self.written[&row], later)));
-        }
-    }
-
-    /// A row that refers to a deleted one is changed or deleted before.
-    fn rows(&self, tracker: &Tracker, operations: &Operations, edges: &mut Vec<(usize, usize)>) {
-        let mut rows: Vec<Place> = self.deleted.keys().copied().collect();
-        rows.extend(
-            self.written
-                .iter()
-                .filter(|(_, at)| matches!(operations.list[**at], Op::Update { .. }))
-                .map(|(row, _)| *row),
-        );
-        rows.sort_unstable();
-        for (row, target, columns) in references_between(tracker, &rows, true) {
-            let Some(&delete) = self.deleted.get(&target) else { continue };
-            let before = operations.list.iter().position(|op| {
-                matches!(op, Op::Reference { reference }
-                    if operations.references[*reference].is_of(row, &columns, true))
-            });
-            let own = self.written.get(&row).or_else(|| self.deleted.get(&row));
-            edges.extend(before.or(own.copied()).map(|before| (before, delete)));
-            edges.extend(before.zip(own.copied()));
+        let circle = circle_among(&stuck, &edges);
+        let inside = |wait: &Wait| circle.contains(&wait.before) && circle.contains(&wait.after);
+        // A value that is given up for NULL may let go of several; a reference that is written later, of one.
+        let clears = |wait: &Wait| matches!(wait.way_out, Some(WayOut::Clear { .. })) && inside(wait);
+        let any = |wait: &Wait| wait.way_out.is_some() && inside(wait);
+        match waits.iter().position(clears).or_else(|| waits.iter().position(any)) {
+            Some(at) => take_way_out(&mut operations, &mut waits, at),
+            None => return Err(circular(tracker, collected, &operations, &circle)),
         }
     }
 }
 
-impl Reference {
-    fn is_of(&self, row: Place, columns: &[usize], to_null: bool) -> bool {
-        self.deferred.row == row && self.deferred.columns == columns && self.to_null == to_null
+/// One operation does not wait for another one any more: what it waited for is done by a statement of its own.
+fn take_way_out(operations: &mut Operations, waits: &mut Vec<Wait>, at: usize) {
+    let Wait { before, after, way_out } = waits.swap_remove(at);
+    let Some(way_out) = way_out else { return };
+    match way_out {
+        WayOut::Clear { row, columns } => {
+            let clear = operations.extra(row, columns, true);
+            // NULL first, then whatever becomes of the row, which waited or was waited for.
+            waits.push(Wait::plain(clear, after));
+            waits.push(Wait::plain(clear, before));
+        }
+        WayOut::Later { row, columns } => {
+            let later = operations.extra(row, columns, false);
+            waits.push(Wait::plain(before, later));
+            waits.push(Wait::plain(after, later));
+        }
+    }
+}
+
+impl Operations {
+    /// The statement that writes some columns of a row besides the one that writes the row: one for all of them.
+    fn extra(&mut self, row: Place, columns: Vec<usize>, to_null: bool) -> usize {
+        let is_own = |reference: &Reference| reference.deferred.row == row && reference.to_null == to_null;
+        if let Some(reference) = self.references.iter().position(is_own) {
+            let own = &mut self.references[reference].deferred.columns;
+            own.extend(columns);
+            own.sort_unstable();
+            own.dedup();
+            let there = |op: &Op| matches!(op, Op::Reference { reference: at } if *at == reference);
+            return self.list.iter().position(there).expect("each reference is in the list");
+        }
+        self.list.push(Op::Reference { reference: self.references.len() });
+        self.references.push(Reference { deferred: Deferred { row, columns }, to_null });
+        self.list.len() - 1
     }
 }
 
@@ -172,16 +111,34 @@ fn sort(nodes: usize, edges: &[(usize, usize)]) -> Result<Vec<usize>, Vec<usize>
     Err((0..nodes).filter(|&node| waits_for[node] > 0).collect())
 }
 
-fn circle(tracker: &Tracker, collected: &Collected, operations: &Operations, stuck: &[usize]) -> Error {
+/// The first circle among operations that wait: not those that only wait for one.
+fn circle_among(stuck: &[usize], edges: &[(usize, usize)]) -> Vec<usize> {
+    let mut needs = vec![Vec::new(); stuck.len()];
+    for (before, after) in edges {
+        if let (Ok(before), Ok(after)) = (stuck.binary_search(before), stuck.binary_search(after)) {
+            needs[after].push(before);
+        }
+    }
+    let circles = components(&needs).into_iter().filter(|members| members.len() > 1);
+    let mut circle: Vec<usize> = circles
+        .map(|members| members.into_iter().map(|at| stuck[at]).collect())
+        .min_by_key(|members: &Vec<usize>| members.iter().copied().min())
+        .unwrap_or_default();
+    circle.sort_unstable();
+    circle
+}
+
+fn circular(tracker: &Tracker, collected: &Collected, operations: &Operations, circle: &[usize]) -> Error {
     let row_of = |op: Op| match op {
         Op::Insert { row, .. } | Op::Update { row, .. } | Op::Delete { row } => Some(row),
         Op::Switch { switch } => Some(collected.switches[switch].new),
         _ => None,
     };
-    let rows = stuck.iter().filter_map(|&at| row_of(operations.list[at]));
+    let rows = circle.iter().filter_map(|&at| row_of(operations.list[at]));
     let names: Vec<String> = rows.map(|row| tracker.describe(row)).collect();
     let message = format!(
-        "{} each wait for a unique value that another one gives up; flush one of them with a value that is free first",
+        "{} each wait for a unique value that another one gives up, or for a row that is not there yet; flush one of \
+         them with a value that is free first",
         names.join(", ")
     );
     Error::Circular(message.into())

@@ -10,6 +10,7 @@ use orm_core::relation::{Link, LinkMut, ManyState, OneState};
 use orm_core::{Outcome, ValueRef};
 
 use super::collect::Unresolved;
+use super::delete::Emptied;
 use super::edits::{Edits, show_keys};
 use super::keys::is_in_key;
 use super::link_rows::follow_link_entities;
@@ -279,7 +280,7 @@ impl FlushPlan {
         }
         leave_pairs(tracker, &gone, edits);
         leave_written_collections(tracker, &self.touched, &gone, edits);
-        for &(place, position) in &self.effects.emptied {
+        for &Emptied { row: place, at: position, .. } in &self.effects.emptied {
             let arena = tracker.arena(place.arena);
             let relation = &arena.meta().relations[position];
             // An own write of the link since is kept: the row's image only learns of the NULL.
@@ -297,6 +298,20 @@ impl FlushPlan {
             {
                 link.set_empty();
             }
+        }
+        for &Emptied { row: place, at: column, .. } in &self.effects.emptied_columns {
+            let arena = tracker.arena_mut(place.arena);
+            let mut cells = orm_core::Cells::default();
+            arena.encode(place.slot, column, &mut cells);
+            arena.encode_row(place.slot, column, &mut cells);
+            // An own write of the column since is kept.
+            if !cells.same(0, 1) {
+                continue;
+            }
+            if let Some(layer) = layer {
+                arena.save_undo(place.slot, layer);
+            }
+            arena.assign_row(place.slot, column, ValueRef::Null);
         }
         for_each_arena(tracker, &gone, |arena, slots| arena.settle_deletes(slots, layer));
     }

@@ -6,7 +6,7 @@ use orm_core::entity::{EntityMeta, RelationKind};
 
 use super::collect::{Collected, rekeyed};
 use super::operations::{Op, Operations, columns_of};
-use super::order::{references_between, stored};
+use super::order::{edges, stored};
 use crate::tracker::{Place, Tracker};
 
 /// One operation gives up a unique value that another one takes.
@@ -57,7 +57,8 @@ fn after_new_keys(
     let written: HashMap<Place, usize> = written.collect();
     let mut rows: Vec<Place> = written.keys().copied().collect();
     rows.sort_by_key(|row| written[row]);
-    for (row, target, _) in references_between(tracker, &rows, false) {
+    for edge in edges(tracker, &rows, false).into_iter().flatten() {
+        let (row, target) = (rows[edge.of], rows[edge.to]);
         if let (Some(&before), Some(&after)) = (updates.get(&target), written.get(&row))
             && before != after
         {
@@ -76,8 +77,14 @@ fn arenas_that_give_up(tracker: &Tracker, collected: &Collected) -> Vec<u32> {
         columns.iter().any(|&column| is_in_unique_value(meta, usize::from(column)))
     });
     let cascaded = collected.effects.cascaded.keys().map(|row| row.arena);
-    let mut arenas: Vec<u32> =
-        deleted.chain(cascaded).chain(switched).chain(changed.map(|update| update.place.arena)).collect();
+    let emptied = collected.effects.emptied.iter().chain(&collected.effects.emptied_columns);
+    let emptied = emptied.map(|emptied| emptied.row.arena);
+    let mut arenas: Vec<u32> = deleted
+        .chain(cascaded)
+        .chain(emptied)
+        .chain(switched)
+        .chain(changed.map(|update| update.place.arena))
+        .collect();
     arenas.sort_unstable();
     arenas.dedup();
     // Without a row that takes a value there is nothing to hand over.
@@ -128,7 +135,8 @@ fn find(
 ) {
     let stored = |row: Place, from_row| stored(tracker.arena(row.arena), row.slot, columns, from_row);
     let writes = |written: &[u16]| written.iter().any(|&column| columns.contains(&usize::from(column)));
-    let mut given: HashMap<Vec<u8>, (usize, Place)> = HashMap::new();
+    // Where it is given up, whose it is, and the columns in which it ends.
+    let mut given: HashMap<Vec<u8>, (usize, Place, Vec<usize>)> = HashMap::new();
     let mut taken: Vec<(Vec<u8>, usize)> = Vec::new();
     for (at, op) in operations.list.iter().enumerate() {
         let (gives, takes) = match *op {
@@ -148,7 +156,7 @@ fn find(
         if let Some(row) = gives.filter(|row| row.arena == arena)
             && let Some(value) = stored(row, true)
         {
-            given.insert(value, (at, row));
+            given.insert(value, (at, row, columns.to_vec()));
         }
         if let Some(row) = takes.filter(|row| row.arena == arena)
             && let Some(value) = stored(row, false)
@@ -160,12 +168,35 @@ fn find(
     for (&row, root) in collected.effects.cascaded.iter().filter(|(row, _)| row.arena == arena) {
         let delete = operations.list.iter().position(|op| matches!(op, Op::Delete { row } if row == root));
         if let Some((at, value)) = delete.zip(stored(row, true)) {
-            given.entry(value).or_insert((at, row));
+            given.entry(value).or_insert((at, row, columns.to_vec()));
+        }
+    }
+    // So does what loses a reference by a delete, or by the statement before it.
+    let effects = &collected.effects;
+    let links = effects.emptied.iter().map(|emptied| (emptied, true));
+    let plain = effects.emptied_columns.iter().map(|emptied| (emptied, false));
+    for (emptied, is_link) in links.chain(plain).filter(|(emptied, _)| emptied.row.arena == arena) {
+        let meta = tracker.arena(arena).meta();
+        let (lost, by_statement) = match is_link.then(|| &meta.relations[emptied.at].kind) {
+            Some(RelationKind::BelongsTo { columns: lost, on_delete, .. }) => {
+                (lost.to_vec(), on_delete.is_none())
+            }
+            _ => (vec![emptied.at], false),
+        };
+        let lost: Vec<usize> = lost.into_iter().filter(|column| columns.contains(column)).collect();
+        let gives = |op: &Op| match *op {
+            Op::NullReferences { row, .. } => by_statement && row == emptied.target,
+            Op::Delete { row } => !by_statement && row == emptied.root,
+            _ => false,
+        };
+        let at = if lost.is_empty() { None } else { operations.list.iter().position(gives) };
+        if let Some((at, value)) = at.zip(stored(emptied.row, true)) {
+            given.entry(value).or_insert((at, emptied.row, lost));
         }
     }
     for (value, after) in taken {
-        if let Some(&(before, row)) = given.get(&value).filter(|(before, _)| *before != after) {
-            handovers.push(Handover { before, after, row, columns: columns.to_vec() });
+        if let Some((before, row, columns)) = given.get(&value).filter(|(before, ..)| *before != after) {
+            handovers.push(Handover { before: *before, after, row: *row, columns: columns.clone() });
         }
     }
 }

@@ -1,0 +1,255 @@
+//! What must come before what, for operations that are sorted.
+
+use std::collections::HashMap;
+
+use orm_core::entity::OnDelete;
+
+use super::collect::{Collected, Switch};
+use super::operations::{Op, Operations, columns_of};
+use super::order::{Edge, edges};
+use super::unique::Handover;
+use crate::tracker::{Place, Tracker};
+
+/// One operation waits for another one.
+pub(super) struct Wait {
+    pub(super) before: usize,
+    pub(super) after: usize,
+    pub(super) way_out: Option<WayOut>,
+}
+
+/// How an operation can go without waiting.
+pub(super) enum WayOut {
+    /// Columns of the row that is waited for become NULL first.
+    Clear { row: Place, columns: Vec<usize> },
+    /// Columns of the row that waits are NULL for now, and written later.
+    Later { row: Place, columns: Vec<usize> },
+}
+
+impl Wait {
+    pub(super) fn plain(before: usize, after: usize) -> Self {
+        Self { before, after, way_out: None }
+    }
+}
+
+/// All that must come before something else, because of references and of unique values.
+pub(super) fn waits(
+    tracker: &Tracker,
+    collected: &Collected,
+    operations: &Operations,
+    handovers: Vec<Handover>,
+) -> Vec<Wait> {
+    let mut order =
+        Order { tracker, collected, operations, at: Positions::of(collected, operations), waits: Vec::new() };
+    order.values();
+    order.rows();
+    order.others();
+    handovers.into_iter().for_each(|handover| order.handover(handover));
+    order.waits
+}
+
+/// Where the operations of rows stand in the list.
+#[derive(Default)]
+struct Positions {
+    written: HashMap<Place, usize>,
+    deleted: HashMap<Place, usize>,
+    /// Deleted entities whose rows get new values.
+    switched: HashMap<Place, usize>,
+}
+
+impl Positions {
+    fn of(collected: &Collected, operations: &Operations) -> Self {
+        let mut at = Self::default();
+        for (position, op) in operations.list.iter().enumerate() {
+            match *op {
+                Op::Insert { row, .. } | Op::Update { row, .. } => at.written.insert(row, position),
+                Op::Switch { switch } => {
+                    let Switch { new, old } = collected.switches[switch];
+                    at.switched.insert(old, position);
+                    at.written.insert(new, position)
+                }
+                Op::Delete { row } => at.deleted.insert(row, position),
+                _ => None,
+            };
+        }
+        at
+    }
+}
+
+struct Order<'a> {
+    tracker: &'a Tracker,
+    collected: &'a Collected,
+    operations: &'a Operations,
+    at: Positions,
+    waits: Vec<Wait>,
+}
+
+impl Order<'_> {
+    fn add(&mut self, before: usize, after: usize, way_out: Option<WayOut>) {
+        self.waits.push(Wait { before, after, way_out });
+    }
+
+    /// A row that refers to another that is new, or has a new key, is written after it; a reference that was put off,
+    /// after both.
+    fn values(&mut self) {
+        let mut rows: Vec<Place> = self.at.written.keys().copied().collect();
+        rows.sort_by_key(|row| self.at.written[row]);
+        for edge in edges(self.tracker, &rows, false).into_iter().flatten() {
+            let row = rows[edge.of];
+            let (own, target) = (self.at.written[&row], self.at.written[&rows[edge.to]]);
+            if own == target || self.is_there(target, rows[edge.to], &edge) {
+                continue;
+            }
+            match self.operations.put_off(row, &edge.columns, false) {
+                Some(later) => self.add(target, later, None),
+                None => {
+                    let columns = self.written_again(row, own, edge.columns);
+                    let way_out = (!columns.is_empty()).then_some(WayOut::Later { row, columns });
+                    self.add(target, own, way_out);
+                }
+            }
+        }
+    }
+
+    /// Whether what is referred to is stored already, with the value that is referred to.
+    fn is_there(&self, target: usize, row: Place, edge: &Edge) -> bool {
+        match self.operations.list[target] {
+            Op::Update { update, .. } => !self.writes(update, &edge.referred),
+            Op::Switch { .. } => edge.referred == self.tracker.arena(row.arena).meta().key,
+            _ => false,
+        }
+    }
+
+    fn writes(&self, update: usize, columns: &[usize]) -> bool {
+        let written = columns_of(self.collected, &self.collected.updates[update].columns);
+        written.iter().any(|&column| columns.contains(&usize::from(column)))
+    }
+
+    /// Whether an operation writes all of some columns, or leaves no row.
+    fn writes_all(&self, own: usize, columns: &[usize]) -> bool {
+        match self.operations.list[own] {
+            Op::Update { update, .. } => columns.iter().all(|&column| self.writes(update, &[column])),
+            _ => true,
+        }
+    }
+
+    /// Those of some columns that may be NULL for a moment: the row's own operation writes them, or deletes the row.
+    fn written_again(&self, row: Place, own: usize, mut columns: Vec<usize>) -> Vec<usize> {
+        let meta = self.tracker.arena(row.arena).meta();
+        columns.retain(|&column| {
+            let is_written = match self.operations.list[own] {
+                Op::Update { row: other, update } => other != row || self.writes(update, &[column]),
+                _ => true,
+            };
+            meta.columns[column].nullable && is_written
+        });
+        columns
+    }
+
+    /// A row that refers to a deleted one is changed or deleted before, and so is one that refers to what goes along.
+    fn rows(&mut self) {
+        let effects = &self.collected.effects;
+        let (updates, deleted) = (&self.collected.updates, self.at.deleted.keys());
+        let mut rows: Vec<Place> = deleted.chain(effects.cascaded.keys()).copied().collect();
+        rows.extend(updates.iter().map(|update| update.place).chain(self.at.switched.keys().copied()));
+        rows.sort_unstable_by_key(|row| (self.tracker.arena(row.arena).meta().table, row.slot));
+        for edge in edges(self.tracker, &rows, true).into_iter().flatten() {
+            let (row, target) = (rows[edge.of], rows[edge.to]);
+            let Some(delete) = self.delete_of(target) else { continue };
+            let own = self.leaves(row, &edge).filter(|&own| own != delete);
+            // By the database's own action or a statement of the flush: but what becomes NULL must be written again.
+            let is_done = edge.on_delete == Some(OnDelete::SetNull)
+                || effects.is_nulled(self.tracker, row, &edge, target);
+            if is_done && own.is_none_or(|own| self.writes_all(own, &edge.columns)) {
+                continue;
+            }
+            match (self.operations.put_off(row, &edge.columns, true), own) {
+                (Some(clear), _) => self.add(clear, delete, None),
+                (None, Some(own)) => {
+                    let columns = self.written_again(row, own, edge.columns);
+                    let way_out = (!columns.is_empty()).then_some(WayOut::Clear { row, columns });
+                    self.add(own, delete, way_out);
+                }
+                (None, None) => {}
+            }
+        }
+    }
+
+    /// The operation that deletes a row, itself or along with another.
+    fn delete_of(&self, row: Place) -> Option<usize> {
+        let root = self.collected.effects.cascaded.get(&row).copied().unwrap_or(row);
+        self.at.deleted.get(&root).copied()
+    }
+
+    /// The operation after which a row does not refer to another one any more.
+    fn leaves(&self, row: Place, edge: &Edge) -> Option<usize> {
+        if let Some(&own) = self.at.written.get(&row) {
+            return match self.operations.list[own] {
+                Op::Update { update, .. } => self.writes(update, &edge.columns).then_some(own),
+                _ => None,
+            };
+        }
+        if let Some(&own) = self.at.switched.get(&row) {
+            return Some(own);
+        }
+        // What goes along by the database's own action is not in its way.
+        let goes_along = self.collected.effects.cascaded.contains_key(&row);
+        if goes_along && edge.on_delete == Some(OnDelete::Cascade) { None } else { self.delete_of(row) }
+    }
+
+    /// References that were put off come after their rows, or before; links of a new row come after it, and go before
+    /// one that is deleted.
+    fn others(&mut self) {
+        let pairs = &self.collected.pairs;
+        for (position, op) in self.operations.list.iter().enumerate() {
+            match *op {
+                Op::Reference { reference } => {
+                    let reference = &self.operations.references[reference];
+                    let row = reference.deferred.row;
+                    let own = self.at.written.get(&row).or_else(|| self.at.deleted.get(&row)).copied();
+                    self.waits.extend(own.map(|own| match reference.to_null {
+                        true => Wait::plain(position, own),
+                        false => Wait::plain(own, position),
+                    }));
+                }
+                Op::Link { pair } => {
+                    let ends = [pairs.added[pair].source, pairs.added[pair].target];
+                    for before in ends.iter().filter_map(|end| self.at.written.get(end).copied()) {
+                        self.waits.push(Wait::plain(before, position));
+                    }
+                }
+                Op::Unlink { pair } => {
+                    let ends = [pairs.removed[pair].source, pairs.removed[pair].target];
+                    for after in ends.iter().filter_map(|end| self.at.deleted.get(end).copied()) {
+                        self.waits.push(Wait::plain(position, after));
+                    }
+                }
+                Op::NullReferences { row, .. } | Op::UnlinkAll { row, .. } => {
+                    let delete = self.at.deleted.get(&row).copied();
+                    self.waits.extend(delete.map(|delete| Wait::plain(position, delete)));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A unique value is given up before it is taken. The row that gives it up can do so for NULL first, in columns that
+    /// are written again.
+    fn handover(&mut self, handover: Handover) {
+        let Handover { before, after, row, columns } = handover;
+        let clear = self.written_again(row, before, columns);
+        let way_out = (!clear.is_empty()).then_some(WayOut::Clear { row, columns: clear });
+        self.add(before, after, way_out);
+    }
+}
+
+impl Operations {
+    /// Where a reference is written besides its row.
+    fn put_off(&self, row: Place, columns: &[usize], to_null: bool) -> Option<usize> {
+        let covers = |reference: usize| {
+            let reference = &self.references[reference];
+            let has = |column: &usize| reference.deferred.columns.contains(column);
+            reference.deferred.row == row && reference.to_null == to_null && columns.iter().all(has)
+        };
+        self.list.iter().position(|op| matches!(op, Op::Reference { reference } if covers(*reference)))
+    }
+}
