@@ -33,10 +33,13 @@ mod once_wrong;
 mod order;
 mod ordered;
 mod orphans;
+mod read_only;
 mod recover;
 mod refresh;
 mod rollback;
+mod sandbox;
 mod serde_form;
+mod session_factory;
 mod support;
 mod taken_back;
 mod transactions;
@@ -78,10 +81,13 @@ const ALL: &[&[Behaviour]] = &[
     order::BEHAVIOURS,
     ordered::BEHAVIOURS,
     orphans::BEHAVIOURS,
+    read_only::BEHAVIOURS,
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,
     rollback::BEHAVIOURS,
+    sandbox::BEHAVIOURS,
     serde_form::BEHAVIOURS,
+    session_factory::BEHAVIOURS,
     taken_back::BEHAVIOURS,
     transactions::BEHAVIOURS,
     unique_values::BEHAVIOURS,

@@ -13,6 +13,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     savepoints_nest_and_the_older_row_wins,
     deletes_and_collections_come_back,
     a_savepoint_dropped_during_a_flush_is_rolled_back_by_the_next_call,
+    a_value_that_is_refused_inside_leaves_what_was_before,
 ];
 
 async fn names(db: &Database) -> anyorm::Result<Vec<String>> {
@@ -191,5 +192,22 @@ async fn a_savepoint_dropped_during_a_flush_is_rolled_back_by_the_next_call(
     session.commit().await?;
     assert_eq!(session[ada].name, "Ada");
     assert_eq!(names(&db).await?, ["Ada"]);
+    Ok(())
+}
+
+/// Refused before it is sent, though the savepoint was not sent either.
+async fn a_value_that_is_refused_inside_leaves_what_was_before(db: Database) -> anyorm::Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    session.add(user("Ada"));
+    session.flush().await?;
+    let mut nested = session.begin_nested().await?;
+    nested.add(user("Bob\0"));
+    let error = nested.flush().await.expect_err("no database takes it");
+    assert!(matches!(error, anyorm::Error::Value(_)), "{error}");
+    nested.rollback().await?;
+    session.add(user("Cyd"));
+    session.commit().await?;
+    assert_eq!(names(&db).await?, ["Ada", "Cyd"]);
     Ok(())
 }

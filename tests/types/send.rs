@@ -5,7 +5,8 @@ use std::hash::Hash;
 use anyorm::bridge::{Limiter, run_sync};
 use anyorm::prelude::*;
 use anyorm::{
-    Changes, Connection, Error, Nested, Result, Savepoint, Schema, Statistics, Transaction, bridge, error,
+    Changes, Connection, Error, Nested, ReadSession, Result, Savepoint, Schema, Statistics, Transaction,
+    bridge, error,
 };
 use anyorm_tests::{Account, Post, User, blog, user};
 
@@ -26,6 +27,8 @@ fn what_holds_work_can_move_between_tasks() {
     fn is_shared<T: Send + Sync + Clone + 'static>() {}
     moves::<Session>();
     moves::<Tx>();
+    moves::<ReadSession>();
+    is_shared::<SessionFactory>();
     moves::<Connection>();
     moves::<Transaction>();
     is_shared::<Engine>();
@@ -47,8 +50,27 @@ fn what_holds_work_can_move_between_tasks() {
 #[test]
 fn every_future_is_send() {
     let _ = [futures_of_an_engine as fn(Engine), futures_of_the_bridge];
+    let _: fn(SessionFactory) = futures_of_a_factory;
     let _: fn(Session, Handle<User>) = futures_of_a_session;
     let _: fn(Engine, Tx, Tx) = futures_of_guards;
+}
+
+fn futures_of_a_factory(sessions: SessionFactory) {
+    is_send(sessions.begin(|mut tx| async move { tx.flush().await }));
+    is_send(sessions.try_begin(|mut tx| async move { tx.flush().await }));
+    let mut session = sessions.session();
+    is_send(async move {
+        let name = String::from("Ada");
+        let nested = session.nested(async |inner| {
+            let ada = inner.add(user(&name));
+            inner.flush().await?;
+            inner.nested(async |innermost| innermost.flush().await).await?;
+            Ok::<_, Error>(ada)
+        });
+        let ada = nested.await?;
+        session.without_autoflush().all(User::select()).await?;
+        Ok::<_, Error>(session[ada].id)
+    });
 }
 
 fn futures_of_an_engine(engine: Engine) {

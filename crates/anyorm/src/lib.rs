@@ -34,9 +34,12 @@
 //! | describe tables | [`derive@Entity`], [`derive@SqlType`], [`schema!`], [`BelongsTo`], [`HasMany`], [`HasOne`], [`ManyToMany`], [`Json`] |
 //! | open a database | [`Engine`], [`EngineBuilder`] |
 //! | read, change, store | [`Session`], [`Handle`], [`EngineExt`] |
+//! | make sessions that are alike | [`SessionFactory`], [`Retry`], [`ReadSession`] |
+//! | say how a transaction begins | [`Begin`], [`Isolation`] |
 //! | ask | [`Entity::select`], [`Column`], [`Expr`](expr::Expr), [`sql`] |
 //! | name the type of a query | [`stmt`], [`query`], and below |
 //! | work without a session | [`Engine`], [`Connection`], [`Transaction`], [`Savepoint`] |
+//! | test code that commits, and store nothing | [`Sandbox`] |
 //! | run blocking code | [`bridge`] |
 //! | see what is sent | [`observe`] |
 //! | know what went wrong | [`Error`], [`error`] |
@@ -94,14 +97,15 @@ pub use orm_core::schema;
 pub use orm_core::schema::Schema;
 pub use orm_core::types::{Json, SqlType};
 pub use orm_core::{
-    Column, Dialect, Error, Handle, POSTGRES, Result, SQLITE, Value, error, expr, query, sql, stmt,
+    Begin, Column, Dialect, Error, Handle, Isolation, POSTGRES, Result, SQLITE, Value, error, expr, query,
+    sql, stmt,
 };
 pub use orm_derive::{Entity, SqlType};
 pub use orm_exec::{
-    Connection, Engine, EngineBuilder, OpenMode, Operation, Savepoint, Statistics, Synchronous, Transaction,
-    bridge, observe,
+    Connection, Engine, EngineBuilder, OpenMode, Operation, Sandbox, Savepoint, Statistics, Synchronous,
+    Transaction, bridge, observe,
 };
 pub use orm_session::{
-    Change, Changes, ColumnChange, EngineExt, EntityHooks, Hooks, Listeners, Moments, Nested, Session,
-    SessionHooks, Tx,
+    Change, Changes, ColumnChange, EngineExt, EntityHooks, Hooks, Listeners, Moments, Nested, ReadSession,
+    Retry, Session, SessionFactory, SessionHooks, Tx, WithoutAutoflush,
 };

@@ -21,6 +21,13 @@ pub struct Dialect {
     pub max_parameters: usize,
     /// The statement that opens a transaction that will write.
     pub begin_write: &'static str,
+    /// The statement that opens a transaction that only reads.
+    pub begin_read: &'static str,
+    /// What follows BEGIN for each isolation level, from the weakest to the strictest: nothing where all transactions
+    /// are of the strictest.
+    pub isolation: [&'static str; 4],
+    /// What says at the end of BEGIN that the transaction only reads, where the database is to be told.
+    pub read_only: &'static str,
     /// How an insert learns the key that the database assigned.
     pub generated_key: GeneratedKey,
     /// Whether INSERT and UPDATE answer columns of what they wrote. Where not, a SELECT follows in the same hop.

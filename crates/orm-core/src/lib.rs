@@ -13,9 +13,11 @@
 //! | [`shapes`] | the statements a session needs, written from an entity's metadata |
 //! | [`schema`](mod@schema) | CREATE and DROP of the tables of a list of entities |
 //! | [`dialect`] | how databases differ, as data |
+//! | [`begin`] | how a transaction begins |
 //! | [`program`], [`cells`], [`row`] | what a driver runs in one hop, its parameters and its rows |
 //! | [`error`] | the one error type |
 
+pub mod begin;
 #[doc(hidden)]
 pub mod bulk;
 pub mod cells;
@@ -36,6 +38,7 @@ pub mod stmt;
 pub mod types;
 pub mod value;
 
+pub use begin::{Begin, Isolation};
 pub use cells::{Cell, Cells};
 pub use column::Column;
 pub use dialect::{Dialect, POSTGRES, SQLITE};

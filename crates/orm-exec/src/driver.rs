@@ -26,7 +26,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use orm_core::program::ProgramResult;
-use orm_core::{Dialect, Program, Result, Sink};
+use orm_core::{Begin, Dialect, Program, Result, Sink};
 
 use crate::observe::Observer;
 
@@ -37,6 +37,13 @@ pub enum Access {
     Read,
     /// Any program.
     Write,
+}
+
+impl Access {
+    /// What a transaction needs.
+    pub fn of(begin: Begin) -> Self {
+        if begin.is_read_only() { Self::Read } else { Self::Write }
+    }
 }
 
 /// Names one job of the process: never used twice, never 0.

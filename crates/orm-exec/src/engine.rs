@@ -10,12 +10,13 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use orm_core::program::{Discard, Expect, Failure, Returns, StatementShape, Step};
-use orm_core::{Dialect, Error, Outcome, Program, Result, Schema, Sink};
+use orm_core::{Begin, Dialect, Error, Outcome, Program, Result, Schema, Sink};
 
 use crate::connection::Connection;
 use crate::driver::Access;
 use crate::operation::Operation;
 use crate::pool::{Lease, Pool, Statistics};
+use crate::sandbox::Sandbox;
 use crate::transaction::Transaction;
 use crate::verbs::{Runner, verbs};
 
@@ -114,8 +115,68 @@ impl Engine {
     /// ```
     #[track_caller]
     pub fn begin(&self) -> Operation<'static, Transaction> {
-        let (lease, dialect) = (self.lease(Access::Write, Location::caller()), self.dialect());
-        Operation::new(async move { Ok(Transaction::new(lease.await?, dialect)) })
+        self.transaction_at(Begin::new(), Location::caller())
+    }
+
+    /// A transaction of an isolation level, or one that only reads. Otherwise as [`begin`](Engine::begin). One that only
+    /// reads takes a connection that only reads, where there are such: it neither waits for a writer nor keeps one
+    /// waiting, and a statement that writes is refused before it is sent.
+    ///
+    /// # Errors
+    /// As for [`begin`](Engine::begin).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    /// use anyorm::{Begin, Isolation};
+    ///
+    /// let begin = Begin::new().isolation(Isolation::RepeatableRead).read_only();
+    /// let mut report = engine.begin_with(begin).await?;
+    /// assert_eq!(report.count(User::select()).await?, 2);
+    /// let refused = report.execute(User::delete().everything()).await.unwrap_err();
+    /// assert!(refused.to_string().starts_with("nothing was sent: this transaction only reads"));
+    /// # Ok(()) });
+    /// ```
+    #[track_caller]
+    pub fn begin_with(&self, begin: Begin) -> Operation<'static, Transaction> {
+        self.transaction_at(begin, Location::caller())
+    }
+
+    fn transaction_at(
+        &self,
+        begin: Begin,
+        location: &'static Location<'static>,
+    ) -> Operation<'static, Transaction> {
+        let (lease, dialect) = (self.lease(Access::of(begin), location), self.dialect());
+        Operation::new(async move { Ok(Transaction::new(lease.await?, begin, dialect)) })
+    }
+
+    /// An engine inside one transaction that is rolled back at the end: for tests, which leave nothing behind. It takes the
+    /// connection that writes. Dropped before its end, it leaves nothing behind.
+    ///
+    /// # Errors
+    /// As for [`begin`](Engine::begin), or if the database is busy.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let sandbox = engine.sandbox().await?;
+    /// let mut session = sandbox.session(); // as on any engine
+    /// session.add(Tag { name: "engines".into(), ..Default::default() });
+    /// session.commit().await?;
+    /// assert_eq!(sandbox.count(Tag::select()).await?, 3);
+    /// sandbox.rollback().await?;
+    /// assert_eq!(engine.count(Tag::select()).await?, 2);
+    /// # Ok(()) });
+    /// ```
+    #[track_caller]
+    pub fn sandbox(&self) -> Operation<'static, Sandbox> {
+        Operation::new(Sandbox::begin(self.clone(), Location::caller()))
     }
 
     /// The connection that writes, for statements that must share it: PRAGMAs, temporary tables. It goes back when the

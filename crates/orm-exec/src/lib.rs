@@ -7,6 +7,7 @@
 //! | [`bridge`] | blocking code from async code |
 //! | [`Engine`], [`EngineBuilder`] | one database: its pool of connections, and verbs on it |
 //! | [`Connection`], [`Transaction`], [`Savepoint`] | guards on one connection, with the same verbs |
+//! | [`Sandbox`] | an engine inside one transaction, for tests |
 //! | [`Operation`] | the future that every verb returns |
 //! | [`observe`] | seeing what is sent |
 //! | [`driver`] | what a database driver does |
@@ -40,8 +41,10 @@ mod engine;
 mod job;
 mod operation;
 mod pool;
+mod sandbox;
 mod sqlite;
 mod sync;
+mod timer;
 mod transaction;
 mod url;
 mod verbs;
@@ -53,5 +56,8 @@ pub use job::{Job, JobOutput};
 pub use observe::{Observer, Parameters, StatementEvent};
 pub use operation::Operation;
 pub use pool::{Lease, Statistics};
+pub use sandbox::Sandbox;
 pub use sqlite::{OpenMode, Synchronous};
+#[doc(hidden)]
+pub use timer::sleep;
 pub use transaction::{Savepoint, Transaction};

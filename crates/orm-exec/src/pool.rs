@@ -99,6 +99,12 @@ impl Pool {
         }))
     }
 
+    /// A pool of one connection, with the options and the observer of this one.
+    pub(crate) fn inside(&self, connector: Box<dyn Connect>) -> Self {
+        let options = PoolOptions { readers: 0, ..self.0.options };
+        Self::new(connector, options, self.0.observer.clone())
+    }
+
     pub(crate) fn dialect(&self) -> &'static Dialect {
         self.0.connector.dialect()
     }
@@ -133,14 +139,7 @@ impl Pool {
     /// # Errors
     /// [`Error::Timeout`] naming those who still hold one after the acquire timeout. The pool is closed all the same.
     pub(crate) async fn close(&self) -> Result<()> {
-        let (waiting, idle) = {
-            let mut state = self.state();
-            state.closed = true;
-            let mut waiting = state.writer.dismiss();
-            waiting.append(&mut state.readers.dismiss());
-            (waiting, state.drain())
-        };
-        waiting.into_iter().for_each(Waker::wake);
+        let idle = self.refuse_new_work();
         bridge::run_unlimited(move || drop(idle)).await;
 
         future::or(
@@ -162,6 +161,27 @@ impl Pool {
             },
         )
         .await
+    }
+
+    /// The same without waiting.
+    pub(crate) fn shut(&self) {
+        let idle = self.refuse_new_work();
+        if !idle.is_empty() {
+            dispatch(move || drop(idle));
+        }
+    }
+
+    /// From now on. Answers the connections that are to be closed, on a worker thread.
+    fn refuse_new_work(&self) -> Vec<OpenConnection> {
+        let (waiting, idle) = {
+            let mut state = self.state();
+            state.closed = true;
+            let mut waiting = state.writer.dismiss();
+            waiting.append(&mut state.readers.dismiss());
+            (waiting, state.drain())
+        };
+        waiting.into_iter().for_each(Waker::wake);
+        idle
     }
 
     async fn all_home(&self) {

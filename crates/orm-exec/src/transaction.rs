@@ -5,7 +5,7 @@ mod savepoint;
 
 pub use savepoint::Savepoint;
 
-use orm_core::Dialect;
+use orm_core::{Begin, Dialect};
 
 use self::core::Core;
 use crate::operation::Operation;
@@ -44,8 +44,8 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    pub(crate) fn new(lease: Lease, dialect: &'static Dialect) -> Self {
-        Self { core: Core::new(lease, dialect) }
+    pub(crate) fn new(lease: Lease, begin: Begin, dialect: &'static Dialect) -> Self {
+        Self { core: Core::new(lease, begin, dialect) }
     }
 
     verbs!(on, "transaction", "let mut transaction = engine.begin().await?;\n", mut);

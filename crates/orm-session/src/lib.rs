@@ -11,12 +11,16 @@
 //! | `load` | relations that are read along with a query |
 //! | [`Track`] | what a query's rows become in a session |
 //! | [`EngineExt`], [`Tx`] | sessions and transactions of an engine |
+//! | [`SessionFactory`], [`Retry`], [`ReadSession`] | sessions with options |
 
 mod arena;
 mod events;
 mod load;
 mod query;
+mod read_session;
+mod retry;
 mod session;
+mod session_factory;
 mod state;
 mod tracker;
 mod transaction;
@@ -26,6 +30,9 @@ mod unit_of_work;
 pub use arena::new_arena;
 pub use events::{EntityHooks, Hooks, Listeners, Moments, SessionHooks};
 pub use query::Track;
-pub use session::{Nested, Session};
+pub use read_session::ReadSession;
+pub use retry::Retry;
+pub use session::{Nested, Session, WithoutAutoflush};
+pub use session_factory::SessionFactory;
 pub use transaction::{EngineExt, Tx};
 pub use unit_of_work::{Change, Changes, ColumnChange};

@@ -9,6 +9,7 @@ mod link;
 mod merge;
 mod nested;
 mod query;
+mod scoped;
 mod set;
 mod transaction;
 
@@ -18,9 +19,10 @@ use std::sync::Arc;
 use orm_core::entity::{Entity, EntityMeta, RelationKind, VersionKind};
 use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, OneState};
-use orm_core::{Error, Handle, Result};
+use orm_core::{Begin, Error, Handle, Result};
 use orm_exec::Engine;
 
+use crate::session_factory::{DEFAULT, Options};
 use crate::state::State;
 use crate::tracker::{Place, Tracker, collections_of};
 use crate::unit_of_work::{Changes, plan};
@@ -29,6 +31,7 @@ use events::Events;
 use flush::InFlight;
 pub use nested::Nested;
 use nested::Nesting;
+pub use scoped::WithoutAutoflush;
 
 /// A unit of work: the entities a program reads and changes, and the transaction that stores the changes.
 ///
@@ -73,10 +76,16 @@ pub struct Session {
     status: Status,
     in_flight: Option<InFlight>,
     autoflush: bool,
+    /// How the open transaction began, or the next one will.
+    begin: Begin,
+    /// What the factory of the session says; `None` for a session of an engine.
+    options: Option<Arc<Options>>,
     /// The slots of a merge that is under way, or whose future was dropped.
     guests: Vec<(Place, RawHandle)>,
-    /// Whether a statement failed in a way that trying the transaction again may mend.
-    saw_retryable: bool,
+    /// The error of the last statement, if it failed: it decides whether a transaction is tried again.
+    last_failure: Option<Error>,
+    /// Whether hooks ran after a commit: a transaction is not tried again then.
+    committed: bool,
     events: Events,
 }
 
@@ -101,18 +110,31 @@ impl Session {
     /// # Ok(()) });
     /// ```
     pub fn new(engine: Engine) -> Self {
-        Self {
+        Self::with_options(engine, None)
+    }
+
+    pub(crate) fn with_options(engine: Engine, options: Option<Arc<Options>>) -> Self {
+        let given = options.as_deref().unwrap_or(&DEFAULT);
+        let (autoflush, begin) = (given.autoflush, given.begin);
+        let mut session = Self {
             engine,
             tracker: Tracker::new(),
             scope: Scope::None,
             nesting: Nesting::default(),
             status: Status::Active,
             in_flight: None,
-            autoflush: true,
+            autoflush,
+            begin,
+            options: options.clone(),
             guests: Vec::new(),
-            saw_retryable: false,
+            last_failure: None,
+            committed: false,
             events: Events::default(),
+        };
+        if let Some(options) = &options {
+            session.attach(&options.listeners);
         }
+        session
     }
 
     /// The engine it works on.
@@ -423,8 +445,17 @@ impl Session {
         self.tracker.session()
     }
 
-    pub(crate) fn saw_retryable(&self) -> bool {
-        self.saw_retryable
+    pub(crate) fn options(&self) -> &Options {
+        self.options.as_deref().unwrap_or(&DEFAULT)
+    }
+
+    /// Whether hooks ran after a commit. Where one of them failed, the commit answers its error, and stands.
+    pub(crate) fn has_committed(&self) -> bool {
+        self.committed
+    }
+
+    pub(crate) fn last_failure(&self) -> Option<&Error> {
+        self.last_failure.as_ref()
     }
 
     pub(crate) fn handle_of<E: Entity>(&self, slot: u32) -> Handle<E> {

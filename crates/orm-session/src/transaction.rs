@@ -5,13 +5,12 @@ use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use orm_core::{Error, Result};
-use orm_exec::{Engine, Operation};
+use orm_core::{Begin, Error, Result};
+use orm_exec::{Engine, Operation, sleep};
 
+use crate::read_session::ReadSession;
 use crate::session::Session;
-
-/// How often a transaction is tried before its last error is given up to the caller.
-const ATTEMPTS: u32 = 5;
+use crate::session_factory::SessionFactory;
 
 /// What a session adds to an [`Engine`].
 ///
@@ -49,6 +48,21 @@ pub trait EngineExt {
     /// # Ok(()) });
     /// ```
     fn session(&self) -> Session;
+
+    /// A new session that only reads, and has no method that writes.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut reads = engine.read_session();
+    /// let ada = reads.get_one::<User>(1).await?;
+    /// assert_eq!(reads[ada].name, "Ada");
+    /// # Ok(()) });
+    /// ```
+    fn read_session(&self) -> ReadSession;
 
     /// Runs `body` in a transaction: its `Ok` commits, its `Err` rolls back, and so do a panic and a dropped future.
     /// Where the database was busy, all of it is tried again with a fresh session, up to five times; so results leave
@@ -137,13 +151,17 @@ impl EngineExt for Engine {
         Session::new(self.clone())
     }
 
+    fn read_session(&self) -> ReadSession {
+        SessionFactory::new(self.clone()).read_session()
+    }
+
     fn transaction<F, Fut, T>(&self, body: F) -> impl Future<Output = Result<T>> + Send
     where
         F: FnMut(Tx) -> Fut + Send,
         Fut: Future<Output = Result<T>> + Send,
         T: Send,
     {
-        run(self.clone(), body)
+        SessionFactory::new(self.clone()).begin(body)
     }
 
     fn try_transaction<F, Fut, T, E>(&self, body: F) -> impl Future<Output = Result<T, E>> + Send
@@ -153,21 +171,26 @@ impl EngineExt for Engine {
         T: Send,
         E: From<Error> + Send,
     {
-        run(self.clone(), body)
+        SessionFactory::new(self.clone()).try_begin(body)
     }
 }
 
-async fn run<F, Fut, T, E>(engine: Engine, mut body: F) -> Result<T, E>
+/// `our` finds our own error in one of `body`.
+pub(crate) async fn run<F, Fut, T, E>(
+    sessions: SessionFactory,
+    mut body: F,
+    our: fn(&E) -> Option<&Error>,
+) -> Result<T, E>
 where
     F: FnMut(Tx) -> Fut + Send,
     Fut: Future<Output = Result<T, E>> + Send,
     T: Send,
     E: From<Error> + Send,
 {
-    let mut attempt = 1;
+    let mut tries = 1;
     loop {
-        let mut session = engine.session();
-        session.begin_unused();
+        let mut session = sessions.session();
+        session.begin_unused(Begin::new());
         let id = session.id();
         let home = Arc::new(Home::default());
         let result = body(Tx { session: Some(Box::new(session)), home: Arc::clone(&home) }).await;
@@ -182,15 +205,21 @@ where
             Err(error) => error,
             Ok(value) => match session.commit().await {
                 Ok(()) => return Ok(value),
+                // Tried again, it would be stored twice.
+                Err(error) if session.has_committed() => return Err(error.into()),
                 Err(error) => error.into(),
             },
         };
         // The connection rolls back in any case; what the caller wants to know is the error before.
         let _ = session.rollback().await;
-        if !session.saw_retryable() || attempt == ATTEMPTS {
+        let Some(wait) = sessions.options().retry.next(tries, [our(&error), session.last_failure()]) else {
             return Err(error);
+        };
+        drop(session);
+        if !wait.is_zero() {
+            sleep(wait).await;
         }
-        attempt += 1;
+        tries += 1;
     }
 }
 

@@ -158,7 +158,7 @@ impl RawBody {
             parameters: self.input.len() as u16,
             // The driver counts the columns: only it knows what the text selects.
             returns: if self.rows { Returns::Rows } else { Returns::Count },
-            reads_only: is_select(&self.text),
+            reads_only: only_reads(&self.text),
             list: None,
         };
         Compiled { shape: Arc::new(shape), input: self.input.clone() }
@@ -169,9 +169,9 @@ impl RawBody {
     }
 }
 
-/// Whether the first word is SELECT. `WITH` may end in an update, and a function may write on some databases: a
+/// Whether the text is a SELECT, or a WITH that has no word of a write in it. A function may write on some databases: a
 /// reader connection of the engine refuses that.
-pub(crate) fn is_select(sql: &str) -> bool {
+pub(crate) fn only_reads(sql: &str) -> bool {
     let mut rest = sql.trim_start();
     loop {
         let comment_end = if rest.starts_with("--") {
@@ -186,23 +186,35 @@ pub(crate) fn is_select(sql: &str) -> bool {
             None => return false,
         }
     }
-    let word = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
-    word.eq_ignore_ascii_case("select")
+    let mut words = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let first = words.next().unwrap_or_default();
+    first.eq_ignore_ascii_case("select") || first.eq_ignore_ascii_case("with") && !words.any(writes)
+}
+
+fn writes(word: &str) -> bool {
+    ["insert", "update", "delete", "replace", "merge"].iter().any(|write| word.eq_ignore_ascii_case(write))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_select;
+    use super::only_reads;
 
     #[test]
-    fn a_select_is_known_by_its_first_word() {
-        for sql in ["SELECT 1", "  select\n1", "-- why\nSELECT 1", "/* a */ /* b */ Select*", "select(1)"] {
-            assert!(is_select(sql), "{sql}");
+    fn a_select_is_known_by_its_words() {
+        for sql in [
+            "SELECT 1",
+            "  select\n1",
+            "-- why\nSELECT 1",
+            "/* a */ /* b */ Select*",
+            "select(1)",
+            "WITH x AS (SELECT 1) SELECT * FROM x",
+        ] {
+            assert!(only_reads(sql), "{sql}");
         }
         for sql in
             ["", "selector", "WITH x AS (SELECT 1) DELETE FROM t", "-- SELECT", "/* SELECT", "UPDATE t"]
         {
-            assert!(!is_select(sql), "{sql}");
+            assert!(!only_reads(sql), "{sql}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The SQL of every statement, next to the call that makes it: SQLite first, PostgreSQL second.
 
 mod aggregate;
+mod begin;
 mod composite;
 mod ddl;
 mod entities;

@@ -33,7 +33,7 @@ impl Holder {
         format!("{}:{}", self.location.file(), self.location.line())
     }
 
-    pub(super) fn pin(&self, pinned: bool) {
+    pub(crate) fn pin(&self, pinned: bool) {
         self.state().pinned = pinned;
     }
 

@@ -91,14 +91,17 @@ impl SqliteConnection {
         sink: &mut dyn Sink,
         begun: &mut bool,
     ) -> Result<Outcome, Failure> {
-        program.verify(&SQLITE)?;
+        let verified = program.verify(&SQLITE);
         if let Some(begin) = &program.begin {
+            verified.clone()?;
             self.control(begin).map_err(Failure::outside)?;
             *begun = true;
         }
+        // Also before a program that is refused: what follows a failure may name these savepoints.
         for sql in &program.before {
             self.control(sql).map_err(Failure::outside)?;
         }
+        verified?;
         let mut answers = Answers::new(program);
         let mut outcome = Outcome {
             affected: Vec::with_capacity(program.steps.len()),

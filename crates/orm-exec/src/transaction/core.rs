@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use orm_core::program::{Discard, Failure, OnFailure};
-use orm_core::{Dialect, Error, Outcome, Program, Result, Sink};
+use orm_core::{Begin, Dialect, Error, Outcome, Program, Result, Sink};
 
 use crate::engine::bare_step;
 use crate::pool::Lease;
@@ -14,6 +14,7 @@ pub(super) struct Core {
     /// `None` once the transaction has ended, and while a statement runs.
     lease: Option<Lease>,
     dialect: &'static Dialect,
+    begin: Begin,
     /// Whether BEGIN was sent.
     begun: bool,
     /// Statements about savepoints, which ride with the next one.
@@ -25,10 +26,11 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub(super) fn new(lease: Lease, dialect: &'static Dialect) -> Self {
+    pub(super) fn new(lease: Lease, begin: Begin, dialect: &'static Dialect) -> Self {
         lease.pin();
         let ended = "this transaction was rolled back, because a call on it was dropped before its end: begin a new one";
-        Self { lease: Some(lease), dialect, begun: false, pending: Vec::new(), depth: 0, ended: ended.into() }
+        let lease = Some(lease);
+        Self { lease, dialect, begin, begun: false, pending: Vec::new(), depth: 0, ended: ended.into() }
     }
 
     /// # Errors
@@ -109,6 +111,13 @@ impl Core {
     }
 }
 
+#[cold]
+fn refused(sql: &str) -> Error {
+    Error::build(format!(
+        "this transaction only reads, and this may write: begin one without `read_only()` for it\n  in: {sql}"
+    ))
+}
+
 fn opening(depth: usize) -> Arc<str> {
     format!("SAVEPOINT anyorm_{depth}").into()
 }
@@ -125,6 +134,11 @@ impl Runner for &mut Core {
         sink: S,
     ) -> Result<(Outcome, S), Failure> {
         self.check().map_err(Failure::outside)?;
+        if self.begin.is_read_only()
+            && let Some(step) = program.steps.iter().find(|step| !step.shape.reads_only)
+        {
+            return Err(Failure::outside(refused(&step.shape.sql)));
+        }
         // Checked here, so that a failure of a later step means that what was pending was sent.
         program.verify(self.dialect)?;
         program.before = self.pending.clone();
@@ -132,7 +146,7 @@ impl Runner for &mut Core {
             program = program.guarded();
         }
         let began = !self.begun;
-        program.begin = began.then(|| self.dialect.begin_write.into());
+        program.begin = began.then(|| self.begin.sql(self.dialect));
 
         // From here to its end, dropping this call ends the transaction: the connection is in the job.
         let Some(lease) = self.lease.take() else {

@@ -46,9 +46,16 @@ impl Session {
         location: &'static Location<'static>,
     ) -> Result<(Outcome, S), Failure> {
         let writes = !program.reads_only();
+        if writes && self.begin.is_read_only() {
+            let sql = program.steps.iter().find(|step| !step.shape.reads_only).map(|step| &*step.shape.sql);
+            let what = format!("this may write:\n  {}\n", sql.unwrap_or_default());
+            return Err(Failure::outside(self.only_reads(&what)));
+        }
         if matches!(self.scope, Scope::None) && !writes {
             let lease = self.engine.lease(Access::Read, location).await.map_err(Failure::outside)?;
-            return lease.run(program, sink).await.result;
+            let result = lease.run(program, sink).await.result;
+            self.last_failure = result.as_ref().err().map(|failure| failure.error.clone());
+            return result;
         }
         let lease = self.pinned(&mut program, location).await?;
         // What the program asks for itself goes last: a savepoint of its own.
@@ -58,7 +65,7 @@ impl Session {
         let output = job.finish().await;
         drop(job);
         let error = output.result.as_ref().err().map(|failure| failure.error.clone());
-        self.saw_retryable = error.as_ref().is_some_and(Error::is_retryable);
+        self.last_failure.clone_from(&error);
         self.take_back(output.lease, writes && error.is_none(), error);
         output.result
     }
@@ -74,9 +81,19 @@ impl Session {
         {
             return Ok(lease);
         }
-        let lease = self.engine.lease(Access::Write, location).await.map_err(Failure::outside)?;
-        program.begin = Some(self.engine.dialect().begin_write.into());
+        let lease = self.engine.lease(Access::of(self.begin), location).await.map_err(Failure::outside)?;
+        program.begin = Some(self.begin.sql(self.engine.dialect()));
         Ok(lease)
+    }
+
+    /// A write in a session, or a transaction, that only reads.
+    #[cold]
+    pub(super) fn only_reads(&self, what: &str) -> Error {
+        let (holder, advice) = match self.options().begin.is_read_only() {
+            true => ("session", "use one that is not `read_only()` for it"),
+            false => ("session's transaction", "end it, and begin one without `read_only()` for it"),
+        };
+        Error::build(format!("this {holder} only reads, and {what}{advice}"))
     }
 
     /// Takes a connection back from a job. A transaction that has ended by itself leaves the session inactive, quoting

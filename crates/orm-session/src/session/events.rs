@@ -229,10 +229,9 @@ impl Session {
     pub(super) async fn run_due(&mut self) -> Result<()> {
         let Some(due) = self.events.due.take() else { return Ok(()) };
         if due.committed {
-            let result = self.run_session_hooks(Moments::AFTER_COMMIT, Phase::None, None).await;
             // Whatever was tried again now would be stored twice.
-            self.saw_retryable = false;
-            return result;
+            self.committed = true;
+            return self.run_session_hooks(Moments::AFTER_COMMIT, Phase::None, None).await;
         }
         let result = self.run_after_flush(*due).await;
         if let Err(error) = &result {

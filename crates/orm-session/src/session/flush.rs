@@ -16,7 +16,9 @@ use super::events::Due;
 use super::{Session, Status};
 use crate::load;
 use crate::tracker::Place;
-use crate::unit_of_work::{FlushPlan, Returned, Unread, explain, plan as make_plan, replaced_unread};
+use crate::unit_of_work::{
+    Changes, FlushPlan, Returned, Unread, explain, plan as make_plan, replaced_unread,
+};
 
 /// A job whose outcome the session must take over before it does anything else.
 pub(super) enum InFlight {
@@ -168,6 +170,10 @@ impl Session {
             self.events.set_due(due);
             return Ok(());
         }
+        if self.begin.is_read_only() && !plan.is_empty() {
+            let changes = Changes::of(&plan, &self.tracker);
+            return Err(self.only_reads(&format!("its next flush would\n{changes}\n")));
+        }
         let mut program = std::mem::take(&mut plan.program);
         let lease = self.pinned(&mut program, location).await?;
         program.commit = commit;
@@ -218,6 +224,7 @@ impl Session {
         };
         match result {
             Ok((outcome, returned)) => {
+                self.last_failure = None;
                 let layer = if commit { None } else { Some(self.nesting.depth()) };
                 plan.settle(&mut self.tracker, &outcome, &returned, layer);
                 if commit {
@@ -229,8 +236,8 @@ impl Session {
                 Ok(())
             }
             Err(failure) => {
-                self.saw_retryable = failure.error.is_retryable();
                 let error = explain(&plan, &self.tracker, failure);
+                self.last_failure = Some(error.clone());
                 plan.unsend(&mut self.tracker, self.nesting.depth());
                 // Still open after a failure inside a savepoint, which was rolled back; else there is none any more.
                 self.scope = if self.nesting.depth() > 0 { Scope::Begun } else { Scope::None };

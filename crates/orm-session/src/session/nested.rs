@@ -42,7 +42,10 @@ impl Session {
     /// ```
     #[track_caller]
     pub fn begin_nested(&mut self) -> Operation<'_, Nested<'_>> {
-        let location = Location::caller();
+        self.nested_at(Location::caller())
+    }
+
+    pub(super) fn nested_at(&mut self, location: &'static Location<'static>) -> Operation<'_, Nested<'_>> {
         Operation::new(async move {
             self.ready().await?;
             self.refuse_in_flush()?;
@@ -187,11 +190,17 @@ impl Nested<'_> {
     /// # Ok(()) });
     /// ```
     #[track_caller]
-    pub fn release<'n>(mut self) -> Operation<'n, ()>
+    pub fn release<'n>(self) -> Operation<'n, ()>
     where
         Self: 'n,
     {
-        let location = Location::caller();
+        self.release_at(Location::caller())
+    }
+
+    pub(super) fn release_at<'n>(mut self, location: &'static Location<'static>) -> Operation<'n, ()>
+    where
+        Self: 'n,
+    {
         Operation::new(async move {
             self.session.ready().await?;
             self.session.refuse_in_flush()?;

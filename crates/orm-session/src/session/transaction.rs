@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use orm_core::program::{Discard, Program, Returns, StatementShape};
-use orm_core::{Cells, Error, Result};
+use orm_core::{Begin, Cells, Error, Result};
 use orm_exec::Operation;
 
 use super::connection::Scope;
@@ -35,25 +35,61 @@ impl Session {
     /// # Ok(()) });
     /// ```
     pub fn begin(&mut self) -> Operation<'_, ()> {
+        self.begin_with(Begin::new())
+    }
+
+    /// Begins a transaction of an isolation level, or one that only reads; what `begin` leaves open is as the session's
+    /// factory says. Otherwise as [`begin`](Self::begin).
+    ///
+    /// A transaction that only reads sees one state of the database from its first read on. On an SQLite file it takes one
+    /// of the readers: it waits for no writer and keeps none waiting. A flush with anything to write is refused before it
+    /// is sent, and so is a statement that writes.
+    ///
+    /// # Errors
+    /// If a transaction is open already: its level cannot be changed any more. If the session is inactive.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    /// use anyorm::Begin;
+    ///
+    /// let mut session = engine.session();
+    /// session.begin_with(Begin::new().read_only()).await?;
+    /// let ada = session.get_one::<User>(1).await?;
+    /// session[ada].age = Some(37);
+    /// let refused = session.flush().await.unwrap_err();
+    /// assert!(refused.to_string().contains("only reads"));
+    /// session.rollback().await?;
+    /// assert_eq!(session[ada].age, Some(36));
+    /// # Ok(()) });
+    /// ```
+    pub fn begin_with(&mut self, begin: Begin) -> Operation<'_, ()> {
         Operation::new(async move {
             self.ready().await?;
             match self.scope {
                 Scope::None => {
-                    self.scope = Scope::Begun;
+                    self.begin_unused(begin);
                     Ok(())
                 }
-                _ => Err(Error::build("a transaction is open already: commit it or roll it back first")),
+                _ => Err(Error::build(
+                    "a transaction is open already, and how it began cannot be changed: commit it or roll it back \
+                     first",
+                )),
             }
         })
     }
 
     /// The transaction is over, and its savepoints with it.
     pub(super) fn end_scope(&mut self) -> Scope {
+        self.begin = self.options().begin;
         self.nesting = Nesting::default();
         std::mem::replace(&mut self.scope, Scope::None)
     }
 
-    pub(crate) fn begin_unused(&mut self) {
+    pub(crate) fn begin_unused(&mut self, begin: Begin) {
+        self.begin = begin.or(self.options().begin);
         self.scope = Scope::Begun;
     }
 

@@ -1,0 +1,89 @@
+//! How a transaction begins: its isolation level, and whether it only reads.
+
+use std::sync::Arc;
+
+use crate::dialect::Dialect;
+
+/// How much of what others commit a transaction sees. Named as in SQL, each level keeps what the one before it keeps.
+///
+/// A database gives at least the level that was asked for. SQLite's transactions are always
+/// [`Serializable`](Self::Serializable), so every level is accepted there and none is weaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Isolation {
+    /// May see what others have not committed yet. PostgreSQL reads committed rows all the same.
+    ReadUncommitted,
+    /// Each statement sees what was committed before it.
+    ReadCommitted,
+    /// All statements see one state: what was committed before the first of them.
+    RepeatableRead,
+    /// As if transactions ran one after the other. One that cannot be given that fails, and may be tried again.
+    Serializable,
+}
+
+/// How a transaction begins: for `begin_with` of an engine or a session.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+/// use anyorm::{Begin, Isolation};
+///
+/// let mut session = engine.session();
+/// session.begin_with(Begin::new().isolation(Isolation::Serializable)).await?;
+/// let account = session.get_one::<Account>(1).await?;
+/// session[account].balance -= 10;
+/// session.commit().await?;
+///
+/// let mut report = engine.begin_with(Begin::new().read_only()).await?; // keeps nobody from writing
+/// let (accounts, posts) = (report.count(Account::select()).await?, report.count(Post::select()).await?);
+/// assert_eq!((accounts, posts), (2, 2)); // of one state of the database
+/// # Ok(()) });
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[must_use = "give it to `begin_with`"]
+pub struct Begin {
+    isolation: Option<Isolation>,
+    read_only: bool,
+}
+
+impl Begin {
+    /// A transaction that may write, at the level that the database has by itself.
+    pub const fn new() -> Self {
+        Self { isolation: None, read_only: false }
+    }
+
+    /// At this isolation level, or a stricter one.
+    pub const fn isolation(mut self, level: Isolation) -> Self {
+        self.isolation = Some(level);
+        self
+    }
+
+    /// One that only reads. What would write is refused before it is sent. On an SQLite file it takes one of the readers,
+    /// so that it waits for no writer and keeps none waiting; all of it sees one state of the database.
+    pub const fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// This one, with what it does not say taken from another: its level, and that it only reads.
+    pub fn or(self, other: Self) -> Self {
+        Self { isolation: self.isolation.or(other.isolation), read_only: self.read_only || other.read_only }
+    }
+
+    /// Whether it only reads.
+    pub const fn is_read_only(self) -> bool {
+        self.read_only
+    }
+
+    /// The statement, in a dialect.
+    pub fn sql(self, dialect: &Dialect) -> Arc<str> {
+        let begin = if self.read_only { dialect.begin_read } else { dialect.begin_write };
+        let level = self.isolation.map_or("", |level| dialect.isolation[level as usize]);
+        let read_only = if self.read_only { dialect.read_only } else { "" };
+        match (level, read_only) {
+            ("", "") => begin.into(),
+            (level, read_only) => format!("{begin}{level}{read_only}").into(),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! A connection inside an open transaction, for which BEGIN is SAVEPOINT and COMMIT is RELEASE.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use orm_core::program::{Discard, Failure, OnFailure, ProgramResult};
+use orm_core::{Dialect, Error, Program, Result, Sink};
+
+use crate::driver::{Access, BlockingConnection, Connect, Interrupt, JobId};
+use crate::engine::bare_step;
+use crate::observe::Observer;
+use crate::pool::Lease;
+
+/// What a transaction inside is.
+const SAVEPOINT: &str = "anyorm_transaction";
+
+/// Gives the one connection inside, once.
+pub(super) struct SandboxConnector {
+    outer: Mutex<Option<Lease>>,
+    dialect: &'static Dialect,
+}
+
+impl SandboxConnector {
+    /// `outer` is inside a transaction.
+    pub(super) fn new(outer: Lease, dialect: &'static Dialect) -> Self {
+        Self { outer: Mutex::new(Some(outer)), dialect }
+    }
+}
+
+impl Connect for SandboxConnector {
+    fn dialect(&self) -> &'static Dialect {
+        self.dialect
+    }
+
+    fn connect(
+        &self,
+        _access: Access,
+        _observer: Option<Arc<dyn Observer>>,
+    ) -> Result<Box<dyn BlockingConnection>> {
+        let outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut outer = outer.ok_or_else(|| {
+            Error::configuration(
+                "the transaction of this sandbox is over, because its connection had to be discarded: begin a new \
+                 sandbox",
+            )
+        })?;
+        let (_, inner) = outer.open().map_err(Error::from)?;
+        let interrupt = Arc::new(ReadsOnly { inner, reading: AtomicU64::new(0) });
+        Ok(Box::new(SandboxConnection { outer, interrupt, open: false }))
+    }
+}
+
+impl fmt::Debug for SandboxConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SandboxConnector").field("outer", &self.outer).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct SandboxConnection {
+    outer: Lease,
+    interrupt: Arc<ReadsOnly>,
+    /// Whether the savepoint is open: whether there is a transaction, as those inside see it.
+    open: bool,
+}
+
+/// What a program does to the transaction, where it is not one of statements.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Control {
+    Begin,
+    Commit,
+    Rollback,
+}
+
+impl SandboxConnection {
+    /// A BEGIN, COMMIT or ROLLBACK that somebody sends as a statement.
+    fn control_of(program: &Program) -> Option<Control> {
+        let [step] = program.steps.as_slice() else { return None };
+        let words: Vec<String> = step
+            .shape
+            .sql
+            .split_whitespace()
+            .take(3)
+            .map(|word| word.trim_end_matches(';').to_uppercase())
+            .collect();
+        match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["BEGIN", ..] | ["START", "TRANSACTION", ..] => Some(Control::Begin),
+            ["COMMIT", ..] | ["END", ..] => Some(Control::Commit),
+            ["ROLLBACK", "TO", ..] | ["ROLLBACK", "TRANSACTION", "TO"] => None,
+            ["ROLLBACK", ..] => Some(Control::Rollback),
+            _ => None,
+        }
+    }
+
+    fn run_inside(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
+        let (connection, _) = self.outer.open()?;
+        connection.run(job, program, sink)
+    }
+
+    /// Runs statements without parameters or rows.
+    fn statements(&mut self, job: JobId, statements: &[String]) -> Result<(), Failure> {
+        let steps = statements.iter().map(|sql| bare_step(sql.as_str().into())).collect();
+        self.run_inside(job, &Program { steps, ..Program::default() }, &mut Discard).map(drop)
+    }
+
+    fn commit(&mut self, job: JobId) -> Result<(), Failure> {
+        self.statements(job, &[release()])?;
+        self.open = false;
+        Ok(())
+    }
+
+    fn roll_back(&mut self, job: JobId) -> Result<(), Failure> {
+        self.statements(job, &[roll_back_to(), release()])?;
+        self.open = false;
+        Ok(())
+    }
+
+    /// Whether the outer transaction is still there. The database may end it by itself: the disk is full, say.
+    fn check_outer(&mut self) -> Result<(), Failure> {
+        let (connection, _) = self.outer.open()?;
+        if connection.in_transaction() {
+            return Ok(());
+        }
+        self.open = false;
+        Err(Failure::outside(Error::Ended(
+            "the database rolled the transaction of this sandbox back: begin a new sandbox".into(),
+        )))
+    }
+
+    fn begin(&mut self, job: JobId) -> Result<(), Failure> {
+        self.statements(job, &[format!("SAVEPOINT {SAVEPOINT}")])?;
+        self.open = true;
+        Ok(())
+    }
+
+    /// Runs a program of statements.
+    fn run_program(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
+        // Outside of a transaction, a program that fails leaves nothing.
+        let on_its_own = program.begin.is_none() && !self.open && !program.reads_only();
+        let begins = program.begin.is_some() || on_its_own;
+        let undone = begins || program.on_failure == OnFailure::Rollback && self.open;
+        if begins {
+            self.begin(job)?;
+        }
+        let result = if begins || undone || program.commit {
+            let mut inside = program.clone();
+            (inside.begin, inside.commit) = (None, false);
+            if undone {
+                inside.on_failure = OnFailure::Keep;
+            }
+            self.run_inside(job, &inside, sink)
+        } else {
+            self.run_inside(job, program, sink)
+        };
+        match &result {
+            Ok(_) if on_its_own || program.commit => self.commit(job)?,
+            // What cannot be rolled back shows in `in_transaction`.
+            Err(_) if undone => self.roll_back(job).unwrap_or_default(),
+            _ => {}
+        }
+        result
+    }
+}
+
+impl BlockingConnection for SandboxConnection {
+    fn run(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
+        self.check_outer()?;
+        let answer = |_| orm_core::Outcome { affected: vec![0], generated: vec![Vec::new()] };
+        match Self::control_of(program) {
+            Some(Control::Begin) if !self.open => return self.begin(job).map(answer),
+            Some(Control::Commit) if self.open => return self.commit(job).map(answer),
+            Some(Control::Rollback) if self.open => return self.roll_back(job).map(answer),
+            Some(_) => {
+                let message = match self.open {
+                    true => "a transaction is open already: commit it or roll it back first",
+                    false => "no transaction is open: begin one first",
+                };
+                return Err(Failure::outside(Error::build(message)));
+            }
+            None => {}
+        }
+        self.interrupt.reading.store(if program.reads_only() { job.0 } else { 0 }, Ordering::Release);
+        let result = self.run_program(job, program, sink);
+        self.interrupt.reading.store(0, Ordering::Release);
+        result
+    }
+
+    fn in_transaction(&self) -> bool {
+        self.open
+    }
+
+    fn rollback(&mut self) -> Result<()> {
+        if !self.open || self.check_outer().is_err() {
+            return Ok(());
+        }
+        self.roll_back(JobId(0)).map_err(Error::from)
+    }
+
+    fn interrupter(&self) -> Arc<dyn Interrupt> {
+        Arc::<ReadsOnly>::clone(&self.interrupt)
+    }
+}
+
+impl Drop for SandboxConnection {
+    /// On a worker thread, as all closing of connections.
+    fn drop(&mut self) {
+        self.outer.clean();
+    }
+}
+
+/// Stops programs that only read. One that writes runs on: SQLite rolls the whole transaction back when it interrupts a
+/// write, the outer one too.
+#[derive(Debug)]
+struct ReadsOnly {
+    inner: Arc<dyn Interrupt>,
+    /// The job that runs, if it only reads.
+    reading: AtomicU64,
+}
+
+impl Interrupt for ReadsOnly {
+    fn interrupt(&self, job: JobId) {
+        if self.reading.load(Ordering::Acquire) == job.0 {
+            self.inner.interrupt(job);
+        }
+    }
+}
+
+fn release() -> String {
+    format!("RELEASE {SAVEPOINT}")
+}
+
+fn roll_back_to() -> String {
+    format!("ROLLBACK TO {SAVEPOINT}")
+}
