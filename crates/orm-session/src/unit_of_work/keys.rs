@@ -32,7 +32,7 @@ pub(crate) fn learn_key_links(tracker: &mut Tracker, place: Place) {
 
 /// Whether some of a row's key comes from rows that the same flush inserts.
 pub(super) fn is_coming(unresolved: &HashMap<Place, Vec<Unresolved>>, place: Place) -> bool {
-    unresolved.get(&place).into_iter().flatten().any(|link| is_in_key(link))
+    unresolved.get(&place).into_iter().flatten().any(is_in_key)
 }
 
 /// Whether a link is in the key of the row that has it.

@@ -52,8 +52,10 @@ pub(super) struct Typed {
     /// Adds a new row.
     pub(super) add: fn(&mut Tracker, Values) -> Place,
     /// Writes plain columns.
-    pub(super) write: fn(&mut Tracker, Place, &[(usize, Option<i64>)]),
+    pub(super) write: Write,
 }
+
+type Write = fn(&mut Tracker, Place, &[(usize, Option<i64>)]);
 
 pub(super) type Values = (Vec<Option<i64>>, Vec<ToOne>);
 

@@ -69,6 +69,11 @@ impl Table {
         self.foreign.iter().find(|foreign| foreign.columns.contains(&column))
     }
 
+    /// The columns that are in no key.
+    pub(super) fn plain_columns(&self) -> impl Iterator<Item = usize> + '_ {
+        (self.key..self.columns.len()).filter(|&column| self.foreign_of(column).is_none())
+    }
+
     fn column(&mut self, is_nullable: bool, is_unique: bool) -> usize {
         self.columns.push(Column { is_nullable, is_unique });
         self.columns.len() - 1

@@ -115,8 +115,8 @@ impl Work {
                     refer(after, foreign, &known, random);
                 }
             }
-            for column in about.key..about.columns.len() {
-                if about.foreign_of(column).is_none() && (is_new || random.percent(50)) {
+            for column in about.plain_columns() {
+                if is_new || random.percent(50) {
                     after[column] = value(about.columns[column].is_nullable, random);
                 }
             }
@@ -304,10 +304,8 @@ fn stored_rows(schema: &Schema, random: &mut Random) -> Tables {
             for foreign in &about.foreign {
                 refer(row, foreign, &keys[foreign.target].iter().collect::<Vec<_>>(), random);
             }
-            for column in about.key..about.columns.len() {
-                if about.foreign_of(column).is_none() {
-                    row[column] = value(about.columns[column].is_nullable, random);
-                }
+            for column in about.plain_columns() {
+                row[column] = value(about.columns[column].is_nullable, random);
             }
         }
     }
