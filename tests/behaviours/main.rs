@@ -20,11 +20,13 @@ mod filled;
 mod flush;
 mod found;
 mod has_one;
+mod key_changes;
 mod keys;
 mod link_entities;
 mod link_views;
 mod linking;
 mod loaders;
+mod merge_again;
 mod merging;
 mod natural_keys;
 mod nested;
@@ -68,11 +70,13 @@ const ALL: &[&[Behaviour]] = &[
     flush::BEHAVIOURS,
     found::BEHAVIOURS,
     has_one::BEHAVIOURS,
+    key_changes::BEHAVIOURS,
     keys::BEHAVIOURS,
     link_entities::BEHAVIOURS,
     link_views::BEHAVIOURS,
     linking::BEHAVIOURS,
     loaders::BEHAVIOURS,
+    merge_again::BEHAVIOURS,
     merging::BEHAVIOURS,
     natural_keys::BEHAVIOURS,
     nested::BEHAVIOURS,

@@ -10,7 +10,7 @@ mod given;
 pub(crate) use doomed::{Doomed, is_empty};
 pub(crate) use expressions::{Expressions, row_value_at};
 pub(crate) use filled::Filled;
-pub(crate) use flushed::{Flushed, FlushedPair};
+pub(crate) use flushed::{Flushed, FlushedPair, Followed};
 pub(crate) use given::GivenLinks;
 
 use std::any::Any;

@@ -102,6 +102,8 @@ pub(crate) trait AnyArena: Any + Send {
     fn assign_row(&mut self, slot: u32, column: usize, value: ValueRef<'_>);
     /// Writes a column of the image alone: the row has this, the program wants something else.
     fn assign_image(&mut self, slot: u32, column: usize, value: ValueRef<'_>);
+    /// Writes a column of the value alone.
+    fn assign_value(&mut self, slot: u32, column: usize, value: ValueRef<'_>);
     /// Takes the slot out of the identity map while its row's key changes, and puts it back.
     fn unmap(&mut self, slot: u32);
     fn remap(&mut self, slot: u32);
@@ -440,6 +442,10 @@ impl<E: Entity> AnyArena for Arena<E> {
         if let Some(image) = self.image_mut(slot) {
             let _ = image.assign(column, value);
         }
+    }
+
+    fn assign_value(&mut self, slot: u32, column: usize, value: ValueRef<'_>) {
+        let _ = self.value_mut(slot).assign(column, value);
     }
 
     fn unmap(&mut self, slot: u32) {

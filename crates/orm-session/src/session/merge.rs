@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::Arc;
 
-use orm_core::entity::{Entity, EntityMeta, RelationMeta};
+use orm_core::entity::{Entity, EntityMeta, RelationKind, RelationMeta};
 use orm_core::error::StaleDataError;
 use orm_core::program::Program;
 use orm_core::relation::{Link, LinkMut, OneState};
@@ -261,6 +261,7 @@ impl Guests {
                 LinkMut::One(link) => link.set_handle(handle, None),
                 LinkMut::Many(link) => link.insert(handle),
             }
+            lead_back(tracker, owner, relation, member);
         }
         let added = self.places.iter().enumerate().filter(|(at, _)| !self.targets.contains_key(at));
         tracker.take_in(added.map(|(_, place)| *place).collect());
@@ -275,6 +276,20 @@ impl Guests {
                 tracker.arena_mut(place.arena).end_guest(place.slot);
             }
         }
+    }
+}
+
+/// A child that came inside a collection, and says nothing of its parent, is that parent's.
+fn lead_back(tracker: &mut Tracker, owner: Place, relation: usize, member: Place) {
+    let RelationKind::HasMany { inverse, .. } = tracker.arena(owner.arena).meta().relations[relation].kind
+    else {
+        return;
+    };
+    let (parent, key) = (tracker.handle(owner), tracker.arena(owner.arena).key(owner.slot));
+    if let LinkMut::One(link) = tracker.arena_mut(member.arena).link_mut(member.slot, inverse().position)
+        && matches!(link.state(), OneState::Empty)
+    {
+        link.set_handle(parent, key.as_deref());
     }
 }
 

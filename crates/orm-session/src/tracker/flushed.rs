@@ -1,5 +1,6 @@
 //! What the flushes of an open transaction did that images do not tell: for `recover`, which makes it pending again.
 
+use orm_core::Cells;
 use orm_core::entity::RelationMeta;
 use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, ManyState};
@@ -15,6 +16,8 @@ pub(crate) struct Flushed {
     pub(crate) layer: usize,
     /// Links that were given to children.
     pub(crate) given: GivenLinks,
+    /// Rows that followed a key that changed.
+    pub(crate) followed: Vec<Followed>,
     /// Pairs that were written: where the collection was not loaded, nothing else remembers them.
     pub(crate) added: Vec<FlushedPair>,
     /// What the database gave to its rows.
@@ -23,6 +26,15 @@ pub(crate) struct Flushed {
     pub(crate) removed: Vec<FlushedPair>,
     /// Rows that were deleted for want of a parent, not by the program.
     pub(crate) orphans: Vec<(Place, RawHandle)>,
+}
+
+/// A row that followed a key that changed, with what it had before.
+pub(crate) struct Followed {
+    pub(crate) place: Place,
+    /// To know it from a later tenant of its slot.
+    pub(crate) handle: RawHandle,
+    pub(crate) columns: Vec<usize>,
+    pub(crate) before: Cells,
 }
 
 /// A pair of a many-to-many relation.
@@ -41,8 +53,14 @@ impl Tracker {
     /// The work of all flushes is pending again: links that were given may be taken back, and pairs of collections that
     /// are not loaded are queued.
     pub(super) fn recover_flushed(&mut self) {
+        let flushed = std::mem::take(&mut self.flushed);
+        flushed
+            .iter()
+            .rev()
+            .flat_map(|flushed| flushed.followed.iter().rev())
+            .for_each(|row| self.lead_back(row));
         let mut filled = Vec::new();
-        for mut flushed in std::mem::take(&mut self.flushed) {
+        for mut flushed in flushed {
             filled.append(&mut flushed.filled);
             self.return_given(flushed.given);
             flushed.added.into_iter().for_each(|pair| self.queue(pair, true));
@@ -60,6 +78,17 @@ impl Tracker {
                 arena.set_state(place.slot, State::Persistent);
                 self.deleting.retain(|&other| other != place);
             }
+        }
+    }
+
+    /// The key that a row followed is not stored any more. The row follows it again with the next flush.
+    fn lead_back(&mut self, row: &Followed) {
+        let arena = self.arena_mut(row.place.arena);
+        if arena.slot(row.handle).is_none() {
+            return;
+        }
+        for (at, &column) in row.columns.iter().enumerate() {
+            arena.assign_value(row.place.slot, column, row.before.value(at));
         }
     }
 

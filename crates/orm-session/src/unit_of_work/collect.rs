@@ -11,7 +11,7 @@ use orm_core::{Error, Result};
 
 use super::delete::{DeleteEffects, effects_of_deletes, has_effect};
 use super::keys::{is_coming, learn_key_links, refuse_equal_coming_keys};
-use super::link_rows::{Stood, match_link_entities};
+use super::link_rows::{Stood, match_link_entities, unlink_switched};
 use super::links::{Pair, Pairs, sync_collections};
 use super::orphans::{Unread, doom_orphans};
 use super::positions::write_positions;
@@ -135,6 +135,7 @@ pub(super) fn collect(tracker: &mut Tracker, as_known: bool) -> Result<Collected
     express_new_rows(tracker, &mut collected)?;
     collected.effects = effects_of_deletes(tracker, &collected.deletes);
     collected.left = match_link_entities(tracker, &mut collected);
+    unlink_switched(tracker, &mut collected);
     leave_out_cascaded(&mut collected);
     Ok(collected)
 }

@@ -12,7 +12,7 @@ use super::collect::Collected;
 use super::delete::mirror;
 use super::edits::Edits;
 use super::links::Pair;
-use super::operations::columns_of;
+use super::operations::{columns_of, deletes_links};
 use crate::state::State;
 use crate::tracker::{Place, Tracker};
 
@@ -102,6 +102,25 @@ pub(super) fn match_link_entities(tracker: &Tracker, collected: &mut Collected) 
         take_along(tracker, collected, &throughs, &leaving);
     }
     left
+}
+
+/// The pairs of a row whose entity was deleted and another one added go: the new one has its own. Where entities of their
+/// table are deleted by the same flush, those say which go.
+pub(super) fn unlink_switched(tracker: &Tracker, collected: &mut Collected) {
+    let mut unlinked: Vec<(&'static RelationMeta, Vec<Place>)> = Vec::new();
+    for switch in &collected.switches {
+        for relation in tracker.arena(switch.old.arena).meta().relations {
+            let is_pairs = matches!(relation.kind, RelationKind::ManyToMany { .. });
+            if !is_pairs || deletes_links(tracker, relation, &collected.deletes) {
+                continue;
+            }
+            match unlinked.iter_mut().find(|(known, _)| std::ptr::eq(*known, relation)) {
+                Some((_, rows)) => rows.push(switch.old),
+                None => unlinked.push((relation, vec![switch.old])),
+            }
+        }
+    }
+    collected.effects.unlinked.append(&mut unlinked);
 }
 
 fn take_along(tracker: &Tracker, collected: &mut Collected, throughs: &[Through], leaving: &[Place]) {

@@ -97,10 +97,7 @@ pub(super) fn order_operations(tracker: &Tracker, collected: &mut Collected) -> 
     let list = &mut operations.list;
     list.extend((0..collected.switches.len()).map(|switch| Op::Switch { switch }));
     list.extend((0..collected.pairs.removed.len()).map(|pair| Op::Unlink { pair }));
-    list.extend((0..collected.pairs.added.len()).map(|pair| Op::Link { pair }));
-    for (effect, (_, rows)) in collected.effects.nulled.iter().enumerate() {
-        list.extend(rows.iter().map(|&row| Op::NullReferences { effect, row }));
-    }
+    // Before the pairs that are added: the row of a deleted entity may go on with another one's.
     // Entities of a table of links are deleted by themselves before the rest of it is: each row is counted.
     let (later, now): (Vec<_>, Vec<_>) = collected
         .effects
@@ -110,6 +107,10 @@ pub(super) fn order_operations(tracker: &Tracker, collected: &mut Collected) -> 
         .partition(|(_, (relation, _))| deletes_links(tracker, relation, &collected.deletes));
     for (effect, (_, rows)) in now {
         list.extend(rows.iter().map(|&row| Op::UnlinkAll { effect, row }));
+    }
+    list.extend((0..collected.pairs.added.len()).map(|pair| Op::Link { pair }));
+    for (effect, (_, rows)) in collected.effects.nulled.iter().enumerate() {
+        list.extend(rows.iter().map(|&row| Op::NullReferences { effect, row }));
     }
     operations.references(deletes.deferred, true);
     operations.deletes(deletes.rows, later);
@@ -258,7 +259,7 @@ impl Operations {
 }
 
 /// Whether some of the rows to be deleted are of the table of a many-to-many relation.
-fn deletes_links(tracker: &Tracker, relation: &RelationMeta, deletes: &[Place]) -> bool {
+pub(super) fn deletes_links(tracker: &Tracker, relation: &RelationMeta, deletes: &[Place]) -> bool {
     let RelationKind::ManyToMany { through } = &relation.kind else { return false };
     deletes.iter().any(|row| tracker.arena(row.arena).meta().table == through.table)
 }

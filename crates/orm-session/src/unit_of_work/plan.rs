@@ -24,7 +24,7 @@ use super::orphans::Unread;
 use super::rename::Renames;
 use super::unique::is_in_unique_value;
 use crate::state::State;
-use crate::tracker::{Doomed, Expressions, GivenLinks, Place, Tracker};
+use crate::tracker::{Doomed, Expressions, Followed, GivenLinks, Place, Tracker};
 use rows::Layout;
 
 /// What a flush will do, in order, and what settling it needs.
@@ -42,6 +42,8 @@ pub(crate) struct FlushPlan {
     pub(super) pairs: Pairs,
     pub(super) renames: Renames,
     pub(super) left: Vec<Stood>,
+    /// Rows that followed what was renamed.
+    pub(super) followed: Vec<Followed>,
     /// Entities whose collections may hold what the flush makes true.
     pub(super) touched: Vec<Place>,
     /// What was pending when the plan was sent, to be pending again if it fails.

@@ -12,7 +12,7 @@ use super::collect::Collected;
 use super::operations::columns_of;
 use super::order::{ForeignKey, foreign_keys, stored};
 use super::unique::is_in_unique_value;
-use crate::tracker::{Place, Tracker};
+use crate::tracker::{Followed, Place, Tracker};
 
 /// What a flush renames, as seen from the rows that refer to it.
 #[derive(Default)]
@@ -85,7 +85,8 @@ impl Renames {
         tracker: &mut Tracker,
         layer: Option<usize>,
         is_written: impl Fn(Place, &[usize]) -> bool,
-    ) {
+    ) -> Vec<Followed> {
+        let mut followed = Vec::new();
         for Referring { arena, key, before } in &self.referring {
             for slot in 0..tracker.arena(*arena).len() as u32 {
                 let place = Place { arena: *arena, slot };
@@ -95,10 +96,19 @@ impl Renames {
                 let Some(row) = stored(tracker.arena(*arena), slot, &key.columns, true) else { continue };
                 if let Some(&target) = before.get(&row) {
                     let is_kept = stored(tracker.arena(*arena), slot, &key.columns, false) == Some(row);
+                    let mut before = Cells::default();
+                    for &column in &key.columns {
+                        tracker.arena(*arena).encode_row(slot, column, &mut before);
+                    }
                     follow_one(tracker, place, key, target, is_kept, layer);
+                    if is_kept {
+                        let handle = tracker.handle(place);
+                        followed.push(Followed { place, handle, columns: key.columns.clone(), before });
+                    }
                 }
             }
         }
+        followed
     }
 }
 

@@ -17,7 +17,7 @@ use super::link_rows::follow_link_entities;
 use super::links::{Pair, mirrored};
 use super::plan::{FlushPlan, Origin, ReadBack, Returned, version_of};
 use crate::state::State;
-use crate::tracker::{Filled, Flushed, FlushedPair, Place, Tracker, collections_of, row_value_at};
+use crate::tracker::{Filled, Flushed, FlushedPair, Followed, Place, Tracker, collections_of, row_value_at};
 
 impl FlushPlan {
     /// The program is about to be sent: what is pending is under way, and later writes are later work.
@@ -87,6 +87,7 @@ impl FlushPlan {
         Flushed {
             layer,
             given: std::mem::take(&mut self.given),
+            followed: std::mem::take(&mut self.followed),
             filled,
             added: self.pairs.added.iter().map(handles).collect(),
             removed: self.pairs.removed.iter().map(handles).collect(),
@@ -135,7 +136,7 @@ impl FlushPlan {
     }
 
     fn settle_rows(
-        &self,
+        &mut self,
         tracker: &mut Tracker,
         outcome: &Outcome,
         returned: &Returned,
@@ -170,13 +171,13 @@ impl FlushPlan {
             arena.settle_inserts(&[switch.new.slot], &[], layer);
         }
         // Last: a rollback ends rows that are new, whatever they followed.
-        self.follow_renames(tracker, layer);
+        self.followed = self.follow_renames(tracker, layer);
     }
 
     /// Tracked rows follow the keys that they refer to.
-    fn follow_renames(&self, tracker: &mut Tracker, layer: Option<usize>) {
+    fn follow_renames(&self, tracker: &mut Tracker, layer: Option<usize>) -> Vec<Followed> {
         if self.renames.is_empty() {
-            return;
+            return Vec::new();
         }
         let mut inserted: HashSet<Place> = self.switches.iter().map(|switch| switch.new).collect();
         let mut updated: HashMap<Place, Vec<usize>> = HashMap::new();
@@ -193,7 +194,7 @@ impl FlushPlan {
         self.renames.follow(tracker, layer, |row, columns| {
             let wrote = |written: &Vec<usize>| columns.iter().any(|column| written.contains(column));
             inserted.contains(&row) || updated.get(&row).is_some_and(wrote)
-        });
+        })
     }
 
     /// The keys that the database gave to the rows of a step: where it answered more of them, they stand before that.
