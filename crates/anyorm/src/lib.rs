@@ -92,7 +92,9 @@ pub mod __derive;
 pub use orm_core::entity::{Entity, EntityMeta, Key, KeyArg};
 pub use orm_core::expr::{avg, coalesce, count, count_all, count_distinct, max, min, sum};
 pub use orm_core::query::{FromRow, Query};
-pub use orm_core::relation::{BelongsTo, Collection, HasMany, HasOne, IntoPath, ManyToMany, Path, Relation};
+pub use orm_core::relation::{
+    BelongsTo, Collection, HasMany, HasOne, IntoPath, Joined, ManyToMany, Narrowed, Path, Relation,
+};
 pub use orm_core::schema;
 pub use orm_core::schema::Schema;
 pub use orm_core::types::{Json, SqlType};

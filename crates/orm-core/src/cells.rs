@@ -228,6 +228,16 @@ impl Cells {
         }
     }
 
+    /// Adds the plain cells of another buffer.
+    pub fn append(&mut self, other: &Cells) {
+        for at in 0..other.len() {
+            match other.fault() {
+                Some(fault) if fault.cell == at => self.refuse(fault.reason.clone()),
+                _ => self.value_ref(other.value(at)),
+            }
+        }
+    }
+
     /// Replaces the cell at `index` by a reference to an earlier step, or by a plain cell without bytes.
     ///
     /// # Panics

@@ -35,9 +35,9 @@ impl<T: FromRow> Rows for Values<T> {}
 
 /// Shapes that make sense without a session. [`Graph`] does not: its relations are handles.
 #[diagnostic::on_unimplemented(
-    message = "`.with(..)` loads relations as handles, which only a session can give",
+    message = "`.with(..)` loads relations as handles, and `.populate_existing()` overwrites entities: both need a session",
     label = "needs a session",
-    note = "run the query with `session.all(..)`, or leave `.with(..)` out for plain values"
+    note = "run the query with `session.all(..)`, or leave them out for plain values"
 )]
 pub trait Detached: Shape {}
 
@@ -45,7 +45,7 @@ pub trait Detached: Shape {}
 #[derive(Debug)]
 pub struct Whole<E>(PhantomData<fn() -> E>);
 
-/// Entities with the relations that `.with(..)` names.
+/// Entities for a session: with the relations that `.with(..)` names, or by `.populate_existing()`.
 #[derive(Debug)]
 pub struct Graph<E>(PhantomData<fn() -> E>);
 

@@ -2,11 +2,15 @@
 
 mod belongs_to;
 mod collection;
+mod load;
 mod path;
 
 pub use belongs_to::BelongsTo;
 pub use collection::{Collection, HasMany, HasOne, ManyToMany, Member};
+pub use load::{IsToOne, Joined, Leg, Narrowed};
 pub use path::{IntoPath, Path};
+
+pub(crate) use load::Narrow;
 
 use std::any::Any;
 use std::fmt;
@@ -102,7 +106,7 @@ impl<A: Entity, B: Entity, K> Relation<A, B, K> {
     /// # Ok(()) });
     /// ```
     pub fn then(self, next: impl IntoPath<B>) -> Path<A> {
-        self.into_path().then_erased(next.into_path().erase())
+        self.into_path().then_legs(next.into_path().into_legs())
     }
 }
 
@@ -168,6 +172,8 @@ pub trait OneLink {
     fn set_key(&mut self, key: &dyn Any);
     /// Points it to an entity of the session, with its key if it has one.
     fn set_handle(&mut self, handle: RawHandle, key: Option<&dyn Any>);
+    /// Points a link that holds this key to the entity that has it; does nothing to another.
+    fn attach(&mut self, handle: RawHandle, key: &dyn Any);
     /// Keeps only the key of a handle that has one.
     fn forget_handle(&mut self);
     /// A copy of the field, to be given to [`restore`](OneLink::restore) later.
@@ -187,19 +193,28 @@ pub enum ManyState {
     NotLoaded,
     /// All members are there.
     Loaded,
+    /// Those members are there that a condition or a limit let in; removes of others are queued.
+    Partial,
     /// A whole list was assigned to a collection whose rows were not read.
     Replaced,
+}
+
+impl ManyState {
+    /// Whether there are members to be read.
+    pub fn has_members(self) -> bool {
+        matches!(self, Self::Loaded | Self::Partial | Self::Replaced)
+    }
 }
 
 /// A to-many field, without its types.
 pub trait ManyLink {
     /// What is known of its members.
     fn state(&self) -> ManyState;
-    /// The members that are known: all of a loaded or replaced collection, none of another.
+    /// The members that are known: those of a loaded, partial or replaced collection, none of another.
     fn members(&self) -> Vec<RawHandle>;
     /// Members queued to be added to a collection that is not loaded.
     fn added(&self) -> Vec<RawHandle>;
-    /// Members queued to be removed from a collection that is not loaded.
+    /// Members queued to be removed from a collection that is not loaded, or partial.
     fn removed(&self) -> Vec<RawHandle>;
     /// Members that left it since it was loaded, in memory.
     fn left(&self) -> Vec<RawHandle>;
@@ -213,15 +228,17 @@ pub trait ManyLink {
     fn take_new(&mut self) -> Vec<Box<dyn Any + Send>>;
     /// Makes it loaded, with exactly these members. Queued adds and removes are forgotten.
     fn set_loaded(&mut self, members: &[RawHandle]);
+    /// Makes it partial, with these members. Queued adds and removes are forgotten.
+    fn set_partial(&mut self, members: &[RawHandle]);
     /// Makes it not loaded. Queued adds and removes are forgotten.
     fn set_not_loaded(&mut self);
     /// Adds a member: at once where loaded, queued otherwise. Does nothing if it is there.
     fn insert(&mut self, member: RawHandle);
-    /// Removes a member: at once where loaded, queued otherwise.
+    /// Removes a member: at once where it is there, queued where it may be among those that are not.
     fn remove(&mut self, member: RawHandle);
-    /// Adds and removes many members of a collection that is loaded or replaced; does nothing to another.
+    /// Adds and removes many members of a collection that has members to be read; does nothing to another.
     fn edit(&mut self, add: &[RawHandle], remove: &[RawHandle]);
-    /// Whether a loaded or replaced collection has the member.
+    /// Whether the member is among those to be read.
     fn contains(&self, member: RawHandle) -> bool;
     /// Becomes what another collection of the same type is.
     fn copy_from(&mut self, other: &dyn ManyLink);

@@ -1,9 +1,11 @@
 //! SQL text as it is written: identifiers, placeholders, and the parameters that go with them, in one order.
 
 mod insert;
+mod narrowed;
 mod node;
 mod statement;
 
+pub(crate) use narrowed::narrowed;
 pub(crate) use statement::statement;
 
 use std::sync::Arc;

@@ -225,7 +225,7 @@ pub fn null_foreign_key(meta: &EntityMeta, dialect: &Dialect, fk_columns: &[usiz
 }
 
 /// The columns by which members are ordered, each with a comma behind it: the key follows.
-fn order_terms(out: &mut Writer<'_>, members: &Members, column: impl Fn(&mut Writer<'_>, usize)) {
+pub(crate) fn order_terms(out: &mut Writer<'_>, members: &Members, column: impl Fn(&mut Writer<'_>, usize)) {
     for (at, descending) in members.ordered_by() {
         column(out, at);
         out.push(if descending { " DESC, " } else { ", " });

@@ -4,6 +4,7 @@ mod conflict;
 mod delete;
 mod insert;
 mod join;
+mod loads;
 mod raw;
 mod scope;
 mod select;
@@ -13,6 +14,7 @@ mod update;
 pub use conflict::{Columns, OnConflict};
 pub use delete::Delete;
 pub use insert::Insert;
+pub use loads::{Load, Loads};
 pub use raw::{Raw, sql};
 pub use select::Select;
 #[doc(hidden)]
@@ -31,7 +33,7 @@ use std::sync::Arc;
 
 use crate::cells::Cells;
 use crate::dialect::Dialect;
-use crate::entity::{EntityMeta, RelationMeta};
+use crate::entity::EntityMeta;
 use crate::error::{Error, Result};
 use crate::expr::{Kind, Node};
 use crate::program::StatementShape;
@@ -41,8 +43,10 @@ use crate::render;
 #[derive(Clone, Debug)]
 pub struct Statement {
     pub(crate) body: Body,
-    /// The relations to load with the rows, each a path from the selected entity.
-    pub(crate) loads: Vec<Vec<&'static RelationMeta>>,
+    /// The relations to load with the rows.
+    pub(crate) loads: Loads,
+    /// Whether what is read overwrites what the session has.
+    pub(crate) populate: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -82,7 +86,7 @@ impl Statement {
     /// # Errors
     /// If the dialect cannot say it: it has more parameters than the database takes.
     pub fn compile(&self, dialect: &Dialect) -> Result<Compiled> {
-        render::statement(&self.body, dialect)
+        render::statement(&self.body, &self.loads, dialect)
     }
 
     /// The tables it reads, those of its subqueries and of the relations to load included.
@@ -91,9 +95,7 @@ impl Statement {
         if let Some(all) = self.body.reads(&mut tables) {
             return all;
         }
-        for path in &self.loads {
-            scope::path_reads(path, &mut tables);
-        }
+        self.loads.reads(&mut tables);
         Reads::Tables(tables)
     }
 
@@ -107,13 +109,13 @@ impl Statement {
         }
     }
 
-    /// Whether the entities that it answers overwrite what a session has of them.
+    /// Whether the entities that it answers overwrite what a session has of them: [`Select::populate_existing`].
     pub fn populates_existing(&self) -> bool {
-        matches!(&self.body, Body::Insert(insert) if insert.populate_existing)
+        self.populate || matches!(&self.body, Body::Insert(insert) if insert.populate_existing)
     }
 
-    /// The relations to load with its rows, each a path from the selected entity.
-    pub fn loads(&self) -> &[Vec<&'static RelationMeta>] {
+    /// The relations to load with its rows.
+    pub fn loads(&self) -> &Loads {
         &self.loads
     }
 
@@ -131,14 +133,14 @@ impl Statement {
     /// checked by [`compile`](Self::compile).
     #[must_use]
     pub fn into_count(self) -> Self {
-        Self { body: Body::Count(Box::new(self.body)), loads: Vec::new() }
+        Body::Count(Box::new(self.body)).into()
     }
 
     /// A query that answers whether this one has rows: one row of one boolean. Whether this is a query at all is
     /// checked by [`compile`](Self::compile).
     #[must_use]
     pub fn into_exists(self) -> Self {
-        Self { body: Body::Exists(Box::new(self.body)), loads: Vec::new() }
+        Body::Exists(Box::new(self.body)).into()
     }
 
     /// A typed update or delete, made to answer the keys of the rows it affects; `None` for any other statement, and
@@ -154,7 +156,7 @@ impl Statement {
             return None;
         }
         *returning = entity.key.iter().map(|&position| Node(Kind::Column { entity, position })).collect();
-        Some(Criteria { entity, statement: Self { body, loads: Vec::new() }, deletes })
+        Some(Criteria { entity, statement: body.into(), deletes })
     }
 }
 
@@ -167,6 +169,12 @@ pub struct Criteria {
     pub statement: Statement,
     /// Whether it deletes them.
     pub deletes: bool,
+}
+
+impl From<Body> for Statement {
+    fn from(body: Body) -> Self {
+        Self { body, loads: Loads::default(), populate: false }
+    }
 }
 
 impl Body {

@@ -12,7 +12,7 @@ mod erased;
 mod hooks;
 mod undo;
 
-pub(crate) use erased::{AnyArena, Finder, Part, Parts};
+pub(crate) use erased::{Adopt, AnyArena, Finder, Part, Parts};
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -174,6 +174,18 @@ impl<E: Entity> Arena<E> {
         }
         self.loaded(slot);
         slot
+    }
+
+    /// Takes in a row that was read, over what the slot that has its key holds: its pending changes are gone. A pending
+    /// delete stays, with the value that it has.
+    pub(crate) fn adopt_over(&mut self, row: E, uncommitted: Option<usize>) -> u32 {
+        match row.key().and_then(|key| self.find(&key)) {
+            Some(slot) if self.slots[slot as usize].state == State::Persistent => {
+                self.overwrite(slot, row, uncommitted);
+                slot
+            }
+            _ => self.adopt(row, uncommitted),
+        }
     }
 
     /// The key of the row, if there is one.

@@ -472,20 +472,6 @@ impl Tracker {
         }
     }
 
-    /// Takes in a row that was read; an entity of its key that is tracked already takes its values.
-    pub(crate) fn overwrite<E: Entity>(&mut self, row: E, uncommitted: Option<usize>) -> RawHandle {
-        let arena = self.ensure(E::meta());
-        let known = row.key().and_then(|key| self.make::<E>().find(&key));
-        let slot = match known {
-            Some(slot) => {
-                self.refresh(Place { arena, slot }, row, uncommitted);
-                slot
-            }
-            None => self.make::<E>().adopt(row, uncommitted),
-        };
-        self.handle(Place { arena, slot })
-    }
-
     /// Gives a slot a freshly read row.
     pub(crate) fn refresh<E: Entity>(&mut self, place: Place, row: E, uncommitted: Option<usize>) {
         self.drop_expressions(place);

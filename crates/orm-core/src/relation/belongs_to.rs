@@ -335,6 +335,15 @@ impl<T: Target> OneLink for BelongsTo<T> {
         self.end = End::Handle(Handle::from_raw(handle), key.and_then(|key| key.downcast_ref()).cloned());
     }
 
+    fn attach(&mut self, handle: RawHandle, key: &dyn Any) {
+        match std::mem::replace(&mut self.end, End::Empty) {
+            End::Key(own) if key.downcast_ref() == Some(&own) => {
+                self.end = End::Handle(Handle::from_raw(handle), Some(own));
+            }
+            other => self.end = other,
+        }
+    }
+
     fn forget_handle(&mut self) {
         if let End::Handle(_, Some(key)) = &self.end {
             self.end = End::Key(key.clone());

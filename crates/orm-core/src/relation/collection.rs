@@ -22,6 +22,9 @@ use crate::handle::Handle;
 /// - The default is *not set*: `add` makes it loaded and empty, a row makes it not loaded.
 /// - [`push`](Self::push) and [`remove`](Self::remove) work loaded or not; what is pushed to a collection that is not
 ///   loaded is written by the next flush without reading the rest.
+/// - One that was loaded by a [`filter`](super::Relation::filter) or a [`limit`](super::Relation::limit) has the members
+///   that were found, and [`is_partial`](Self::is_partial): pushes and removes work as ever; a whole list assigned to
+///   it replaces all members, the others included, which the flush reads first; a load without a filter reads the rest.
 /// - Reading one that is not loaded needs [`loaded`](Self::loaded), which says so; [`iter`](Self::iter) panics with
 ///   advice.
 ///
@@ -56,7 +59,7 @@ enum State<E: Entity> {
 
 #[derive(Clone)]
 struct Body<E: Entity> {
-    /// NotLoaded (with queues), Loaded or Replaced; never NotSet.
+    /// NotLoaded (with queues), Loaded, Partial (with a queue of removes) or Replaced; never NotSet.
     state: ManyState,
     members: Vec<Handle<E>>,
     /// Queued while the rows were not read.
@@ -117,6 +120,25 @@ impl<E: Entity> Collection<E> {
     /// Whether the members are there to read.
     pub fn is_loaded(&self) -> bool {
         self.loaded().is_some()
+    }
+
+    /// Whether the members are there that a filter or a limit let in, and others may not be.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.one(User::select().filter(User::ID.eq(1)).with(User::POSTS.limit(1))).await?;
+    /// assert!(session[ada].posts.is_loaded() && session[ada].posts.is_partial());
+    /// session.load(&[ada], User::POSTS).await?;
+    /// assert!(!session[ada].posts.is_partial());
+    /// # Ok(()) });
+    /// ```
+    pub fn is_partial(&self) -> bool {
+        self.state() == ManyState::Partial
     }
 
     /// The members.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::Relation;
+use super::{Leg, Relation};
 use crate::entity::{Entity, RelationMeta};
 
 /// One or more relations in a row, starting at `E`: `User::POSTS.then(Post::TAGS)`.
@@ -23,39 +23,46 @@ use crate::entity::{Entity, RelationMeta};
 /// # Ok(()) });
 /// ```
 pub struct Path<E> {
-    relations: Vec<&'static RelationMeta>,
+    legs: Vec<Leg>,
     start: PhantomData<fn() -> E>,
 }
 
 impl<E> Path<E> {
+    pub(super) fn of(leg: Leg) -> Self {
+        Self { legs: vec![leg], start: PhantomData }
+    }
+
     /// The relations, first one first. Never empty.
-    pub fn relations(&self) -> &[&'static RelationMeta] {
-        &self.relations
+    pub fn relations(&self) -> Vec<&'static RelationMeta> {
+        self.legs.iter().map(|leg| leg.relation).collect()
     }
 
-    pub(super) fn then_erased(mut self, next: Vec<&'static RelationMeta>) -> Self {
-        self.relations.extend(next);
+    /// The relations with what is wanted of each.
+    #[doc(hidden)]
+    pub fn into_legs(self) -> Vec<Leg> {
+        self.legs
+    }
+
+    pub(super) fn then_legs(mut self, next: Vec<Leg>) -> Self {
+        self.legs.extend(next);
         self
-    }
-
-    pub(super) fn erase(self) -> Vec<&'static RelationMeta> {
-        self.relations
     }
 }
 
 impl<E> Clone for Path<E> {
     fn clone(&self) -> Self {
-        Self { relations: self.relations.clone(), start: PhantomData }
+        Self { legs: self.legs.clone(), start: PhantomData }
     }
 }
 
 impl<E> fmt::Debug for Path<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.relations).finish()
+        f.debug_list().entries(&self.legs).finish()
     }
 }
 
-/// What leads somewhere from `E`: a [`Relation`] or a [`Path`].
+/// What leads somewhere from `E`: a [`Relation`], one that is [`Narrowed`](super::Narrowed) or
+/// [`Joined`](super::Joined), or a [`Path`].
 ///
 /// # Example
 /// ```
@@ -87,7 +94,7 @@ pub trait IntoPath<E> {
 
 impl<A: Entity, B: Entity, K> IntoPath<A> for Relation<A, B, K> {
     fn into_path(self) -> Path<A> {
-        Path { relations: vec![self.meta()], start: PhantomData }
+        Path::of(Leg::plain(self.meta()))
     }
 }
 

@@ -5,19 +5,19 @@ use super::insert::insert;
 use crate::dialect::Dialect;
 use crate::entity::{EntityMeta, RelationMeta};
 use crate::error::{Error, Result};
-use crate::expr::Node;
+use crate::expr::{Node, Order};
 use crate::program::Returns;
-use crate::stmt::{Body, Compiled, DeleteBody, SelectBody, UpdateBody, hops};
+use crate::stmt::{Body, Compiled, DeleteBody, Loads, SelectBody, UpdateBody, hops};
 
 /// The text of a statement with its parameters.
 ///
 /// # Errors
 /// If it has more parameters than the database takes, or counts the rows of what is no query.
-pub(crate) fn statement(body: &Body, dialect: &Dialect) -> Result<Compiled> {
+pub(crate) fn statement(body: &Body, loads: &Loads, dialect: &Dialect) -> Result<Compiled> {
     let mut out = Writer::new(dialect);
     match body {
         Body::Raw(raw) => return Ok(raw.compile()),
-        Body::Select(query) => select(&mut out, query),
+        Body::Select(query) => select_joined(&mut out, query, loads),
         Body::Insert(write) => {
             insert(&mut out, write);
             return out.compiled(answer(&write.returning), false);
@@ -69,6 +69,39 @@ pub(super) fn select(out: &mut Writer<'_>, query: &SelectBody) {
     rest(out, query, true);
 }
 
+/// Adds a whole query with the columns of the targets that ride in its rows. Each has a name of its own, so that it is
+/// none of the tables that the query names.
+fn select_joined(out: &mut Writer<'_>, query: &SelectBody, loads: &Loads) {
+    let mut joined = loads.joined().peekable();
+    if joined.peek().is_none() {
+        return select(out, query);
+    }
+    out.push(if query.distinct { "SELECT DISTINCT " } else { "SELECT " });
+    selected(out, query);
+    for (at, load) in loads.joined() {
+        let (name, target) = (joined_name(at), (load.leg.relation.target)());
+        for column in target.columns {
+            out.push(", ").column(&name, column.name);
+        }
+    }
+    from(out, query);
+    for (at, load) in joined {
+        let (name, source) = (joined_name(at), load.parent.map(joined_name));
+        let source = source.as_deref().unwrap_or(query.entity.table);
+        for hop in hops(load.leg.relation).unwrap_or_default() {
+            out.push(" LEFT JOIN ").name(hop.table).push(" AS ").name(&name).push(" ON ");
+            out.separated(" AND ", &hop.on, |out, (column, (_, other))| {
+                out.column(&name, column).push(" = ").column(source, other);
+            });
+        }
+    }
+    rest(out, query, true);
+}
+
+fn joined_name(at: usize) -> String {
+    format!("joined_{}", at + 1)
+}
+
 /// Adds a query that has a row if and only if this one has.
 pub(super) fn select_any(out: &mut Writer<'_>, query: &SelectBody) {
     if query.columns.is_some() || query.distinct {
@@ -101,7 +134,7 @@ fn selected(out: &mut Writer<'_>, query: &SelectBody) {
     };
 }
 
-fn every_column<'a, 'd>(out: &'a mut Writer<'d>, entity: &EntityMeta) -> &'a mut Writer<'d> {
+pub(super) fn every_column<'a, 'd>(out: &'a mut Writer<'d>, entity: &EntityMeta) -> &'a mut Writer<'d> {
     out.separated(", ", entity.columns, |out, column| {
         out.column(entity.table, column.name);
     })
@@ -133,19 +166,22 @@ fn rest(out: &mut Writer<'_>, query: &SelectBody, ordered: bool) {
         out.push(" HAVING ").conditions(&query.having);
     }
     if ordered && !query.order_by.is_empty() {
-        out.push(" ORDER BY ").separated(", ", &query.order_by, |out, order| {
-            out.node(&order.node);
-            if order.descending {
-                out.push(" DESC");
-            }
-            match order.nulls_first {
-                Some(true) => out.push(" NULLS FIRST"),
-                Some(false) => out.push(" NULLS LAST"),
-                None => out,
-            };
-        });
+        out.push(" ORDER BY ").separated(", ", &query.order_by, order);
     }
     limits(out, query);
+}
+
+/// Adds one part of ORDER BY.
+pub(super) fn order(out: &mut Writer<'_>, order: &Order) {
+    out.node(&order.node);
+    if order.descending {
+        out.push(" DESC");
+    }
+    match order.nulls_first {
+        Some(true) => out.push(" NULLS FIRST"),
+        Some(false) => out.push(" NULLS LAST"),
+        None => out,
+    };
 }
 
 /// Literals, never parameters: SQLite prepares a statement again whenever a bound limit changes.
@@ -165,7 +201,7 @@ fn limits(out: &mut Writer<'_>, query: &SelectBody) {
 }
 
 /// The most rows that a database can count.
-fn whole(rows: u64) -> u64 {
+pub(super) fn whole(rows: u64) -> u64 {
     rows.min(i64::MAX as u64)
 }
 

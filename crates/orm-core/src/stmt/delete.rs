@@ -125,7 +125,7 @@ impl<E: Entity, S: Shape> Query for Delete<E, S> {
 
     fn statement(self) -> Result<Statement> {
         self.body.check()?;
-        Ok(Statement { body: Body::Delete(Box::new(self.body)), loads: Vec::new() })
+        Ok(Body::Delete(Box::new(self.body)).into())
     }
 }
 

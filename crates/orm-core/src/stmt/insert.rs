@@ -228,7 +228,7 @@ impl<E: Entity, S: Shape> Query for Insert<E, S> {
 
     fn statement(self) -> Result<Statement> {
         self.body.check()?;
-        Ok(Statement { body: Body::Insert(Box::new(self.body)), loads: Vec::new() })
+        Ok(Body::Insert(Box::new(self.body)).into())
     }
 }
 

@@ -123,7 +123,7 @@ impl<S: Shape> Query for Raw<S> {
     type Shape = S;
 
     fn statement(self) -> Result<Statement> {
-        Ok(Statement { body: Body::Raw(self.body), loads: Vec::new() })
+        Ok(Body::Raw(self.body).into())
     }
 }
 
@@ -131,7 +131,7 @@ impl Query for Raw<NoRows> {
     type Shape = Nothing;
 
     fn statement(self) -> Result<Statement> {
-        Ok(Statement { body: Body::Raw(self.body), loads: Vec::new() })
+        Ok(Body::Raw(self.body).into())
     }
 }
 

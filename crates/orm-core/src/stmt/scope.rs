@@ -38,6 +38,11 @@ impl<'a> Scope<'a> {
         Self::from(entity, None, Advice::Subquery)
     }
 
+    /// The scope of the conditions on what a relation loads: its target.
+    pub(super) fn loaded(entity: &'static EntityMeta) -> Self {
+        Self::from(entity, None, Advice::Subquery)
+    }
+
     /// The scope of a query, after the check that no table is joined twice.
     pub(super) fn query(body: &SelectBody, outer: Option<&'a Scope<'a>>) -> Result<Self> {
         let mut scope = Self::from(body.entity, outer, Advice::Join);

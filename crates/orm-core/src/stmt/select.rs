@@ -4,12 +4,12 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::scope::{self, Scope};
-use super::{Body, Statement};
+use super::{Body, Loads, Statement};
 use crate::entity::{Entity, EntityMeta, RelationMeta};
 use crate::error::{Error, Result};
-use crate::expr::{Condition, Node, Order, OrderBy};
+use crate::expr::{Condition, Kind, Node, Order, OrderBy};
 use crate::query::{Graph, Query, Selection, Shape, Values, Whole};
-use crate::relation::IntoPath;
+use crate::relation::{IntoPath, Leg};
 
 /// A query for entities of `E`, or for values of their columns. Made by [`Entity::select`].
 ///
@@ -50,7 +50,8 @@ pub(crate) struct SelectBody {
     pub(crate) limit: Option<u64>,
     pub(crate) offset: Option<u64>,
     pub(crate) distinct: bool,
-    pub(crate) loads: Vec<Vec<&'static RelationMeta>>,
+    pub(crate) loads: Vec<Vec<Leg>>,
+    pub(crate) populate: bool,
 }
 
 /// A join along one relation.
@@ -74,6 +75,7 @@ impl<E: Entity> Select<E, Whole<E>> {
             offset: None,
             distinct: false,
             loads: Vec::new(),
+            populate: false,
         };
         Self::of(body)
     }
@@ -120,6 +122,32 @@ impl<E: Entity> Select<E, Whole<E>> {
     pub fn with(self, path: impl IntoPath<E>) -> Select<E, Graph<E>> {
         Select::<E, Graph<E>>::of(self.body).with(path)
     }
+
+    /// Overwrites the entities that the session has already with what is read, those of the relations it loads
+    /// included. Their pending changes are discarded, and their collections are those that the query loads, or not
+    /// loaded; a rollback brings back what the transaction had. Pending deletes stay. Without it, a query never
+    /// overwrites anything.
+    ///
+    /// Such a query does not autoflush: a flush would store the changes that are to be discarded. Needs a session.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let ada = session.get_one::<User>(1).await?;
+    /// session[ada].name = "Nobody".into();
+    /// engine.execute(User::update().set(User::AGE, 37).filter(User::ID.eq(1))).await?; // by somebody else
+    /// session.all(User::select().populate_existing().with(User::POSTS)).await?;
+    /// assert_eq!((session[ada].name.as_str(), session[ada].age), ("Ada", Some(37)));
+    /// assert!(!session.is_dirty());
+    /// # Ok(()) });
+    /// ```
+    pub fn populate_existing(self) -> Select<E, Graph<E>> {
+        Select::<E, Graph<E>>::of(self.body).populate_existing()
+    }
 }
 
 impl<E: Entity> Select<E, Graph<E>> {
@@ -137,7 +165,13 @@ impl<E: Entity> Select<E, Graph<E>> {
     /// # Ok(()) });
     /// ```
     pub fn with(mut self, path: impl IntoPath<E>) -> Self {
-        self.body.loads.push(path.into_path().relations().to_vec());
+        self.body.loads.push(path.into_path().into_legs());
+        self
+    }
+
+    /// Overwrites the entities that the session has already with what is read; as on a query without relations.
+    pub fn populate_existing(mut self) -> Self {
+        self.body.populate = true;
         self
     }
 }
@@ -274,7 +308,14 @@ impl<E: Entity, S> Select<E, S> {
 
     /// A relation that is joined already is not joined again, so that paths may share their beginning.
     fn join_path(mut self, path: impl IntoPath<E>, left: bool) -> Self {
-        for &relation in path.into_path().relations() {
+        for Leg { relation, narrow, joined } in path.into_path().into_legs() {
+            if narrow.is_some() || joined {
+                self.body.filter.push(Node(Kind::Problem(format!(
+                    "a join along {} takes no filter, order or limit of its own, and no `.joined()`, which say what to \
+                     load: give them to the query itself",
+                    relation.path()
+                ))));
+            }
             match self.body.joins.iter_mut().find(|join| std::ptr::eq(join.relation, relation)) {
                 Some(known) => known.left &= left,
                 None => self.body.joins.push(Join { relation, left }),
@@ -324,8 +365,9 @@ impl<E: Entity, S: Shape> Query for Select<E, S> {
 
     fn statement(mut self) -> Result<Statement> {
         self.body.check_in(None)?;
-        let loads = std::mem::take(&mut self.body.loads);
-        Ok(Statement { body: Body::Select(Box::new(self.body)), loads })
+        let paths = std::mem::take(&mut self.body.loads);
+        let (loads, populate) = (Loads::new(paths, self.body.entity.columns.len())?, self.body.populate);
+        Ok(Statement { body: Body::Select(Box::new(self.body)), loads, populate })
     }
 }
 

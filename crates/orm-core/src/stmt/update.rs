@@ -182,7 +182,7 @@ impl<E: Entity, S: Shape> Query for Update<E, S> {
     fn statement(mut self) -> Result<Statement> {
         self.body.check()?;
         self.body.raise_version();
-        Ok(Statement { body: Body::Update(Box::new(self.body)), loads: Vec::new() })
+        Ok(Body::Update(Box::new(self.body)).into())
     }
 }
 

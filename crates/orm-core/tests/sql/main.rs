@@ -9,6 +9,7 @@ mod expression;
 mod faults;
 mod filled;
 mod join;
+mod loads;
 mod natural_key;
 mod select;
 mod shapes;

@@ -21,8 +21,9 @@ fn the_query_of_the_contract() {
         .order_by(User::NAME.asc())
         .limit(20)
         .with(User::POSTS.then(Post::TAGS));
-    let loads = query.clone().statement().unwrap().loads().to_vec();
-    assert_eq!(format!("{loads:?}"), "[[User::posts -> Post, Post::tags -> Tag]]");
+    let statement = query.clone().statement().unwrap();
+    let loads: Vec<_> = statement.loads().nodes().iter().map(|load| (&load.leg, load.parent)).collect();
+    assert_eq!(format!("{loads:?}"), "[(User::posts -> Post, None), (Post::tags -> Tag, Some(0))]");
     assert_sql(
         query,
         r#"SELECT "users"."id", "users"."email", "users"."name", "users"."age", "users"."active" FROM "users" WHERE "users"."age" >= ? AND "users"."name" >= ? AND "users"."name" < ? ORDER BY "users"."name" LIMIT 20"#,
@@ -151,5 +152,5 @@ fn with_keeps_the_entity_and_asks_for_a_session() {
     }
     let query = User::select().with(User::POSTS).with(User::POSTS.then(Post::TAGS)).limit(1);
     assert_eq!(shape(&query), std::any::type_name::<Graph<User>>());
-    assert_eq!(query.statement().unwrap().loads().len(), 2);
+    assert_eq!(query.statement().unwrap().loads().nodes().len(), 2);
 }

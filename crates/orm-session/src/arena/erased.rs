@@ -142,14 +142,27 @@ pub(crate) trait AnyArena: Any + Send {
 
     /// A collector of rows of this type, and one of keys of this type that stand at a column of other rows.
     fn rows_part(&self) -> Box<dyn Part>;
+    /// A collector of the rows of this type that stand at a column of other rows, where they are not all NULL.
+    fn joined_part(&self, at: usize) -> Box<dyn Part>;
     fn keys_part(&self, at: usize) -> Box<dyn Part>;
-    /// Takes in what `rows_part` collected.
-    fn adopt_part(&mut self, rows: Box<dyn Any>, uncommitted: Option<usize>) -> Vec<u32>;
+    /// Takes in what `rows_part` or `joined_part` collected.
+    fn adopt_part(&mut self, rows: Box<dyn Any>, how: Adopt) -> Vec<u32>;
+    /// Links of stored rows without pending changes that hold this key lead to the entity that has it.
+    fn attach(&mut self, relation: usize, rows: &[RawHandle], target: RawHandle, key: &dyn Any, how: Adopt);
     /// Rows that a statement changed, collected by `rows_part`: the slots that have their keys follow, but for the columns
     /// that the program has written.
     fn follow_update(&mut self, rows: Box<dyn Any>, layer: usize);
     /// The slots of the keys that `keys_part` collected.
     fn find_part(&self, keys: Box<dyn Any>) -> Vec<Option<u32>>;
+}
+
+/// How rows that were read are taken in.
+#[derive(Clone, Copy)]
+pub(crate) struct Adopt {
+    /// The layer whose end takes them back, where they may be uncommitted.
+    pub(crate) uncommitted: Option<usize>,
+    /// Whether they overwrite what is tracked.
+    pub(crate) over: bool,
 }
 
 /// What is called for each row with an image: the slot, whether its value has a key, and the columns that differ.
@@ -174,6 +187,24 @@ impl<E: Entity> Part for Rows<E> {
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         Box::new(self.0)
+    }
+}
+
+struct Joined<E> {
+    at: usize,
+    rows: Vec<E>,
+}
+
+impl<E: Entity> Part for Joined<E> {
+    fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError> {
+        if row.value(self.at + E::meta().key[0])? != ValueRef::Null {
+            self.rows.push(E::decode(&row.shifted(self.at)).map_err(|error| error.of(E::meta().name))?);
+        }
+        Ok(())
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        Box::new(self.rows)
     }
 }
 
@@ -541,14 +572,35 @@ impl<E: Entity> AnyArena for Arena<E> {
         Box::new(Rows::<E>(Vec::new()))
     }
 
+    fn joined_part(&self, at: usize) -> Box<dyn Part> {
+        Box::new(Joined::<E> { at, rows: Vec::new() })
+    }
+
     fn keys_part(&self, at: usize) -> Box<dyn Part> {
         Box::new(Keys::<E::Key> { at, keys: Vec::new() })
     }
 
-    fn adopt_part(&mut self, rows: Box<dyn Any>, uncommitted: Option<usize>) -> Vec<u32> {
+    fn adopt_part(&mut self, rows: Box<dyn Any>, how: Adopt) -> Vec<u32> {
         let rows = rows.downcast::<Vec<E>>().map(|rows| *rows).unwrap_or_default();
         self.reserve(rows.len());
-        rows.into_iter().map(|row| self.adopt(row, uncommitted)).collect()
+        match how.over {
+            false => rows.into_iter().map(|row| self.adopt(row, how.uncommitted)).collect(),
+            true => rows.into_iter().map(|row| self.adopt_over(row, how.uncommitted)).collect(),
+        }
+    }
+
+    fn attach(&mut self, relation: usize, rows: &[RawHandle], target: RawHandle, key: &dyn Any, how: Adopt) {
+        for &RawHandle { slot, .. } in rows {
+            if self.is_dirty(slot) || self.state(slot) != State::Persistent {
+                continue;
+            }
+            if let Some(layer) = how.uncommitted {
+                self.save_undo(slot, layer);
+            }
+            if let LinkMut::One(link) = self.value_mut(slot).link_mut(relation) {
+                link.attach(target, key);
+            }
+        }
     }
 
     fn follow_update(&mut self, rows: Box<dyn Any>, layer: usize) {

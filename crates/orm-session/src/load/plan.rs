@@ -1,86 +1,108 @@
-//! The relations of `.with(..)`: steps behind the query's own, each fed by the answer of an earlier one.
+//! The relations of `.with(..)`: steps behind the query's own, each fed by the answer of an earlier one, and targets that
+//! ride in the query's rows.
 
-use orm_core::entity::RelationMeta;
 use orm_core::program::Program;
+use orm_core::row::{ColumnError, Row};
+use orm_core::stmt::{Load, Loads};
 use orm_core::{Cell, Dialect, Result};
 
-use super::{Fill, adopt, parts_of, statement_of};
-use crate::arena::Part;
+use super::{Fill, Read, parts_of, statement_of};
+use crate::arena::{Adopt, Part};
 use crate::tracker::Tracker;
 
-/// The relations to load, as a tree: paths that begin alike share their steps.
-pub(crate) struct LoadPlan {
-    nodes: Vec<Node>,
+/// The relations to load, each with the step that reads it.
+pub(crate) struct LoadPlan<'q> {
+    loads: &'q Loads,
+    /// The step of each: 0, the query's own, where its targets ride in the query's rows.
+    steps: Vec<u16>,
 }
 
-struct Node {
-    relation: &'static RelationMeta,
-    /// The step whose rows are the sources: 0 is the query, `n` the node before place `n`.
-    parent: u16,
-}
-
-impl LoadPlan {
+impl<'q> LoadPlan<'q> {
     /// Puts a step for each relation behind the query's.
-    pub(crate) fn new(
-        paths: &[Vec<&'static RelationMeta>],
-        program: &mut Program,
-        dialect: &Dialect,
-    ) -> Result<Self> {
-        let mut nodes: Vec<Node> = Vec::new();
-        for path in paths {
-            let mut parent = 0;
-            for &relation in path {
-                let known = nodes
-                    .iter()
-                    .position(|node| node.parent == parent && std::ptr::eq(node.relation, relation));
-                let at = match known {
-                    Some(at) => at,
-                    None => {
-                        nodes.push(Node { relation, parent });
-                        add_step(program, relation, parent, dialect)?;
-                        nodes.len() - 1
-                    }
-                };
-                parent = at as u16 + 1;
-            }
+    pub(crate) fn new(loads: &'q Loads, program: &mut Program, dialect: &Dialect) -> Result<Self> {
+        let mut plan = Self { loads, steps: Vec::new() };
+        for load in loads.nodes() {
+            let step = match load.joined {
+                Some(_) => 0,
+                None => plan.add_step(load, program, dialect)?,
+            };
+            plan.steps.push(step);
         }
-        Ok(Self { nodes })
+        Ok(plan)
+    }
+
+    /// The step takes its list from the rows of the source, which may ride in those of the query.
+    fn add_step(&self, load: &Load, program: &mut Program, dialect: &Dialect) -> Result<u16> {
+        let statement = statement_of(&load.leg, dialect)?;
+        let (step, first) = match load.parent {
+            None => (0, 0),
+            Some(parent) => (self.steps[parent], self.loads.nodes()[parent].joined.unwrap_or_default()),
+        };
+        let (column, width) = statement.list;
+        let list = Cell::List { step, column: first as u16 + column, width };
+        program.add(statement.shape.into(), |input| {
+            input.append(&statement.input);
+            input.push(list);
+        });
+        Ok(program.steps.len() as u16 - 1)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.steps.is_empty()
     }
 
-    /// The collectors of the steps after the query.
-    pub(crate) fn parts(&self, tracker: &mut Tracker) -> Vec<Vec<Box<dyn Part>>> {
-        self.nodes.iter().map(|node| parts_of(tracker, node.relation)).collect()
+    /// The collectors of the relations.
+    pub(crate) fn parts(&self, tracker: &mut Tracker) -> Collectors {
+        let nodes = self.loads.nodes().iter().zip(&self.steps);
+        let each = nodes.map(|(load, &step)| {
+            let parts = match load.joined {
+                Some(at) => {
+                    let target = tracker.ensure((load.leg.relation.target)());
+                    vec![tracker.arena(target).joined_part(at)]
+                }
+                None => parts_of(tracker, load.leg.relation),
+            };
+            Collector { step, parts }
+        });
+        Collectors(each.collect())
     }
 
-    /// Takes in what the collectors have, relation by relation. `roots` are the slots of the query's own rows.
-    pub(crate) fn adopt(
-        &self,
-        tracker: &mut Tracker,
-        parts: Vec<Vec<Box<dyn Part>>>,
-        roots: Vec<u32>,
-        uncommitted: Option<usize>,
-    ) {
-        let mut slots = vec![roots];
-        for (node, parts) in self.nodes.iter().zip(parts) {
-            let sources = &slots[usize::from(node.parent)];
-            let targets = adopt(tracker, node.relation, sources, parts, Fill::Values, uncommitted);
+    /// Takes in what the collectors have. `roots` are the slots of the query's own rows.
+    pub(crate) fn adopt(&self, tracker: &mut Tracker, parts: Collectors, roots: Vec<u32>, how: Adopt) {
+        let nodes = self.loads.nodes();
+        // All rows before any link: a row that overwrites an entity takes its collections away.
+        let read: Vec<Read> = nodes
+            .iter()
+            .zip(parts.0)
+            .map(|(load, collector)| Read::adopt(tracker, load.leg.relation, collector.parts, how))
+            .collect();
+        let mut slots: Vec<Vec<u32>> = Vec::with_capacity(nodes.len());
+        for (load, read) in nodes.iter().zip(read) {
+            let sources = load.parent.map_or(&roots, |parent| &slots[parent]);
+            let targets = read.link(tracker, &load.leg, sources, Fill::Values, how);
             slots.push(targets);
         }
     }
 }
 
-fn add_step(
-    program: &mut Program,
-    relation: &'static RelationMeta,
-    parent: u16,
-    dialect: &Dialect,
-) -> Result<()> {
-    let statement = statement_of(relation, dialect)?;
-    let (column, width) = statement.list;
-    program.add(statement.shape.into(), |input| input.push(Cell::List { step: parent, column, width }));
-    Ok(())
+/// What collects the targets of each relation.
+#[derive(Default)]
+pub(crate) struct Collectors(Vec<Collector>);
+
+struct Collector {
+    /// The step whose rows it takes.
+    step: u16,
+    parts: Vec<Box<dyn Part>>,
+}
+
+impl Collectors {
+    /// Gives a row to those that want it.
+    pub(crate) fn row(&mut self, step: u16, row: &Row<'_>) -> Result<(), ColumnError> {
+        for collector in self.0.iter_mut().filter(|collector| collector.step == step) {
+            for part in &mut collector.parts {
+                part.row(row)?;
+            }
+        }
+        Ok(())
+    }
 }

@@ -1,12 +1,12 @@
 //! A relation of entities that the session has already: `session.load(..)`.
 
-use orm_core::entity::{RelationKind, RelationMeta};
+use orm_core::entity::RelationKind;
 use orm_core::program::Program;
-use orm_core::relation::{Link, ManyState, OneState};
+use orm_core::relation::{Leg, Link, OneState};
 use orm_core::{Cells, Dialect, Result};
 
-use super::{Fill, adopt, parts_of, statement_of};
-use crate::arena::Parts;
+use super::{Fill, Read, parts_of, statement_of};
+use crate::arena::{Adopt, Parts};
 use crate::state::State;
 use crate::tracker::{Place, Tracker};
 
@@ -14,8 +14,8 @@ use crate::tracker::{Place, Tracker};
 pub(crate) const KEYS_AT_ONCE: usize = 1_000;
 
 /// A relation of some slots, and which of them need a query.
-pub(crate) struct Request {
-    relation: &'static RelationMeta,
+pub(crate) struct Request<'q> {
+    leg: &'q Leg,
     source: u32,
     slots: Vec<u32>,
     /// Those whose targets are not known.
@@ -23,13 +23,9 @@ pub(crate) struct Request {
     into: Fill,
 }
 
-impl Request {
-    pub(crate) fn new(
-        tracker: &mut Tracker,
-        relation: &'static RelationMeta,
-        slots: Vec<u32>,
-        into: Fill,
-    ) -> Self {
+impl<'q> Request<'q> {
+    pub(crate) fn new(tracker: &mut Tracker, leg: &'q Leg, slots: Vec<u32>, into: Fill) -> Self {
+        let relation = leg.relation;
         let source = tracker.ensure((relation.source)());
         let unknown = |slot: &u32| {
             let arena = tracker.arena(source);
@@ -38,16 +34,16 @@ impl Request {
             }
             let link = arena.link(*slot, relation.position);
             match &link {
-                Link::Many(many) => {
-                    into == Fill::Images || !matches!(many.state(), ManyState::Loaded | ManyState::Replaced)
-                }
+                Link::Many(many) => !into.leaves(many.state()),
+                // Whether a target meets a condition, only the database can tell.
                 Link::One(one) => {
-                    matches!(one.state(), OneState::Key(_)) && tracker.target_of(&link, relation).is_none()
+                    matches!(one.state(), OneState::Key(_))
+                        && (leg.leaves_out() || tracker.target_of(&link, relation).is_none())
                 }
             }
         };
         let unknown = slots.iter().copied().filter(unknown).collect();
-        Self { relation, source, slots, unknown, into }
+        Self { leg, source, slots, unknown, into }
     }
 
     /// What has to be read, if anything.
@@ -55,10 +51,11 @@ impl Request {
         if self.unknown.is_empty() {
             return Ok(None);
         }
-        let statement = statement_of(self.relation, dialect)?;
+        let statement = statement_of(self.leg, dialect)?;
         let mut program = Program::default();
         for slots in self.unknown.chunks(KEYS_AT_ONCE) {
             program.add(statement.shape.with_list(slots.len(), dialect).into(), |input| {
+                input.append(&statement.input);
                 slots.iter().for_each(|&slot| self.encode(tracker, slot, input));
             });
         }
@@ -67,7 +64,7 @@ impl Request {
 
     fn encode(&self, tracker: &Tracker, slot: u32, input: &mut Cells) {
         let arena = tracker.arena(self.source);
-        match self.relation.kind {
+        match self.leg.relation.kind {
             RelationKind::BelongsTo { columns, .. } => {
                 columns.iter().for_each(|&column| arena.encode(slot, column, input));
             }
@@ -77,29 +74,33 @@ impl Request {
 
     /// The collectors, one set for each statement.
     pub(crate) fn parts(&self, tracker: &mut Tracker, steps: usize) -> Parts {
-        Parts((0..steps).map(|_| parts_of(tracker, self.relation)).collect())
+        Parts((0..steps).map(|_| parts_of(tracker, self.leg.relation)).collect())
     }
 
     /// Takes in what was read.
-    pub(crate) fn adopt(&self, tracker: &mut Tracker, parts: Parts, uncommitted: Option<usize>) {
+    pub(crate) fn adopt(&self, tracker: &mut Tracker, parts: Parts, how: Adopt) {
         for (slots, parts) in self.unknown.chunks(KEYS_AT_ONCE).zip(parts.0) {
-            adopt(tracker, self.relation, slots, parts, self.into, uncommitted);
+            let read = Read::adopt(tracker, self.leg.relation, parts, how);
+            read.link(tracker, self.leg, slots, self.into, how);
         }
     }
 
     /// The slots that the relation leads to, each once. Targets that the session had already are linked without a
     /// query.
-    pub(crate) fn targets(&self, tracker: &mut Tracker, uncommitted: Option<usize>) -> Vec<u32> {
-        if matches!(self.relation.kind, RelationKind::BelongsTo { .. }) {
-            super::link_targets(tracker, self.relation, self.source, &self.slots, uncommitted);
+    pub(crate) fn targets(&self, tracker: &mut Tracker, how: Adopt) -> Vec<u32> {
+        let relation = self.leg.relation;
+        if matches!(relation.kind, RelationKind::BelongsTo { .. }) && !self.leg.leaves_out() {
+            super::link_targets(tracker, self.leg, &self.slots, &[], how);
         }
         let mut targets: Vec<u32> = Vec::new();
         for &slot in &self.slots {
-            let link = tracker.arena(self.source).link(slot, self.relation.position);
+            let link = tracker.arena(self.source).link(slot, relation.position);
             match &link {
-                Link::One(_) => {
-                    targets.extend(tracker.target_of(&link, self.relation).map(|Place { slot, .. }| slot))
+                // One that a condition left out is a key still.
+                Link::One(one) if matches!(one.state(), OneState::Handle(..)) => {
+                    targets.extend(tracker.target_of(&link, relation).map(|Place { slot, .. }| slot));
                 }
+                Link::One(_) => {}
                 Link::Many(many) => targets.extend(many.members().into_iter().map(|member| member.slot)),
             }
         }

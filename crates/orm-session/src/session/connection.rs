@@ -9,6 +9,7 @@ use orm_exec::{Access, Job, Lease};
 
 use super::flush::{InFlight, left_by};
 use super::{Session, Status};
+use crate::arena::Adopt;
 
 /// Where the session stands between `begin` and `commit`.
 pub(super) enum Scope {
@@ -35,6 +36,11 @@ impl Session {
             Scope::Open(open) if open.wrote => Some(self.nesting.depth()),
             _ => None,
         }
+    }
+
+    /// How rows are taken in that overwrite nothing.
+    pub(super) fn as_read(&self) -> Adopt {
+        Adopt { uncommitted: self.uncommitted(), over: false }
     }
 
     /// Runs a program that leaves entities alone: in the open transaction if there is one, otherwise on a connection of

@@ -362,10 +362,10 @@ impl Session {
         let children: Vec<u32> = children.into_iter().map(|meta| self.tracker.ensure(meta)).collect();
         let parts = children.iter().map(|&arena| vec![self.tracker.arena(arena).rows_part()]);
         let (_, Parts(parts)) = self.run(program, Parts(parts.collect()), location).await?;
-        let uncommitted = self.uncommitted();
+        let how = self.as_read();
         let mut loaded = Vec::new();
         for (arena, part) in children.into_iter().zip(parts.into_iter().flatten()) {
-            let slots = self.tracker.arena_mut(arena).adopt_part(part.into_any(), uncommitted);
+            let slots = self.tracker.arena_mut(arena).adopt_part(part.into_any(), how);
             loaded.extend(slots.into_iter().map(|slot| Place { arena, slot }));
         }
         Ok(loaded)

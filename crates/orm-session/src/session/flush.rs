@@ -8,6 +8,7 @@ use std::sync::Arc;
 use futures_lite::FutureExt;
 use orm_core::entity::RelationMeta;
 use orm_core::entity::VersionKind;
+use orm_core::relation::Leg;
 use orm_core::{Error, Outcome, Reads, Result, Sink};
 use orm_exec::{Job, JobOutput, Lease, Operation};
 
@@ -268,7 +269,7 @@ impl Session {
         location: &'static Location<'static>,
     ) -> Result<()> {
         for (relation, slots) in unread {
-            self.load_relation(relation, slots, load::Fill::Values, location).await?;
+            self.load_relation(&Leg::plain(relation), slots, load::Fill::Values, location).await?;
         }
         Ok(())
     }
@@ -285,7 +286,7 @@ impl Session {
             }
         }
         for (relation, slots) in wanted {
-            self.load_relation(relation, slots, load::Fill::Images, location).await?;
+            self.load_relation(&Leg::plain(relation), slots, load::Fill::Images, location).await?;
         }
         Ok(())
     }

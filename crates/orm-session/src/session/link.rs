@@ -162,11 +162,14 @@ impl Session {
         }
         let arena = self.tracker.arena_mut(owner.arena);
         let Link::Many(link) = arena.link(owner.slot, collection) else { return };
-        let loaded = matches!(link.state(), ManyState::Loaded | ManyState::Replaced);
+        let loaded = link.state().has_members();
+        // A partial collection queues the removal of what it does not show.
+        let is_done =
+            loaded && link.contains(handle) == add && (add || !queue || link.state() != ManyState::Partial);
         // What was queued the other way is taken back, from whichever side.
         let opposite = if add { link.removed() } else { link.added() };
         let queue = queue || opposite.contains(&handle);
-        if !(loaded || queue) || (loaded && link.contains(handle) == add) {
+        if !(loaded || queue) || is_done {
             return;
         }
         arena.touch(owner.slot);

@@ -84,9 +84,9 @@ impl Session {
         if let Some((program, arenas)) = guests.missing(&self.tracker, self.engine.dialect()) {
             let parts = arenas.iter().map(|&arena| vec![self.tracker.arena(arena).rows_part()]);
             let (_, parts) = self.run(program, Parts(parts.collect()), location).await?;
-            let uncommitted = self.uncommitted();
+            let how = self.as_read();
             for (arena, part) in arenas.into_iter().zip(parts.0.into_iter().flatten()) {
-                self.tracker.arena_mut(arena).adopt_part(part.into_any(), uncommitted);
+                self.tracker.arena_mut(arena).adopt_part(part.into_any(), how);
             }
         }
         guests.find_targets(&self.tracker);

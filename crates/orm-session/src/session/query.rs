@@ -3,17 +3,17 @@
 use std::panic::Location;
 
 use futures_lite::future::yield_now;
-use orm_core::entity::{Entity, KeyArg, RelationMeta};
+use orm_core::entity::{Entity, KeyArg};
 use orm_core::error::{NotFoundError, RowCountError};
 use orm_core::program::Program;
 use orm_core::query::{FromRow, Query, Shape, Values, Whole};
-use orm_core::relation::IntoPath;
+use orm_core::relation::{IntoPath, Leg};
 use orm_core::row::{ColumnError, Row};
 use orm_core::{Cells, Error, Handle, Reads, Result, Sink, Statement, shapes};
 use orm_exec::Operation;
 
 use super::Session;
-use crate::arena::Part;
+use crate::arena::Adopt;
 use crate::load::{self, LoadPlan};
 use crate::query::Track;
 use crate::state::State;
@@ -110,7 +110,11 @@ impl Session {
         let mut input = Cells::default();
         orm_core::Key::encode(key, &mut input);
         let (_, sink) = self
-            .run(Program::single(shape.into(), input), Rows::<Whole<E>>::new(Vec::new()), location)
+            .run(
+                Program::single(shape.into(), input),
+                Rows::<Whole<E>> { rows: Vec::new(), parts: load::Collectors::default() },
+                location,
+            )
             .await?;
         Ok(sink.rows)
     }
@@ -395,12 +399,15 @@ impl Session {
     ) -> Operation<'_, ()> {
         let location = Location::caller();
         let mut slots: Vec<u32> = handles.iter().map(|&handle| self.place(handle).slot).collect();
-        let path = relation.into_path().relations().to_vec();
+        let path = relation.into_path().into_legs();
         Operation::new(async move {
+            path.iter().try_for_each(Leg::check)?;
             self.ready().await?;
-            self.autoflush(&Reads::Tables(load::tables_of(&path)), location).await?;
-            for relation in path {
-                slots = self.load_relation(relation, slots, load::Fill::Values, location).await?;
+            let mut tables = Vec::new();
+            path.iter().for_each(|leg| leg.reads(&mut tables));
+            self.autoflush(&Reads::Tables(tables), location).await?;
+            for leg in &path {
+                slots = self.load_relation(leg, slots, load::Fill::Values, location).await?;
             }
             Ok(())
         })
@@ -413,21 +420,24 @@ impl Session {
         location: &'static Location<'static>,
     ) -> Result<(Vec<S::Tracked>, std::sync::Arc<str>)> {
         self.ready().await?;
-        // What an insert, update or delete finds depends on everything that is pending.
-        let reads = if statement.writes().is_some() { Reads::Any } else { statement.reads() };
-        self.autoflush(&reads, location).await?;
         let overwrite = statement.populates_existing();
+        if statement.writes().is_some() {
+            // What an insert, update or delete finds depends on everything that is pending.
+            self.autoflush(&Reads::Any, location).await?;
+        } else if !overwrite {
+            self.autoflush(&statement.reads(), location).await?;
+        }
         let compiled = statement.compile(self.engine.dialect())?;
         let sql = std::sync::Arc::clone(&compiled.shape.sql);
         let mut program = Program::single(compiled.shape, compiled.input);
         let plan = LoadPlan::new(statement.loads(), &mut program, self.engine.dialect())?;
-        let parts = plan.parts(&mut self.tracker);
-        let (_, sink) = self.run(program, Rows::<S>::new(parts), location).await?;
+        let sink = Rows::<S> { rows: Vec::new(), parts: plan.parts(&mut self.tracker) };
+        let (_, sink) = self.run(program, sink, location).await?;
         let tracked = self.adopt_all::<S>(sink.rows, overwrite).await;
         if !plan.is_empty() {
             let roots = S::slots(&tracked);
-            let uncommitted = self.uncommitted();
-            plan.adopt(&mut self.tracker, sink.parts, roots, uncommitted);
+            let how = Adopt { over: overwrite, ..self.as_read() };
+            plan.adopt(&mut self.tracker, sink.parts, roots, how);
         }
         Ok((tracked, sql))
     }
@@ -454,13 +464,12 @@ impl Session {
         handles: &mut Vec<Handle<E>>,
     ) {
         let (session, uncommitted) = (self.id(), self.uncommitted());
-        if overwrite {
-            handles.extend(rows.map(|row| Handle::from_raw(self.tracker.overwrite(row, uncommitted))));
-            return;
-        }
         let arena = self.tracker.make::<E>();
         handles.extend(rows.map(|row| {
-            let slot = arena.adopt(row, uncommitted);
+            let slot = match overwrite {
+                false => arena.adopt(row, uncommitted),
+                true => arena.adopt_over(row, uncommitted),
+            };
             Handle::from_raw(arena.handle(slot, session))
         }));
     }
@@ -468,34 +477,27 @@ impl Session {
     /// Loads one relation of some slots of its source. Answers the slots it leads to.
     pub(super) async fn load_relation(
         &mut self,
-        relation: &'static RelationMeta,
+        leg: &Leg,
         slots: Vec<u32>,
         into: load::Fill,
         location: &'static Location<'static>,
     ) -> Result<Vec<u32>> {
-        let request = load::Request::new(&mut self.tracker, relation, slots, into);
+        let request = load::Request::new(&mut self.tracker, leg, slots, into);
         if let Some(program) = request.program(&self.tracker, self.engine.dialect())? {
             let parts = request.parts(&mut self.tracker, program.steps.len());
             let (_, parts) = self.run(program, parts, location).await?;
-            let uncommitted = self.uncommitted();
-            request.adopt(&mut self.tracker, parts, uncommitted);
+            let how = self.as_read();
+            request.adopt(&mut self.tracker, parts, how);
         }
-        let uncommitted = self.uncommitted();
-        Ok(request.targets(&mut self.tracker, uncommitted))
+        let how = self.as_read();
+        Ok(request.targets(&mut self.tracker, how))
     }
 }
 
 /// Collects the rows of a query in their own type, and those of the relations it loads.
 struct Rows<S: Shape> {
     rows: Vec<S::Plain>,
-    parts: Vec<Vec<Box<dyn Part>>>,
-}
-
-impl<S: Shape> Rows<S> {
-    /// `parts` are the collectors of the steps after the first.
-    fn new(parts: Vec<Vec<Box<dyn Part>>>) -> Self {
-        Self { rows: Vec::new(), parts }
-    }
+    parts: load::Collectors,
 }
 
 impl<S: Shape> Unpin for Rows<S> {}
@@ -504,12 +506,8 @@ impl<S: Shape> Sink for Rows<S> {
     fn row(&mut self, step: u16, row: &Row<'_>) -> Result<(), ColumnError> {
         if step == 0 {
             self.rows.push(S::decode(row)?);
-            return Ok(());
         }
-        for part in &mut self.parts[usize::from(step) - 1] {
-            part.row(row)?;
-        }
-        Ok(())
+        self.parts.row(step, row)
     }
 }
 

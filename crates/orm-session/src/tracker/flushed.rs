@@ -100,9 +100,12 @@ impl Tracker {
         }
         let arena = self.arena_mut(source.arena);
         let Link::Many(link) = arena.link(source.slot, relation.position) else { return };
-        if link.state() != ManyState::NotLoaded {
+        match link.state() {
+            ManyState::NotLoaded => {}
+            // It may not have shown this one.
+            ManyState::Partial if !add => {}
             // A loaded collection shows the difference to its image.
-            return;
+            _ => return,
         }
         arena.touch(source.slot);
         if let LinkMut::Many(link) = arena.link_mut(source.slot, relation.position) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use orm_core::entity::RelationMeta;
 use orm_core::handle::RawHandle;
-use orm_core::relation::{Link, LinkMut, ManyState};
+use orm_core::relation::{Link, LinkMut};
 
 use crate::state::State;
 use crate::tracker::{Place, Tracker};
@@ -12,7 +12,7 @@ use crate::tracker::{Place, Tracker};
 /// Gives a loaded collection the keys of its members, for serde.
 pub(crate) fn show_keys(tracker: &mut Tracker, place: Place, relation: &'static RelationMeta) {
     let Link::Many(link) = tracker.arena(place.arena).link(place.slot, relation.position) else { return };
-    if !matches!(link.state(), ManyState::Loaded | ManyState::Replaced) {
+    if !link.state().has_members() {
         return;
     }
     let target = tracker.ensure((relation.target)());
@@ -54,7 +54,7 @@ impl Edits {
             }
             let arena = tracker.arena_mut(place.arena);
             let Link::Many(link) = arena.link(place.slot, position) else { continue };
-            if !matches!(link.state(), ManyState::Loaded | ManyState::Replaced) {
+            if !link.state().has_members() {
                 continue;
             }
             let members: HashSet<RawHandle> = link.members().into_iter().collect();

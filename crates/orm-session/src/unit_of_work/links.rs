@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use orm_core::entity::{LinkTable, RelationKind, RelationMeta};
 use orm_core::handle::RawHandle;
-use orm_core::relation::{Link, ManyLink, ManyState};
+use orm_core::relation::{Link, ManyState};
 use orm_core::{Error, Result};
 
 use crate::arena::AnyArena;
@@ -145,10 +145,6 @@ fn delta(arena: &dyn AnyArena, slot: u32, relation: usize) -> Option<Delta> {
         Some(Link::Many(image)) => Some(image),
         _ => None,
     };
-    let known = |link: &dyn ManyLink| match link.state() {
-        ManyState::Loaded | ManyState::Replaced => link.members(),
-        ManyState::NotSet | ManyState::NotLoaded => Vec::new(),
-    };
     let delta = match (image, value.state()) {
         // A default assigned to a tracked entity says nothing.
         (_, ManyState::NotSet) => return None,
@@ -163,8 +159,11 @@ fn delta(arena: &dyn AnyArena, slot: u32, relation: usize) -> Option<Delta> {
             Delta { added, removed }
         }
         (Some(image), _) => {
-            let (before, after) = (known(image), value.members());
-            Delta { added: minus(&after, &before), removed: minus(&before, &after) }
+            let (before, after) = (image.members(), value.members());
+            let mut removed = minus(&before, &after);
+            // Those that a partial collection does not show.
+            removed.extend(minus(&value.removed(), &image.removed()));
+            Delta { added: minus(&after, &before), removed }
         }
     };
     if delta.added.is_empty() && delta.removed.is_empty() { None } else { Some(delta) }

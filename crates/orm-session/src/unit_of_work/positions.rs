@@ -51,11 +51,10 @@ fn number(tracker: &mut Tracker, place: Place, relation: &'static RelationMeta, 
     {
         return;
     }
-    if link.state() == ManyState::NotLoaded {
-        if !link.added().is_empty() {
-            note_unread(unread, relation, place.slot);
-        }
-        return;
+    match link.state() {
+        ManyState::NotLoaded if link.added().is_empty() => return,
+        ManyState::NotLoaded | ManyState::Partial => return note_unread(unread, relation, place.slot),
+        _ => {}
     }
     for (at, member) in live_members(tracker, link, relation).into_iter().enumerate() {
         set_position(tracker, member, column, at as i64);

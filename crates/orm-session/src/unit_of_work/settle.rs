@@ -445,6 +445,10 @@ fn normalise_collections(tracker: &mut Tracker, place: Place) {
                 link.edit(&[], &dead);
             }
             ManyState::Replaced => link.set_loaded(&members),
+            ManyState::Partial if queued || !dead.is_empty() => {
+                link.set_partial(&members);
+                link.edit(&[], &dead);
+            }
             ManyState::NotLoaded if queued => link.set_not_loaded(),
             _ => {}
         }

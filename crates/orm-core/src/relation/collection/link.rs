@@ -74,6 +74,12 @@ impl<E: Entity> ManyLink for Collection<E> {
         self.state = State::Body(Arc::new(body));
     }
 
+    fn set_partial(&mut self, members: &[RawHandle]) {
+        let mut body = Body::of(ManyState::Partial);
+        body.members = members.iter().copied().map(Handle::from_raw).collect();
+        self.state = State::Body(Arc::new(body));
+    }
+
     fn set_not_loaded(&mut self) {
         self.state = State::NotLoaded;
     }
@@ -82,6 +88,7 @@ impl<E: Entity> ManyLink for Collection<E> {
         let member = Handle::from_raw(member);
         let body = self.body();
         if body.state != ManyState::NotLoaded {
+            body.removed.retain(|&removed| removed != member);
             if !body.members.contains(&member) {
                 body.members.push(member);
             }
@@ -99,6 +106,8 @@ impl<E: Entity> ManyLink for Collection<E> {
             if let Some(at) = body.members.iter().position(|&other| other == member) {
                 body.members.remove(at);
                 body.left.push(member);
+            } else if body.state == ManyState::Partial && !body.removed.contains(&member) {
+                body.removed.push(member);
             }
         } else if let Some(at) = body.added.iter().position(|&added| added == member) {
             body.added.remove(at);

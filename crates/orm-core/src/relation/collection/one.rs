@@ -246,6 +246,10 @@ impl<E: Entity> ManyLink for HasOne<E> {
         self.0.set_loaded(members);
     }
 
+    fn set_partial(&mut self, members: &[RawHandle]) {
+        self.0.set_partial(members);
+    }
+
     fn set_not_loaded(&mut self) {
         self.0.set_not_loaded();
     }
