@@ -20,6 +20,7 @@ mod filled;
 mod flush;
 mod found;
 mod has_one;
+mod joined;
 mod key_changes;
 mod keys;
 mod link_entities;
@@ -28,6 +29,7 @@ mod linking;
 mod loaders;
 mod merge_again;
 mod merging;
+mod narrowed;
 mod natural_keys;
 mod nested;
 mod on_delete;
@@ -35,6 +37,7 @@ mod once_wrong;
 mod order;
 mod ordered;
 mod orphans;
+mod populate;
 mod read_only;
 mod recover;
 mod refresh;
@@ -70,6 +73,7 @@ const ALL: &[&[Behaviour]] = &[
     flush::BEHAVIOURS,
     found::BEHAVIOURS,
     has_one::BEHAVIOURS,
+    joined::BEHAVIOURS,
     key_changes::BEHAVIOURS,
     keys::BEHAVIOURS,
     link_entities::BEHAVIOURS,
@@ -78,6 +82,7 @@ const ALL: &[&[Behaviour]] = &[
     loaders::BEHAVIOURS,
     merge_again::BEHAVIOURS,
     merging::BEHAVIOURS,
+    narrowed::BEHAVIOURS,
     natural_keys::BEHAVIOURS,
     nested::BEHAVIOURS,
     on_delete::BEHAVIOURS,
@@ -85,6 +90,7 @@ const ALL: &[&[Behaviour]] = &[
     order::BEHAVIOURS,
     ordered::BEHAVIOURS,
     orphans::BEHAVIOURS,
+    populate::BEHAVIOURS,
     read_only::BEHAVIOURS,
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,

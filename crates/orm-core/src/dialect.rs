@@ -57,6 +57,9 @@ pub struct Dialect {
     pub next_key: &'static str,
     /// The LIMIT to write with an OFFSET that has none, where OFFSET alone is no syntax.
     pub no_limit: Option<&'static str>,
+    /// What a query ends in that locks its rows until the end of the transaction. Empty where the transaction that reads
+    /// them, being one that may write, keeps all others from writing.
+    pub for_update: &'static str,
     /// How a part of a text is found with regard to case.
     pub text_search: TextSearch,
     /// Whether the place of a parameter decides its type when the statement is prepared, so that a place that does

@@ -122,6 +122,16 @@ pub fn select_by_key(meta: &EntityMeta, dialect: &Dialect) -> StatementShape {
     out.shape(Returns::Rows, true)
 }
 
+/// `SELECT "id", "name" FROM "users" WHERE "id" = ?`, with FOR UPDATE where rows are locked one by one: one row, locked
+/// until the end of the transaction. Not for a reader.
+pub fn lock_by_key(meta: &EntityMeta, dialect: &Dialect) -> StatementShape {
+    let mut out = Writer::new(dialect);
+    select_all(&mut out, meta);
+    by_key(&mut out, meta, false);
+    out.push(dialect.for_update);
+    out.shape(Returns::Rows, false)
+}
+
 /// `SELECT "id", "name" FROM "users" WHERE "id" IN ()`: the rows of a list of keys, in any order. The one parameter
 /// is the list; its elements are keys.
 pub fn select_by_keys(meta: &EntityMeta, dialect: &Dialect) -> StatementShape {

@@ -231,6 +231,18 @@ impl<E: Entity> Arena<E> {
         self.loaded(slot);
     }
 
+    /// The row of a slot was read again: where the slot has no pending changes, its columns follow. Links and collections
+    /// stay, where their columns did.
+    pub(crate) fn renew(&mut self, slot: u32, row: &E, uncommitted: Option<usize>) {
+        if self.slots[slot as usize].image != NO_IMAGE {
+            return;
+        }
+        if let Some(layer) = uncommitted {
+            self.note(slot, layer, Undo::Value(self.value(slot).clone()));
+        }
+        copy_columns(row, self.value_mut(slot), &[]);
+    }
+
     /// The row of a slot was changed by a statement. Columns that the program has written keep its value; links and
     /// collections stay, where their columns did.
     fn follow_row(&mut self, slot: u32, row: E, layer: usize) {

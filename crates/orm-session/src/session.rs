@@ -6,6 +6,7 @@ mod events;
 mod flush;
 mod index;
 mod link;
+mod lock;
 mod merge;
 mod nested;
 mod query;

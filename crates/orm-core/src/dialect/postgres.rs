@@ -31,6 +31,7 @@ pub static POSTGRES: Dialect = Dialect {
     row_list: "",
     next_key: "DEFAULT",
     no_limit: None,
+    for_update: " FOR UPDATE",
     text_search: TextSearch::Like,
     typed_parameters: true,
     numeric_aggregates: true,

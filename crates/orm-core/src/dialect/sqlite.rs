@@ -26,6 +26,7 @@ pub static SQLITE: Dialect = Dialect {
     row_list: "VALUES ",
     next_key: "NULL",
     no_limit: Some("-1"),
+    for_update: "",
     text_search: TextSearch::Binary,
     typed_parameters: false,
     numeric_aggregates: false,

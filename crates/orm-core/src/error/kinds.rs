@@ -206,7 +206,7 @@ pub struct StaleDataError {
     pub key: String,
     /// The version it had when it was read, if it has versions.
     pub version: Option<i64>,
-    /// What was tried: `update` or `delete`.
+    /// What was tried: `update`, `delete`, `merge` or `lock`.
     pub action: &'static str,
     /// How many rows the statement had to match, one after the other.
     pub expected: u64,

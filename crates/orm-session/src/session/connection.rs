@@ -47,7 +47,7 @@ impl Session {
     /// its own. A program that writes opens a transaction.
     pub(super) async fn run<S: Sink + Unpin + 'static>(
         &mut self,
-        mut program: Program,
+        program: Program,
         sink: S,
         location: &'static Location<'static>,
     ) -> Result<(Outcome, S), Failure> {
@@ -63,6 +63,18 @@ impl Session {
             self.last_failure = result.as_ref().err().map(|failure| failure.error.clone());
             return result;
         }
+        self.run_pinned(program, sink, writes, location).await
+    }
+
+    /// Runs a program in the open transaction, which it opens if need be. `writes` says whether what is read from then
+    /// on may be uncommitted.
+    pub(super) async fn run_pinned<S: Sink + Unpin + 'static>(
+        &mut self,
+        mut program: Program,
+        sink: S,
+        writes: bool,
+        location: &'static Location<'static>,
+    ) -> Result<(Outcome, S), Failure> {
         let lease = self.pinned(&mut program, location).await?;
         // What the program asks for itself goes last: a savepoint of its own.
         program.before.splice(0..0, self.nesting.statements());

@@ -109,13 +109,7 @@ impl Session {
         let shape = shapes::select_by_key(E::meta(), self.engine.dialect());
         let mut input = Cells::default();
         orm_core::Key::encode(key, &mut input);
-        let (_, sink) = self
-            .run(
-                Program::single(shape.into(), input),
-                Rows::<Whole<E>> { rows: Vec::new(), parts: load::Collectors::default() },
-                location,
-            )
-            .await?;
+        let (_, sink) = self.run(Program::single(shape.into(), input), rows_of::<E>(), location).await?;
         Ok(sink.rows)
     }
 
@@ -443,7 +437,11 @@ impl Session {
     }
 
     /// Tracks rows, leaving the thread to others now and then.
-    async fn adopt_all<S: Track>(&mut self, rows: Vec<S::Plain>, overwrite: bool) -> Vec<S::Tracked> {
+    pub(super) async fn adopt_all<S: Track>(
+        &mut self,
+        rows: Vec<S::Plain>,
+        overwrite: bool,
+    ) -> Vec<S::Tracked> {
         let mut tracked = Vec::with_capacity(rows.len());
         S::prepare(rows.len(), self);
         let mut rows = rows.into_iter();
@@ -495,9 +493,20 @@ impl Session {
 }
 
 /// Collects the rows of a query in their own type, and those of the relations it loads.
-struct Rows<S: Shape> {
+pub(super) struct Rows<S: Shape> {
     rows: Vec<S::Plain>,
     parts: load::Collectors,
+}
+
+/// What collects whole entities, without relations.
+pub(super) fn rows_of<E: Entity>() -> Rows<Whole<E>> {
+    Rows { rows: Vec::new(), parts: load::Collectors::default() }
+}
+
+impl<S: Shape> Rows<S> {
+    pub(super) fn into_rows(self) -> Vec<S::Plain> {
+        self.rows
+    }
 }
 
 impl<S: Shape> Unpin for Rows<S> {}
