@@ -70,13 +70,15 @@ async fn k13_populate_existing_discards_pending_changes(db: Database) -> Result<
     let mut session = shelf(&db).await?;
     let all = session.all(User::select().order_by(User::ID)).await?;
     all.iter().for_each(|&user| session[user].name.push('!'));
+    session.set(all[0], User::EMAIL, User::NAME)?;
     session.set_autoflush(false);
     session.all(User::select()).await?;
     assert_eq!(session[all[0]].name, "Ada!");
     session.one(User::select().filter(User::ID.eq(1)).populate_existing()).await?;
     assert_eq!((session[all[0]].name.as_str(), session[all[1]].name.as_str()), ("Ada", "Bob!"));
-    session[all[0]].age = Some(3);
     session.commit().await?;
+    let email = db.engine.scalar(User::select().filter(User::ID.eq(1)).columns(User::EMAIL)).await?;
+    assert_eq!(email, "ada", "an expression goes too");
     assert_eq!(users(&db).await?, [(1, "Ada".to_owned()), (2, "Bob!".to_owned())]);
     Ok(())
 }

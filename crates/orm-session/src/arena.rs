@@ -241,6 +241,7 @@ impl<E: Entity> Arena<E> {
             self.note(slot, layer, Undo::Value(self.value(slot).clone()));
         }
         copy_columns(row, self.value_mut(slot), &[]);
+        self.loaded(slot);
     }
 
     /// The row of a slot was changed by a statement. Columns that the program has written keep its value; links and

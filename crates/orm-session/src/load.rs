@@ -23,7 +23,7 @@ use orm_core::relation::{Leg, Link, LinkMut, OneState};
 use orm_core::{Dialect, Error, Result, shapes};
 
 use crate::arena::{Adopt, Part};
-use crate::tracker::Tracker;
+use crate::tracker::{Place, Tracker};
 
 /// The statement that reads the targets of a list of sources, and the columns of the source that the list is made of.
 struct Statement {
@@ -109,6 +109,9 @@ impl Read {
         let mut parts = parts.into_iter();
         let rows = parts.next().map(|rows| rows.into_any());
         let targets = rows.map(|rows| tracker.arena_mut(target).adopt_part(rows, how)).unwrap_or_default();
+        if how.over {
+            targets.iter().for_each(|&slot| tracker.drop_expressions(Place { arena: target, slot }));
+        }
         let owners = parts.next().map(|keys| tracker.arena(source).find_part(keys.into_any()));
         Self { targets, owners }
     }

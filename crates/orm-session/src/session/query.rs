@@ -461,7 +461,7 @@ impl Session {
         overwrite: bool,
         handles: &mut Vec<Handle<E>>,
     ) {
-        let (session, uncommitted) = (self.id(), self.uncommitted());
+        let (session, uncommitted, first) = (self.id(), self.uncommitted(), handles.len());
         let arena = self.tracker.make::<E>();
         handles.extend(rows.map(|row| {
             let slot = match overwrite {
@@ -470,6 +470,12 @@ impl Session {
             };
             Handle::from_raw(arena.handle(slot, session))
         }));
+        if overwrite {
+            for &handle in handles[first..].iter() {
+                let place = self.place(handle);
+                self.tracker.drop_expressions(place);
+            }
+        }
     }
 
     /// Loads one relation of some slots of its source. Answers the slots it leads to.
