@@ -37,6 +37,7 @@ mod once_wrong;
 mod order;
 mod ordered;
 mod orphans;
+mod partial;
 mod populate;
 mod read_only;
 mod recover;
@@ -90,6 +91,7 @@ const ALL: &[&[Behaviour]] = &[
     order::BEHAVIOURS,
     ordered::BEHAVIOURS,
     orphans::BEHAVIOURS,
+    partial::BEHAVIOURS,
     populate::BEHAVIOURS,
     read_only::BEHAVIOURS,
     recover::BEHAVIOURS,

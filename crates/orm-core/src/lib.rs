@@ -51,7 +51,9 @@ pub use expr::{
 pub use handle::Handle;
 pub use program::{Outcome, Program, Sink};
 pub use query::{Detached, FromRow, Graph, Nothing, Query, Rows, Selection, Shape, Values, Whole};
-pub use relation::{BelongsTo, Collection, HasMany, HasOne, IntoPath, Joined, ManyToMany, Narrowed, Path, Relation};
+pub use relation::{
+    BelongsTo, Collection, HasMany, HasOne, IntoPath, Joined, ManyToMany, Narrowed, Path, Relation,
+};
 pub use row::{ColumnError, Row, RowSource};
 pub use schema::Schema;
 pub use stmt::{Compiled, Delete, Insert, Raw, Reads, Select, Statement, Update, sql};

@@ -56,7 +56,9 @@ fn statement_of(leg: &Leg, dialect: &Dialect) -> Result<Statement> {
             };
             shapes::select_by_foreign_key(target, dialect, columns, &relation.members)
         }
-        RelationKind::ManyToMany { through } => shapes::select_through(target, dialect, through, &relation.members),
+        RelationKind::ManyToMany { through } => {
+            shapes::select_through(target, dialect, through, &relation.members)
+        }
     };
     Ok(Statement { shape, input: Cells::default(), list })
 }

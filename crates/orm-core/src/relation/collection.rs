@@ -234,12 +234,17 @@ impl<E: Entity> Collection<E> {
         ManyLink::remove(self, member.raw());
     }
 
-    /// Takes all members out, of one that is not loaded too: the flush then reads what there was.
+    /// Takes all members out, of one that is not loaded or partial too: the flush then reads what there was.
     pub fn clear(&mut self) {
         if self.is_loaded() {
             let body = self.body();
             body.left.append(&mut body.members);
             body.new.clear();
+            if body.state == ManyState::Partial {
+                // Also those that it does not show.
+                body.state = ManyState::Replaced;
+                body.removed.clear();
+            }
         } else {
             *self = Self::replaced(Vec::new(), Vec::new());
         }
