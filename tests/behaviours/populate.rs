@@ -24,6 +24,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_locked_row_with_pending_changes,
     a_row_that_is_gone_is_not_locked,
     a_locked_read_keeps_others_from_writing,
+    a_session_that_only_reads_locks_nothing,
     v5_a_locked_read_of_a_version_that_moved_is_stale,
     f16_a_collection_that_is_not_loaded_is_not_read,
     a_detached_parent_leaves_keys_to_its_children,
@@ -269,6 +270,19 @@ async fn a_locked_read_keeps_others_from_writing(db: Database) -> Result<()> {
     session[account].balance = 1;
     session.commit().await?;
     assert_eq!(accounts(&db).await?, [(1, 1)]);
+    Ok(())
+}
+
+async fn a_session_that_only_reads_locks_nothing(db: Database) -> Result<()> {
+    drop(shelf(&db).await?);
+    let mut session = SessionFactory::new(db.engine.clone()).read_only().session();
+    let error = session.get_for_update::<Account>(1).await.expect_err("a lock is for writing");
+    assert!(
+        error.to_string().contains("only reads") && error.to_string().contains("get_for_update"),
+        "{error}"
+    );
+    assert_eq!(db.log.hops(), 0);
+    assert!(session.get::<Account>(1).await?.is_some());
     Ok(())
 }
 

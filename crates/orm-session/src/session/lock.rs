@@ -28,7 +28,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::StaleData`] if the entity has a `#[version]` and the row has another one than the session has read:
-    /// [`refresh`](Self::refresh) it first. Of the database, or of an autoflush.
+    /// [`refresh`](Self::refresh) it first. If the session only reads. Of the database, or of an autoflush.
     ///
     /// # Example
     /// ```
@@ -58,6 +58,9 @@ impl Session {
         location: &'static Location<'static>,
     ) -> Result<Option<Handle<E>>> {
         self.ready().await?;
+        if self.begin.is_read_only() {
+            return Err(self.only_reads("`get_for_update` keeps others from writing: "));
+        }
         self.autoflush(&Reads::Tables(vec![E::meta().table]), location).await?;
         let shape = shapes::lock_by_key(E::meta(), self.engine.dialect());
         let mut input = Cells::default();
