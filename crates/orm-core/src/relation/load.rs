@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::{IntoPath, IsCollection, One, OneOrNone, Path, Relation};
+use super::{IntoPath, IsCollection, One, OneOrNone, Path, Relation, Types};
 use crate::entity::{Entity, RelationMeta};
 use crate::expr::{Condition, Node, Order, OrderBy};
 
@@ -159,7 +159,7 @@ impl IsToOne for OneOrNone {}
 #[must_use = "it says what to load: give it to `.with(..)` or `session.load(..)`"]
 pub struct Narrowed<A, B, K> {
     leg: Leg,
-    types: PhantomData<fn() -> (A, B, K)>,
+    types: Types<A, B, K>,
 }
 
 impl<A: Entity, B: Entity, K> Narrowed<A, B, K> {
