@@ -192,6 +192,12 @@ impl OneLink for ToOne {
         *self = Self { handle: Some(handle), key: key.and_then(|key| key.downcast_ref().cloned()) };
     }
 
+    fn attach(&mut self, handle: RawHandle, key: &dyn Any) {
+        if self.handle.is_none() && self.key.as_ref() == key.downcast_ref() {
+            self.handle = Some(handle);
+        }
+    }
+
     fn forget_handle(&mut self) {
         self.handle = None;
     }
