@@ -160,20 +160,20 @@ impl<T: Target> BelongsTo<T> {
         }
     }
 
-    /// Adds those of the foreign key columns, the first of which is `first`, that would be stored otherwise than
-    /// another link's.
+    /// Adds the foreign key columns, the first of which is `first`, if one of them would be stored otherwise than another
+    /// link's.
     #[doc(hidden)]
     pub fn differences(&self, other: &Self, first: usize, columns: &mut Vec<u16>) {
         if self.key() == other.key() {
             return;
         }
-        for part in 0..<T::Entity as Entity>::Key::WIDTH {
-            if !Cells::stores_same(
-                |cells| self.encode_part(part, cells),
-                |cells| other.encode_part(part, cells),
-            ) {
-                columns.push((first + part) as u16);
-            }
+        let width = <T::Entity as Entity>::Key::WIDTH;
+        let differs = |part| {
+            !Cells::stores_same(|cells| self.encode_part(part, cells), |cells| other.encode_part(part, cells))
+        };
+        // All or none: a key that one half of the old and one half of the new make is another row's.
+        if (0..width).any(differs) {
+            columns.extend((first..first + width).map(|column| column as u16));
         }
     }
 

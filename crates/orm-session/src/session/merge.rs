@@ -95,6 +95,9 @@ impl Session {
     }
 }
 
+/// A slot and its key, an `E::Key`.
+type Keyed = (u32, Box<dyn Any>);
+
 /// Values on their way into the session, each in a slot of its own.
 struct Guests {
     /// The value itself, and those that came inside it.
@@ -189,7 +192,7 @@ impl Guests {
         });
         self.targets = keyed.collect();
         // Values of one key that is not stored are one entity: the later ones are merged onto the first.
-        let mut fresh: HashMap<u32, Vec<(u32, Box<dyn Any>)>> = HashMap::new();
+        let mut fresh: HashMap<u32, Vec<Keyed>> = HashMap::new();
         // The last first: of two with one key, a finder answers the one that it was given last.
         for (at, place) in self.places.iter().enumerate().rev() {
             if let Some(key) = tracker.arena(place.arena).key(place.slot)
