@@ -425,6 +425,7 @@ impl Tracker {
         let touched = self.touched_with_relations();
         self.drop_dead(&touched);
         self.recover_flushed();
+        self.keep_queued();
         self.keep_leaves();
     }
 

@@ -6,10 +6,11 @@
 use std::any::Any;
 use std::collections::HashMap;
 
+use orm_core::entity::RelationMeta;
 use orm_core::handle::RawHandle;
-use orm_core::relation::{Link, LinkMut, OneState};
+use orm_core::relation::{Link, LinkMut, ManyState, OneState};
 
-use super::{Place, Tracker};
+use super::{Place, Tracker, collections_of};
 use crate::state::State;
 
 /// The links that were given, by child and relation.
@@ -86,6 +87,39 @@ impl Tracker {
             let parent = self.given.get(&key).map_or(older.parent, |newer| newer.parent);
             self.given.insert(key, GivenLink { parent, ..older });
         }
+    }
+
+    /// Links that were given for members queued on a collection that is not loaded are the program's own from now on: the
+    /// flush emptied the queue, so nothing but the link shows the difference.
+    pub(super) fn keep_queued(&mut self) {
+        let mut given = std::mem::take(&mut self.given);
+        given.retain(|&(child, position), link| self.shows_in_a_collection(child, position, link));
+        self.given = given;
+    }
+
+    /// Whether a collection says again that the child is in it, or is not.
+    fn shows_in_a_collection(&self, child: Place, position: usize, given: &GivenLink) -> bool {
+        let arena = self.arena(child.arena);
+        let relation: &'static RelationMeta = &arena.meta().relations[position];
+        if arena.slot(given.child).is_none() {
+            return true;
+        }
+        let parent = match given.parent {
+            Some(parent) => self.place(parent, (relation.target)()).ok(),
+            None => {
+                arena.image_link(child.slot, position).and_then(|before| self.target_of(&before, relation))
+            }
+        };
+        // Without a parent in the session, no collection is asked.
+        let Some(parent) = parent else { return true };
+        let arena = self.arena(parent.arena);
+        collections_of(relation).any(|at| match arena.link(parent.slot, at) {
+            Link::Many(link) if link.state() == ManyState::NotLoaded => {
+                link.added().contains(&given.child) || link.removed().contains(&given.child)
+            }
+            Link::Many(_) => true,
+            Link::One(_) => false,
+        })
     }
 
     /// Children that were taken out of a parent that is new again stay out: there is no row of the collection any more
