@@ -21,11 +21,22 @@ pub(super) fn write_positions(tracker: &mut Tracker, unread: &mut Unread) {
         return;
     }
     let mut touched = tracker.touched_with_relations();
+    let mut left = Vec::new();
+    for &place in &touched {
+        for relation in tracker.arena(place.arena).meta().relations {
+            if matches!(relation.kind, RelationKind::BelongsTo { .. }) {
+                note_left(tracker, place, relation, &mut left);
+            }
+        }
+    }
     touched.retain(|&place| tracker.state(place).is_live());
     for &place in &touched {
         for relation in tracker.arena(place.arena).meta().relations {
             number(tracker, place, relation, unread);
         }
+    }
+    for (parent, position) in left {
+        close_gaps(tracker, parent, &tracker.arena(parent.arena).meta().relations[position]);
     }
     let mut next = NextPlaces::new();
     for place in touched {
@@ -57,6 +68,45 @@ fn number(tracker: &mut Tracker, place: Place, relation: &'static RelationMeta, 
         _ => {}
     }
     for (at, member) in live_members(tracker, link, relation).into_iter().enumerate() {
+        set_position(tracker, member, column, at as i64);
+    }
+}
+
+/// Notes the ordered collection that an entity leaves by its own link.
+fn note_left(
+    tracker: &Tracker,
+    child: Place,
+    relation: &'static RelationMeta,
+    left: &mut Vec<(Place, usize)>,
+) {
+    for position in collections_of(relation) {
+        if (relation.target)().relations[position].members.position.is_none() {
+            continue;
+        }
+        let arena = tracker.arena(child.arena);
+        let Some(before) = arena.image_link(child.slot, relation.position) else { continue };
+        let Some(parent) = tracker.target_of(&before, relation) else { continue };
+        let stays = tracker.leads_to(&arena.link(child.slot, relation.position), parent);
+        if !stays && tracker.state(parent).is_live() && !left.contains(&(parent, position)) {
+            left.push((parent, position));
+        }
+    }
+}
+
+/// Numbers those of a loaded collection that still lead to its owner.
+fn close_gaps(tracker: &mut Tracker, parent: Place, relation: &'static RelationMeta) {
+    let Some(column) = relation.members.position else { return };
+    let RelationKind::HasMany { inverse } = relation.kind else { return };
+    let column = column();
+    let Link::Many(link) = tracker.arena(parent.arena).link(parent.slot, relation.position) else { return };
+    if link.state() == ManyState::NotLoaded {
+        return;
+    }
+    let mut members = live_members(tracker, link, relation);
+    members.retain(|&member| {
+        tracker.leads_to(&tracker.arena(member.arena).link(member.slot, inverse().position), parent)
+    });
+    for (at, member) in members.into_iter().enumerate() {
         set_position(tracker, member, column, at as i64);
     }
 }
