@@ -6,6 +6,12 @@ mod baselines;
 mod both_sides;
 mod bulk;
 mod cascades;
+mod cases_backrefs;
+mod cases_cascades;
+mod cases_loading;
+mod cases_merging;
+mod cases_places;
+mod cases_relations;
 mod collections;
 mod corners;
 mod criteria;
@@ -62,6 +68,12 @@ const ALL: &[&[Behaviour]] = &[
     both_sides::BEHAVIOURS,
     bulk::BEHAVIOURS,
     cascades::BEHAVIOURS,
+    cases_backrefs::BEHAVIOURS,
+    cases_cascades::BEHAVIOURS,
+    cases_loading::BEHAVIOURS,
+    cases_merging::BEHAVIOURS,
+    cases_places::BEHAVIOURS,
+    cases_relations::BEHAVIOURS,
     collections::BEHAVIOURS,
     corners::BEHAVIOURS,
     criteria::BEHAVIOURS,

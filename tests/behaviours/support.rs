@@ -60,3 +60,25 @@ pub(crate) async fn pairs(db: &Database) -> Result<Vec<(i64, i64)>> {
 pub(crate) async fn elsewhere(db: &Database, statement: &str) -> Result<u64> {
     db.engine.execute(sql(statement.to_owned())).await
 }
+
+/// After a commit memory and database agree: another one sends nothing.
+pub(crate) async fn settled(db: &Database, session: &mut Session) -> Result<()> {
+    let changes = session.changes()?.to_string();
+    assert_eq!(changes, "", "all was written");
+    assert!(!session.is_dirty());
+    db.log.clear();
+    session.commit().await?;
+    assert_eq!(db.log.hops(), 0, "{:?}", db.log.statements());
+    Ok(())
+}
+
+/// Key and link of all rows of a table, as another connection sees them.
+pub(crate) async fn links(db: &Database, table: &str, column: &str) -> Result<Vec<(i64, Option<i64>)>> {
+    let query = sql(format!("SELECT id, {column} FROM {table} ORDER BY id"));
+    db.engine.all(query.returning::<(i64, Option<i64>)>()).await
+}
+
+/// The keys of all rows of a table, as another connection sees them.
+pub(crate) async fn keys_of(db: &Database, table: &str) -> Result<Vec<i64>> {
+    db.engine.all(sql(format!("SELECT id FROM {table} ORDER BY id")).returning::<i64>()).await
+}
