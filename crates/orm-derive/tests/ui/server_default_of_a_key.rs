@@ -5,9 +5,6 @@ struct Item {
     #[key]
     #[column(server_default(sql = "random()"))]
     id: i64,
-    #[version]
-    #[column(server_default = 1)]
-    version: i64,
 }
 
 fn main() {}

@@ -1,21 +1,11 @@
 use anyorm::prelude::*;
 
-type Moment = i32;
-
 #[derive(Clone, Entity)]
 struct Post {
     #[key(auto)]
     id: i64,
     #[version(timestamp)]
     version: i32,
-}
-
-#[derive(Clone, Entity)]
-struct Tag {
-    #[key(auto)]
-    id: i64,
-    #[version(timestamp)]
-    version: Moment,
 }
 
 fn main() {}
