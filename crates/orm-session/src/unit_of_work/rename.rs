@@ -78,6 +78,27 @@ impl Renames {
         })
     }
 
+    /// What a stored row has in some columns once it has followed what it refers to, to compare; `None` if none of them
+    /// follows.
+    pub(super) fn followed(&self, tracker: &Tracker, row: Place, columns: &[usize]) -> Option<Vec<u8>> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut cells = Cells::default();
+        let mut follows = false;
+        for &column in columns {
+            match self.behind(tracker, row, column) {
+                Some((target, referred)) => {
+                    tracker.arena(target.arena).encode(target.slot, referred, &mut cells);
+                    follows = true;
+                }
+                None => tracker.arena(row.arena).encode_row(row.slot, column, &mut cells),
+            }
+        }
+        let has_null = (0..cells.len()).any(|at| cells.value(at) == orm_core::ValueRef::Null);
+        (follows && !has_null).then(|| cells.fingerprint())
+    }
+
     /// Tracked rows that refer to what was renamed follow, as the stored ones did. Those whose columns the flush wrote
     /// itself, as `is_written` says, have the new values already.
     pub(super) fn follow(

@@ -7,6 +7,7 @@ use orm_core::entity::{EntityMeta, RelationKind};
 use super::collect::{Collected, rekeyed};
 use super::operations::{Op, Operations, columns_of};
 use super::order::{edges, stored};
+use super::rename::Renames;
 use crate::tracker::{Place, Tracker};
 
 /// One operation gives up a unique value that another one takes.
@@ -24,10 +25,12 @@ pub(super) struct Handover {
 /// All values that change hands. Looks only at tables where some are given up.
 pub(super) fn handovers(tracker: &Tracker, collected: &Collected, operations: &Operations) -> Vec<Handover> {
     let mut handovers = Vec::new();
-    for arena in arenas_that_give_up(tracker, collected) {
+    let arenas = arenas_that_give_up(tracker, collected);
+    let renames = if arenas.is_empty() { Renames::default() } else { Renames::of(tracker, collected) };
+    for arena in arenas {
         let meta = tracker.arena(arena).meta();
         for columns in unique_values(meta) {
-            find(tracker, collected, operations, arena, &columns, &mut handovers);
+            find(tracker, collected, operations, &renames, (arena, &columns), &mut handovers);
         }
     }
     after_new_keys(tracker, collected, operations, &mut handovers);
@@ -129,8 +132,8 @@ fn find(
     tracker: &Tracker,
     collected: &Collected,
     operations: &Operations,
-    arena: u32,
-    columns: &[usize],
+    renames: &Renames,
+    (arena, columns): (u32, &[usize]),
     handovers: &mut Vec<Handover>,
 ) {
     let stored = |row: Place, from_row| stored(tracker.arena(row.arena), row.slot, columns, from_row);
@@ -157,6 +160,9 @@ fn find(
             && let Some(value) = stored(row, true)
         {
             given.insert(value, (at, row, columns.to_vec()));
+            if let Some(value) = renames.followed(tracker, row, columns) {
+                given.entry(value).or_insert((at, row, columns.to_vec()));
+            }
         }
         if let Some(row) = takes.filter(|row| row.arena == arena)
             && let Some(value) = stored(row, false)
