@@ -237,9 +237,10 @@ impl Session {
                 Ok(())
             }
             Err(failure) => {
+                plan.unsend(&mut self.tracker, self.nesting.depth());
+                // By the keys that the rows have: what was sent has no other any more.
                 let error = explain(&plan, &self.tracker, failure);
                 self.last_failure = Some(error.clone());
-                plan.unsend(&mut self.tracker, self.nesting.depth());
                 // Still open after a failure inside a savepoint, which was rolled back; else there is none any more.
                 self.scope = if self.nesting.depth() > 0 { Scope::Begun } else { Scope::None };
                 self.take_back(lease, true, None);
