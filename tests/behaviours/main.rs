@@ -8,10 +8,17 @@ mod bulk;
 mod cascades;
 mod cases_backrefs;
 mod cases_cascades;
+mod cases_circles;
 mod cases_loading;
 mod cases_merging;
+mod cases_natural_keys;
+mod cases_pairs;
 mod cases_places;
 mod cases_relations;
+mod cases_savepoints;
+mod cases_statements;
+mod cases_unit_of_work;
+mod cases_versions;
 mod collections;
 mod corners;
 mod criteria;
@@ -70,10 +77,17 @@ const ALL: &[&[Behaviour]] = &[
     cascades::BEHAVIOURS,
     cases_backrefs::BEHAVIOURS,
     cases_cascades::BEHAVIOURS,
+    cases_circles::BEHAVIOURS,
     cases_loading::BEHAVIOURS,
     cases_merging::BEHAVIOURS,
+    cases_natural_keys::BEHAVIOURS,
+    cases_pairs::BEHAVIOURS,
     cases_places::BEHAVIOURS,
     cases_relations::BEHAVIOURS,
+    cases_savepoints::BEHAVIOURS,
+    cases_statements::BEHAVIOURS,
+    cases_unit_of_work::BEHAVIOURS,
+    cases_versions::BEHAVIOURS,
     collections::BEHAVIOURS,
     corners::BEHAVIOURS,
     criteria::BEHAVIOURS,

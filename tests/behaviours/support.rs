@@ -82,3 +82,8 @@ pub(crate) async fn links(db: &Database, table: &str, column: &str) -> Result<Ve
 pub(crate) async fn keys_of(db: &Database, table: &str) -> Result<Vec<i64>> {
     db.engine.all(sql(format!("SELECT id FROM {table} ORDER BY id")).returning::<i64>()).await
 }
+
+/// The rows that a query in SQL answers, as another connection sees them.
+pub(crate) async fn stored<T: anyorm::FromRow>(db: &Database, query: &str) -> Result<Vec<T>> {
+    db.engine.all(sql(query.to_owned()).returning::<T>()).await
+}
