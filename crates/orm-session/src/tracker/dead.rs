@@ -97,7 +97,12 @@ impl Tracker {
         for (parent, collection, child) in former {
             let is_pending = self.state(parent) == State::Pending;
             let arena = self.arena_mut(parent.arena);
-            if (is_pending || arena.is_dirty(parent.slot))
+            // Out of a collection whose row has it, it would read as removed there.
+            let in_row = match arena.image_link(parent.slot, collection) {
+                Some(Link::Many(link)) => link.contains(child),
+                _ => false,
+            };
+            if (is_pending || arena.is_dirty(parent.slot) && !in_row)
                 && let LinkMut::Many(link) = arena.link_mut(parent.slot, collection)
             {
                 link.edit(&[], &[child]);
