@@ -33,6 +33,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_row_read_changed_and_deleted_by_two_handles_of_one_row,
     a_removed_orphan_is_given_back_before_the_flush,
     an_only_child_is_replaced_twice_before_a_flush,
+    a_failed_unit_is_mended_piece_by_piece,
 ];
 
 #[derive(Clone, Debug, Default, PartialEq, Entity)]
@@ -560,5 +561,22 @@ async fn an_only_child_is_replaced_twice_before_a_flush(db: Database) -> Result<
     session.commit().await?;
     assert_eq!(db.log.hops(), 1);
     assert_eq!(stored::<String>(&db, "SELECT text FROM cards").await?, ["c"]);
+    settled(&db, &mut session).await
+}
+
+async fn a_failed_unit_is_mended_piece_by_piece(db: Database) -> Result<()> {
+    let (mut session, [one, _], [cat, _]) = two(&db).await?;
+    let bad = session.add(pet("owl", BelongsTo::to_key(77)));
+    session[cat].home = BelongsTo::to_key(88);
+    session[one].name = "kept".into();
+    for mended in [bad, cat] {
+        let error = session.commit().await.unwrap_err();
+        assert!(error.constraint().is_some_and(|broken| broken.columns == ["home_id"]), "{error}");
+        session.recover().await?;
+        session[mended].home = one.into();
+    }
+    session.commit().await?;
+    assert_eq!(pets(&db).await?, rows(&[("cat", Some(1)), ("dog", Some(2)), ("owl", Some(1))]));
+    assert_eq!(session[one].pets.len(), 2);
     settled(&db, &mut session).await
 }
