@@ -1,4 +1,4 @@
-//! Soft delete: `session.delete(..)` sets a column, and the row stays.
+//! Soft delete: `session.delete(..)` sets a column, and the row stays; queries leave it out.
 //!
 //! ```text
 //! cargo run --example soft_delete
@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyorm::prelude::*;
-use anyorm::{Listeners, Moments, Result, SessionHooks};
+use anyorm::{Moments, Result, SessionHooks};
 
 #[derive(Clone, Debug, Default, Entity)]
 #[entity(table = "notes")]
@@ -50,18 +50,15 @@ impl<E: SoftDelete> SessionHooks for SoftDeletes<E> {
     }
 }
 
-/// What queries start from; `Note::select()` has the deleted ones too.
-fn notes() -> anyorm::stmt::Select<Note, anyorm::query::Whole<Note>> {
-    Note::select().filter(Note::DELETED_AT.is_null())
-}
-
 async fn app() -> Result<()> {
     let engine = Engine::open("sqlite::memory:").await?;
     engine.create_all(&schema![Note]).await?;
-    let listeners = Listeners::new().listen(SoftDeletes::<Note>(PhantomData));
+    // The hook keeps the rows, the filter hides them.
+    let sessions = SessionFactory::new(engine)
+        .listen(SoftDeletes::<Note>(PhantomData))
+        .filter(Note::DELETED_AT.is_null());
 
-    let mut session = engine.session();
-    session.attach(&listeners);
+    let mut session = sessions.session();
     let added = ["Buy ink", "Buy paper"].map(|text| Note { text: text.into(), ..Default::default() });
     let [ink, paper] = session.add_all(added)[..] else { unreachable!("two were added") };
     session.commit().await?;
@@ -69,18 +66,23 @@ async fn app() -> Result<()> {
     session.delete(ink);
     session.commit().await?; // UPDATE notes SET deleted_at = ?
     println!("deleted at {:?}", session[ink].deleted_at);
-    assert_eq!(session.all(notes()).await?, [paper]);
-    assert_eq!(engine.count(Note::select()).await?, 2);
+    assert_eq!(session.all(Note::select()).await?, [paper]);
+
+    // The ways round the filter: one query, or a session.
+    let trash = Note::select().filter(Note::DELETED_AT.is_not_null()).unfiltered();
+    assert_eq!(session.all(trash).await?, [ink]);
+    let mut all = sessions.unfiltered().session();
+    assert_eq!(all.count(Note::select()).await?, 2);
 
     // Back again.
     session[ink].deleted_at = None;
     session.commit().await?;
-    assert_eq!(session.all(notes()).await?.len(), 2);
+    assert_eq!(session.count(Note::select()).await?, 2);
 
     // A statement by criteria goes round the hook: this one is for good.
     session.execute(Note::delete().filter(Note::TEXT.eq("Buy paper"))).await?;
     session.commit().await?;
-    assert_eq!(engine.count(Note::select()).await?, 1);
+    assert_eq!(all.count(Note::select()).await?, 1);
     Ok(())
 }
 

@@ -30,6 +30,7 @@ mod events;
 mod expressions;
 mod failures;
 mod filled;
+mod filters;
 mod flush;
 mod found;
 mod has_one;
@@ -97,6 +98,7 @@ const ALL: &[&[Behaviour]] = &[
     expressions::BEHAVIOURS,
     failures::BEHAVIOURS,
     filled::BEHAVIOURS,
+    filters::BEHAVIOURS,
     flush::BEHAVIOURS,
     found::BEHAVIOURS,
     has_one::BEHAVIOURS,

@@ -211,4 +211,15 @@ impl Node {
             _ => None,
         }
     }
+
+    /// [`query`](Self::query), to change it.
+    pub(crate) fn query_mut(&mut self) -> Option<&mut SelectBody> {
+        match &mut self.0 {
+            Kind::Exists(query)
+            | Kind::CountOf(query)
+            | Kind::Subquery(query)
+            | Kind::InQuery { query, .. } => Some(query),
+            _ => None,
+        }
+    }
 }

@@ -25,11 +25,20 @@ pub(crate) struct Writer<'d> {
     input: Cells,
     parameters: usize,
     list: Option<ListAt>,
+    /// A table, and the name that its columns have instead.
+    renamed: Option<(&'static str, String)>,
 }
 
 impl<'d> Writer<'d> {
     pub(crate) fn new(dialect: &'d Dialect) -> Self {
-        Self { dialect, sql: String::with_capacity(128), input: Cells::default(), parameters: 0, list: None }
+        Self {
+            dialect,
+            sql: String::with_capacity(128),
+            input: Cells::default(),
+            parameters: 0,
+            list: None,
+            renamed: None,
+        }
     }
 
     /// Adds SQL as it stands.
@@ -147,6 +156,11 @@ impl<'d> Writer<'d> {
     pub(crate) fn take_values(&mut self) -> Vec<Value> {
         let input = std::mem::take(&mut self.input);
         (0..input.len()).map(|at| input.value(at).to_value()).collect()
+    }
+
+    /// The parameters so far, with values.
+    pub(crate) fn take_input(&mut self) -> Cells {
+        std::mem::take(&mut self.input)
     }
 
     /// The text so far.

@@ -9,8 +9,10 @@ mod row;
 
 pub use row::{Parameter, RowStatement, Write, insert_row, select_columns, update_row};
 
+use crate::cells::Cells;
 use crate::dialect::{Dialect, GeneratedKey};
 use crate::entity::{ColumnMeta, EntityMeta, LinkTable, Members};
+use crate::expr::Node;
 use crate::program::{Returns, StatementShape};
 use crate::render::Writer;
 
@@ -139,6 +141,25 @@ pub fn select_by_keys(meta: &EntityMeta, dialect: &Dialect) -> StatementShape {
     select_all(&mut out, meta);
     out.push(" WHERE ").in_list(None, &key_names(meta).collect::<Vec<_>>());
     out.shape(Returns::Rows, true)
+}
+
+/// `SELECT "id", "name" FROM "users" WHERE "id" = ? AND "users"."deleted_at" IS NULL`: [`select_by_key`], or
+/// [`lock_by_key`] for a row to be `locked`, with further conditions, whose parameters follow the key.
+pub fn select_by_key_and(
+    meta: &EntityMeta,
+    dialect: &Dialect,
+    conditions: &[Node],
+    locked: bool,
+) -> (StatementShape, Cells) {
+    let mut out = Writer::new(dialect);
+    select_all(&mut out, meta);
+    by_key(&mut out, meta, false);
+    for condition in conditions {
+        out.push(" AND ").further_condition(condition);
+    }
+    out.push(if locked { dialect.for_update } else { "" });
+    let input = out.take_input();
+    (out.shape(Returns::Rows, !locked), input)
 }
 
 /// `SELECT "id", "author_id" FROM "posts" WHERE "author_id" IN () ORDER BY "id"`: the rows that refer to a list of

@@ -2,6 +2,7 @@
 
 mod conflict;
 mod delete;
+mod filters;
 mod insert;
 mod join;
 mod loads;
@@ -13,6 +14,8 @@ mod update;
 
 pub use conflict::{Columns, OnConflict};
 pub use delete::Delete;
+#[doc(hidden)]
+pub use filters::Filters;
 pub use insert::Insert;
 pub use loads::{Load, Loads};
 pub use raw::{Raw, sql};

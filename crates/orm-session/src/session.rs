@@ -3,6 +3,7 @@
 mod connection;
 mod criteria;
 mod events;
+mod filters;
 mod flush;
 mod index;
 mod link;

@@ -5,7 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use orm_core::entity::Entity;
-use orm_core::{Begin, Error, Isolation, Result};
+use orm_core::stmt::Filters;
+use orm_core::{Begin, Condition, Error, Isolation, Result};
 use orm_exec::Engine;
 
 use crate::events::{EntityHooks, Listeners, SessionHooks};
@@ -58,6 +59,8 @@ pub(crate) struct Options {
     pub(crate) begin: Begin,
     pub(crate) retry: Retry,
     pub(crate) listeners: Listeners,
+    /// Conditions that stand in each statement.
+    pub(crate) filters: Filters,
 }
 
 /// Those of a session without a factory.
@@ -66,6 +69,7 @@ pub(crate) static DEFAULT: Options = Options {
     begin: Begin::new(),
     retry: Retry::times(5),
     listeners: Listeners { sessions: Vec::new(), entities: Vec::new() },
+    filters: Filters::new(),
 };
 
 impl SessionFactory {
@@ -177,6 +181,65 @@ impl SessionFactory {
     #[must_use]
     pub fn listen_to<E: Entity>(self, hooks: impl EntityHooks<E>) -> Self {
         self.with(|options| options.listeners = std::mem::take(&mut options.listeners).listen_to(hooks))
+    }
+
+    /// A default filter: a condition on the rows of one entity that stands in every statement of the sessions, as if it had
+    /// been written there. It is for the entity whose columns it names, and can be repeated, also for one entity: then all
+    /// conditions hold. Made for soft deletes, and for what belongs to one tenant.
+    ///
+    /// It stands in what is selected, counted, updated or deleted by a query; in joins (in ON, so that a left join keeps
+    /// its rows); in subqueries and [`any`](orm_core::Relation::any); in the relations of
+    /// [`with`](orm_core::Select::with) and [`load`](Session::load), whose collections are then
+    /// [`is_partial`](orm_core::Collection::is_partial), and where a relation to one that is left out keeps its key and has no
+    /// handle; and in [`get`](Session::get), `get_one` and `get_for_update`.
+    ///
+    /// It does not stand in raw SQL, in [`refresh`](Session::refresh) and [`merge`](Session::merge), which name their row,
+    /// in what a flush reads and writes by itself, and in the table of pairs of a `many_to_many`. An entity that the
+    /// session has already is found by `get` whether or not it meets the condition.
+    ///
+    /// The way round is [`unfiltered`](orm_core::Select::unfiltered) of a query, or [`unfiltered`](Self::unfiltered) of the
+    /// factory.
+    ///
+    /// # Errors
+    /// A condition that names a column of another entity outside of a subquery, or none at all, is an error of the first
+    /// statement of a session, which is not sent.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let sessions = SessionFactory::new(engine).filter(Post::TITLE.ne("Letters"));
+    /// let mut session = sessions.session();
+    /// let ada = session.one(User::select().filter(User::POSTS.any(Post::ID.gt(0))).with(User::POSTS)).await?;
+    /// assert_eq!(session[ada].posts.len(), 1); // SELECT .. FROM posts WHERE title <> ? AND author_id IN (..)
+    /// assert_eq!(session.get::<Post>(2).await?, None);
+    ///
+    /// assert_eq!(session.count(Post::select().unfiltered()).await?, 2); // the way round
+    /// # Ok(()) });
+    /// ```
+    #[must_use]
+    pub fn filter(self, condition: impl Condition) -> Self {
+        self.with(|options| options.filters.add(condition))
+    }
+
+    /// The same factory without its default filters: for what has to see all rows.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let sessions = SessionFactory::new(engine).filter(Account::BALANCE.gt(0));
+    /// assert_eq!(sessions.session().get::<Account>(2).await?, None);
+    /// assert!(sessions.unfiltered().session().get::<Account>(2).await?.is_some());
+    /// # Ok(()) });
+    /// ```
+    #[must_use]
+    pub fn unfiltered(&self) -> Self {
+        self.clone().with(|options| options.filters = Filters::new())
     }
 
     /// The engine of the sessions.

@@ -70,7 +70,7 @@ impl Node {
     }
 
     /// Calls `each` with the direct parts, as [`parts`](Self::parts) does.
-    fn parts_mut(&mut self, each: &mut dyn FnMut(&mut Node)) {
+    pub(crate) fn parts_mut(&mut self, each: &mut dyn FnMut(&mut Node)) {
         match &mut self.0 {
             Kind::Column { .. }
             | Kind::Default { .. }

@@ -31,7 +31,7 @@ impl Writer<'_> {
     }
 
     /// Adds a condition after ` AND `.
-    pub(super) fn further_condition(&mut self, condition: &Node) {
+    pub(crate) fn further_condition(&mut self, condition: &Node) {
         self.above_or_same(Bond::And, condition);
     }
 
@@ -39,7 +39,11 @@ impl Writer<'_> {
     pub(crate) fn node(&mut self, node: &Node) {
         match &node.0 {
             Kind::Column { entity, position } => {
-                self.column(entity.table, entity.columns[*position].name);
+                let renamed = self.renamed.as_ref().filter(|(table, _)| *table == entity.table);
+                match renamed.map(|(_, name)| name.clone()) {
+                    Some(name) => self.column(&name, entity.columns[*position].name),
+                    None => self.column(entity.table, entity.columns[*position].name),
+                };
             }
             Kind::Default { entity, position } => {
                 let column = &entity.columns[*position];

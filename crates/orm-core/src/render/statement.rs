@@ -94,6 +94,11 @@ fn select_joined(out: &mut Writer<'_>, query: &SelectBody, loads: &Loads) {
                 out.column(&name, column).push(" = ").column(source, other);
             });
         }
+        if let Some(narrow) = &load.leg.narrow {
+            out.renamed = Some(((load.leg.relation.target)().table, name));
+            further(out, &narrow.filter);
+            out.renamed = None;
+        }
     }
     rest(out, query, true);
 }
@@ -144,10 +149,30 @@ fn from(out: &mut Writer<'_>, query: &SelectBody) {
     out.push(" FROM ").name(query.entity.table);
     for join in &query.joins {
         // Checked when the statement was built.
-        for hop in hops(join.relation).unwrap_or_default() {
-            out.push(if join.left { " LEFT JOIN " } else { " JOIN " }).name(hop.table).push(" ON ");
-            ties(out, hop.table, &hop.on);
+        let hops = hops(join.relation).unwrap_or_default();
+        match &hops[..] {
+            // Together: a pair whose target is left out is no row.
+            [pairs, target] if join.left && !join.on.is_empty() => {
+                out.push(" LEFT JOIN (").name(pairs.table).push(" JOIN ").name(target.table).push(" ON ");
+                ties(out, target.table, &target.on);
+                further(out, &join.on);
+                ties(out.push(") ON "), pairs.table, &pairs.on);
+            }
+            hops => {
+                for hop in hops {
+                    out.push(if join.left { " LEFT JOIN " } else { " JOIN " }).name(hop.table).push(" ON ");
+                    ties(out, hop.table, &hop.on);
+                }
+                further(out, &join.on);
+            }
         }
+    }
+}
+
+/// Adds conditions behind others.
+fn further(out: &mut Writer<'_>, conditions: &[Node]) {
+    for condition in conditions {
+        out.push(" AND ").further_condition(condition);
     }
 }
 

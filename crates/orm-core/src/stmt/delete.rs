@@ -36,13 +36,16 @@ pub(crate) struct DeleteBody {
     pub(crate) entity: &'static EntityMeta,
     pub(crate) filter: Vec<Node>,
     pub(crate) everything: bool,
+    /// Whether default filters of the session are left out.
+    pub(crate) unfiltered: bool,
     pub(crate) returning: Vec<Node>,
 }
 
 impl<E: Entity> Delete<E> {
     pub(crate) fn new() -> Self {
         let entity = E::meta();
-        Self::of(DeleteBody { entity, filter: Vec::new(), everything: false, returning: Vec::new() })
+        let (filter, returning) = (Vec::new(), Vec::new());
+        Self::of(DeleteBody { entity, filter, everything: false, unfiltered: false, returning })
     }
 }
 
@@ -65,6 +68,25 @@ impl<E: Entity, S> Delete<E, S> {
     /// ```
     pub fn filter(mut self, condition: impl Condition) -> Self {
         self.body.filter.push(condition.condition());
+        self
+    }
+
+    /// Deletes also rows that the default filters of the session leave out.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = SessionFactory::new(engine).filter(Account::BALANCE.gt(0)).session();
+    /// let empty = Account::delete().filter(Account::BALANCE.eq(0));
+    /// assert_eq!(session.execute(empty.clone()).await?, 0);
+    /// assert_eq!(session.execute(empty.unfiltered()).await?, 1);
+    /// # Ok(()) });
+    /// ```
+    pub fn unfiltered(mut self) -> Self {
+        self.body.unfiltered = true;
         self
     }
 

@@ -64,6 +64,17 @@ impl Loads {
         self.nodes.iter().enumerate().filter(|(_, node)| node.joined.is_some())
     }
 
+    /// Changes what is wanted of each relation.
+    pub(super) fn change(&mut self, mut each: impl FnMut(&mut Leg)) {
+        let Some(first) = self.nodes.first() else { return };
+        let width = (first.leg.relation.source)().columns.len();
+        for node in &mut self.nodes {
+            each(&mut node.leg);
+            node.joined = None;
+        }
+        place_joined(&mut self.nodes, width);
+    }
+
     /// Adds the tables that are read.
     pub(super) fn reads(&self, out: &mut Vec<&'static str>) {
         self.nodes.iter().for_each(|node| node.leg.reads(out));

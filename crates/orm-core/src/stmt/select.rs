@@ -50,15 +50,19 @@ pub(crate) struct SelectBody {
     pub(crate) limit: Option<u64>,
     pub(crate) offset: Option<u64>,
     pub(crate) distinct: bool,
+    /// Whether default filters of the session are left out.
+    pub(crate) unfiltered: bool,
     pub(crate) loads: Vec<Vec<Leg>>,
     pub(crate) populate: bool,
 }
 
 /// A join along one relation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Join {
     pub(crate) relation: &'static RelationMeta,
     pub(crate) left: bool,
+    /// Further conditions on the target.
+    pub(crate) on: Vec<Node>,
 }
 
 impl<E: Entity> Select<E, Whole<E>> {
@@ -74,6 +78,7 @@ impl<E: Entity> Select<E, Whole<E>> {
             limit: None,
             offset: None,
             distinct: false,
+            unfiltered: false,
             loads: Vec::new(),
             populate: false,
         };
@@ -204,6 +209,26 @@ impl<E: Entity, S> Select<E, S> {
         self
     }
 
+    /// Leaves out the default filters of the session that runs it, in the relations that it loads, in joins and in
+    /// subqueries too. A subquery can be unfiltered by itself.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let sessions = SessionFactory::new(engine).filter(User::AGE.is_not_null());
+    /// let mut session = sessions.session();
+    /// assert_eq!(session.count(User::select()).await?, 1);
+    /// assert_eq!(session.count(User::select().unfiltered()).await?, 2);
+    /// # Ok(()) });
+    /// ```
+    pub fn unfiltered(mut self) -> Self {
+        self.body.unfiltered = true;
+        self
+    }
+
     /// Orders the rows by a column, a [`User::NAME.desc()`](crate::Column::desc), or a tuple of these. Repeated, the
     /// later ones order what the earlier ones leave equal.
     ///
@@ -318,7 +343,7 @@ impl<E: Entity, S> Select<E, S> {
             }
             match self.body.joins.iter_mut().find(|join| std::ptr::eq(join.relation, relation)) {
                 Some(known) => known.left &= left,
-                None => self.body.joins.push(Join { relation, left }),
+                None => self.body.joins.push(Join { relation, left, on: Vec::new() }),
             }
         }
         self

@@ -43,6 +43,8 @@ pub(crate) struct UpdateBody {
     pub(crate) set: Vec<(usize, Node)>,
     pub(crate) filter: Vec<Node>,
     pub(crate) everything: bool,
+    /// Whether default filters of the session are left out.
+    pub(crate) unfiltered: bool,
     /// Whether the version stays as it is.
     pub(crate) keep_version: bool,
     pub(crate) returning: Vec<Node>,
@@ -55,6 +57,7 @@ impl<E: Entity> Update<E> {
             set: Vec::new(),
             filter: Vec::new(),
             everything: false,
+            unfiltered: false,
             keep_version: false,
             returning: Vec::new(),
         })
@@ -118,6 +121,25 @@ impl<E: Entity, S> Update<E, S> {
     /// ```
     pub fn keep_version(mut self) -> Self {
         self.body.keep_version = true;
+        self
+    }
+
+    /// Changes also rows that the default filters of the session leave out.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = SessionFactory::new(engine).filter(Account::BALANCE.gt(0)).session();
+    /// let empty = Account::update().set(Account::BALANCE, 5).filter(Account::BALANCE.eq(0));
+    /// assert_eq!(session.execute(empty.clone()).await?, 0);
+    /// assert_eq!(session.execute(empty.unfiltered()).await?, 1);
+    /// # Ok(()) });
+    /// ```
+    pub fn unfiltered(mut self) -> Self {
+        self.body.unfiltered = true;
         self
     }
 

@@ -8,6 +8,7 @@ mod entities;
 mod expression;
 mod faults;
 mod filled;
+mod filters;
 mod join;
 mod loads;
 mod natural_key;

@@ -58,6 +58,7 @@ impl Session {
         location: &'static Location<'static>,
     ) -> Result<u64> {
         self.ready().await?;
+        let statement = statement.filtered(self.filters())?;
         self.autoflush(&Reads::Any, location).await?;
         match statement.criteria().filter(|criteria| self.tracker.knows(criteria.entity)) {
             Some(criteria) => self.execute_criteria(criteria, location).await,

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use orm_core::entity::{Entity, KeyArg};
 use orm_core::error::StaleDataError;
-use orm_core::program::Program;
 use orm_core::query::Whole;
-use orm_core::{Cells, Error, Handle, Reads, Result, ValueRef, shapes};
+use orm_core::{Cells, Error, Handle, Result, ValueRef};
 use orm_exec::Operation;
 
 use super::Session;
@@ -61,11 +60,8 @@ impl Session {
         if self.begin.is_read_only() {
             return Err(self.only_reads("`get_for_update` keeps others from writing: "));
         }
-        self.autoflush(&Reads::Tables(vec![E::meta().table]), location).await?;
-        let shape = shapes::lock_by_key(E::meta(), self.engine.dialect());
-        let mut input = Cells::default();
-        orm_core::Key::encode(key, &mut input);
-        let program = Program::single(shape.into(), input);
+        self.autoflush(&self.reads_of_key::<E>(), location).await?;
+        let program = self.row_of_key::<E>(key, true)?;
         let (_, rows) = self.run_pinned(program, super::query::rows_of::<E>(), false, location).await?;
         let Some(row) = rows.into_rows().into_iter().next() else { return Ok(None) };
         let arena = self.tracker.ensure(E::meta());

@@ -86,11 +86,12 @@ impl Session {
         if let Some(known) = self.known::<E>(&key) {
             return Ok(known);
         }
-        self.autoflush(&Reads::Tables(vec![E::meta().table]), location).await?;
+        self.autoflush(&self.reads_of_key::<E>(), location).await?;
         if let Some(known) = self.known::<E>(&key) {
             return Ok(known);
         }
-        let rows = self.select_by_key::<E>(&key, location).await?;
+        let (_, sink) = self.run(self.row_of_key::<E>(&key, false)?, rows_of::<E>(), location).await?;
+        let rows = sink.rows;
         Ok(self.adopt_all::<Whole<E>>(rows, false).await.into_iter().next())
     }
 
@@ -101,6 +102,7 @@ impl Session {
         Some(state.is_live().then(|| self.handle_of(slot)))
     }
 
+    /// The row of a key, whatever the filters say: who has a handle names the row.
     async fn select_by_key<E: Entity>(
         &mut self,
         key: &E::Key,
@@ -393,9 +395,11 @@ impl Session {
     ) -> Operation<'_, ()> {
         let location = Location::caller();
         let mut slots: Vec<u32> = handles.iter().map(|&handle| self.place(handle).slot).collect();
-        let path = relation.into_path().into_legs();
+        let mut path = relation.into_path().into_legs();
         Operation::new(async move {
             path.iter().try_for_each(Leg::check)?;
+            self.filters().check()?;
+            path.iter_mut().for_each(|leg| self.filters().narrow(leg));
             self.ready().await?;
             let mut tables = Vec::new();
             path.iter().for_each(|leg| leg.reads(&mut tables));
@@ -414,6 +418,7 @@ impl Session {
         location: &'static Location<'static>,
     ) -> Result<(Vec<S::Tracked>, std::sync::Arc<str>)> {
         self.ready().await?;
+        let statement = statement.filtered(self.filters())?;
         let overwrite = statement.populates_existing();
         if statement.writes().is_some() {
             // What an insert, update or delete finds depends on everything that is pending.
