@@ -67,7 +67,7 @@ async fn a_filter_stands_in_what_is_selected(db: Database) -> Result<()> {
     let posts = session.all(Post::select().filter(Post::ID.lt(3)).order_by(Post::ID)).await?;
     assert_eq!(titles(&session, &posts), ["a"]);
     let sql = &db.log.statements()[0];
-    assert!(sql.contains(r#"WHERE "posts"."id" < ? AND "posts"."title" <> ? ORDER BY"#), "{sql}");
+    assert!(sql.contains("WHERE posts.id < ? AND posts.title <> ? ORDER BY"), "{sql}");
     // A condition that is written as an OR stays one.
     let either = Post::select().filter(Post::ID.eq(2) | Post::ID.eq(3)).columns(Post::ID);
     assert_eq!(session.all(either).await?, [3]);
@@ -94,7 +94,7 @@ async fn a_filter_stands_in_each_verb(db: Database) -> Result<()> {
 async fn a_filter_of_one_entity_leaves_others_alone(db: Database) -> Result<()> {
     let mut session = shelf(&db).await?.session();
     session.count(Account::select()).await?;
-    assert_eq!(sent(&db), [r#"SELECT count(*) FROM "accounts""#]);
+    assert_eq!(sent(&db), ["SELECT count(*) FROM accounts x1"]);
     Ok(())
 }
 
@@ -103,7 +103,7 @@ async fn a_filter_stands_in_the_on_of_a_join(db: Database) -> Result<()> {
     let pairs = Post::select().join(Post::AUTHOR).columns((Post::TITLE, User::NAME));
     assert_eq!(session.all(pairs).await?, [("a".to_owned(), "Ada".to_owned())]);
     let sql = &db.log.statements()[0];
-    let join = r#"JOIN "users" ON "users"."id" = "posts"."author_id" AND "users"."name" <> ? WHERE "posts"."title" <> ?"#;
+    let join = "JOIN users ON users.id = posts.author_id AND users.name <> ? WHERE posts.title <> ?";
     assert!(sql.ends_with(join), "{sql}");
     let tags = User::select().join(User::POSTS.then(Post::TAGS)).columns(Tag::NAME);
     assert_eq!(session.all(tags).await?, ["red"]);
@@ -178,7 +178,7 @@ async fn a_joined_to_one_is_filtered_in_the_same_statement(db: Database) -> Resu
     let statements = db.log.statements();
     assert_eq!(statements.len(), 1, "{statements:?}");
     assert!(
-        statements[0].contains(r#""joined_1"."id" = "posts"."author_id" AND "joined_1"."name" <> ? WHERE"#),
+        statements[0].contains("joined_1.id = posts.author_id AND joined_1.name <> ? WHERE"),
         "{statements:?}"
     );
     assert!(session[posts[0]].author.handle().is_some());
@@ -218,7 +218,7 @@ async fn get_asks_for_rows_that_meet_the_filter(db: Database) -> Result<()> {
     let mut session = shelf(&db).await?.session();
     assert_eq!(session.get::<Post>(2).await?, None);
     let sql = &db.log.statements()[0];
-    assert!(sql.ends_with(r#"WHERE "id" = ? AND "posts"."title" <> ?"#), "{sql}");
+    assert!(sql.ends_with("WHERE id = ? AND posts.title <> ?"), "{sql}");
     let missing = session.get_one::<Post>(2).await.unwrap_err();
     assert!(missing.to_string().contains("Post"), "{missing}");
     assert_eq!(session.get_for_update::<Post>(2).await?, None);
