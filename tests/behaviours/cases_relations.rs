@@ -24,6 +24,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_composite_link_that_leads_nowhere_names_its_columns,
     a_text_key_changes_and_its_children_follow,
     a_text_key_changes_while_a_child_moves_to_it,
+    a_new_parent_takes_the_text_key_that_a_renamed_one_left,
     two_entities_that_lead_to_each_other_are_deleted,
     an_expression_and_a_link_are_one_update,
     a_hook_before_an_insert_sees_what_its_parent_is,
@@ -491,5 +492,18 @@ async fn a_hook_that_moves_a_member_is_part_of_the_flush(db: Database) -> Result
     session.commit().await?;
     assert_eq!(cities(&db).await?, named(&[("Vienna", "at"), ("GRAZ", "de"), ("Bonn", "de")]));
     assert!(session[de].cities.contains(graz) && !session[countries[0]].cities.contains(graz));
+    settled(&db, &mut session).await
+}
+
+async fn a_new_parent_takes_the_text_key_that_a_renamed_one_left(db: Database) -> Result<()> {
+    let mut session = stored(&db).await?;
+    let old = session.get_one::<Country>("at").await?;
+    let graz = session.get_one::<City>(2).await?;
+    session[old].code = "oe".into();
+    let new = session.add(Country { code: "at".into(), ..Country::default() });
+    session[graz].country = new.into();
+    session.commit().await?;
+    assert_eq!(cities(&db).await?, named(&[("Vienna", "oe"), ("Graz", "at"), ("Bonn", "de")]));
+    assert_eq!(session.get::<Country>("at").await?, Some(new));
     settled(&db, &mut session).await
 }

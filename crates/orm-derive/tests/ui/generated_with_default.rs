@@ -3,7 +3,6 @@ use anyorm::prelude::*;
 #[derive(Clone, Entity)]
 struct Item {
     #[key]
-    #[column(generated = "price + 1")]
     id: i64,
     price: i64,
     #[column(generated = "price * 2", default = 0)]

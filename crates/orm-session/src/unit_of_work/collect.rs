@@ -15,6 +15,7 @@ use super::link_rows::{Stood, match_link_entities, unlink_switched};
 use super::links::{Pair, Pairs, sync_collections};
 use super::orphans::{Unread, doom_orphans};
 use super::positions::write_positions;
+use super::rename::write_links_to_taken_keys;
 use crate::state::State;
 use crate::tracker::{Place, Tracker, collections_of};
 
@@ -65,6 +66,23 @@ impl Collected {
     /// is asked once.
     pub(super) fn alike_updates(&self) -> impl Iterator<Item = &[Update]> {
         self.updates.chunk_by(|a, b| a.place.arena == b.place.arena && a.columns == b.columns)
+    }
+
+    /// Adds columns to the update of a row, or an update of these columns.
+    pub(super) fn write_too(&mut self, place: Place, columns: &[usize]) {
+        let known = self.updates.iter().position(|update| update.place == place);
+        let before = known.map_or(0..0, |at| self.updates[at].columns.clone());
+        let mut written = self.columns[before].to_vec();
+        written.extend(columns.iter().map(|&column| column as u16));
+        written.sort_unstable();
+        written.dedup();
+        let start = self.columns.len();
+        self.columns.append(&mut written);
+        let columns = start..self.columns.len();
+        match known {
+            Some(at) => self.updates[at].columns = columns,
+            None => self.updates.push(Update { place, columns }),
+        }
     }
 }
 
@@ -132,6 +150,7 @@ pub(super) fn collect(tracker: &mut Tracker, as_known: bool) -> Result<Collected
     }
     compare_images(tracker, &mut collected)?;
     match_keys(tracker, &mut collected)?;
+    write_links_to_taken_keys(tracker, &mut collected);
     express_new_rows(tracker, &mut collected)?;
     collected.effects = effects_of_deletes(tracker, &collected.deletes);
     collected.left = match_link_entities(tracker, &mut collected);

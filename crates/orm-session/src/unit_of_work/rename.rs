@@ -6,12 +6,14 @@
 use std::collections::{HashMap, HashSet};
 
 use orm_core::Cells;
-use orm_core::entity::EntityMeta;
+use orm_core::entity::{EntityMeta, RelationKind};
+use orm_core::relation::{Link, OneState};
 
-use super::collect::Collected;
+use super::collect::{Collected, rekeyed};
 use super::operations::columns_of;
 use super::order::{ForeignKey, foreign_keys, stored};
 use super::unique::is_in_unique_value;
+use crate::state::State;
 use crate::tracker::{Followed, Place, Tracker};
 
 /// What a flush renames, as seen from the rows that refer to it.
@@ -130,6 +132,38 @@ impl Renames {
             }
         }
         followed
+    }
+}
+
+/// A link to an entity that takes the key which another one gives up in the same flush reads as it did, and leads
+/// elsewhere: its row would follow the key that is given up. So it is written.
+pub(super) fn write_links_to_taken_keys(tracker: &Tracker, collected: &mut Collected) {
+    let given_up: HashMap<(u32, Vec<u8>), Place> = rekeyed(tracker, collected)
+        .filter_map(|row| {
+            let arena = tracker.arena(row.arena);
+            Some(((row.arena, stored(arena, row.slot, arena.meta().key, true)?), row))
+        })
+        .collect();
+    if given_up.is_empty() {
+        return;
+    }
+    for place in tracker.touched_with_relations() {
+        if tracker.state(place) != State::Persistent {
+            continue;
+        }
+        let arena = tracker.arena(place.arena);
+        for relation in arena.meta().relations {
+            let RelationKind::BelongsTo { columns, .. } = relation.kind else { continue };
+            let link = arena.link(place.slot, relation.position);
+            let by_handle = matches!(&link, Link::One(one) if matches!(one.state(), OneState::Handle(..)));
+            let Some(target) = tracker.target_of(&link, relation).filter(|_| by_handle) else { continue };
+            let Some(row) = stored(arena, place.slot, columns, true) else { continue };
+            let is_kept = stored(arena, place.slot, columns, false).as_ref() == Some(&row);
+            let renamed = given_up.get(&(target.arena, row));
+            if is_kept && renamed.is_some_and(|&renamed| renamed != target) {
+                collected.write_too(place, columns);
+            }
+        }
     }
 }
 
