@@ -10,6 +10,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     links_follow_an_update_by_criteria,
     l5_a_delete_by_criteria_takes_tracked_entities,
     l5_a_rollback_brings_them_back,
+    l5_what_a_statement_returns_is_followed_too,
     children_go_along_with_a_delete_by_criteria,
     what_is_pending_is_flushed_before,
 ];
@@ -77,6 +78,33 @@ async fn l5_a_delete_by_criteria_takes_tracked_entities(db: Database) -> anyorm:
     assert_eq!(session[notes].tags.loaded(), Some(&[blue][..]));
     session.commit().await?;
     assert!(session.peek(red).is_none());
+    Ok(())
+}
+
+async fn l5_what_a_statement_returns_is_followed_too(db: Database) -> anyorm::Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let accounts = session.add_all([1, 2, 3].map(|id| Account { id, balance: 10 * id }));
+    session.commit().await?;
+
+    let raised = Account::update().set(Account::BALANCE, Account::BALANCE + 1).filter(Account::ID.ge(2));
+    db.log.clear();
+    let mut balances = session.all(raised.returning(Account::BALANCE)).await?;
+    assert_eq!(db.log.hops(), 1);
+    balances.sort_unstable();
+    assert_eq!(balances, [21, 31]);
+    assert_eq!(accounts.iter().map(|&account| session[account].balance).sum::<i64>(), 62);
+
+    let gone = session.all(Account::delete().filter(Account::ID.eq(2)).returning_all()).await?;
+    assert_eq!((gone.len(), session[gone[0]].balance), (1, 21)); // readable until the commit
+    assert_eq!(session.get::<Account>(2).await?, None);
+    let balance = session.one(Account::delete().filter(Account::ID.eq(3)).returning(Account::BALANCE)).await?;
+    assert_eq!(balance, 31);
+    assert_eq!(session.get::<Account>(3).await?, None);
+
+    session.rollback().await?;
+    assert_eq!(session.get::<Account>(2).await?, Some(accounts[1]));
+    assert_eq!(accounts.iter().map(|&account| session[account].balance).collect::<Vec<_>>(), [10, 20, 30]);
     Ok(())
 }
 

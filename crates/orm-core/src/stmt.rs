@@ -146,8 +146,8 @@ impl Statement {
         Body::Exists(Box::new(self.body)).into()
     }
 
-    /// A typed update or delete, made to answer the keys of the rows it affects; `None` for any other statement, and
-    /// for one that has a RETURNING of its own.
+    /// A typed update or delete, made to answer the keys of the rows it affects, behind what it answers anyway; `None` for
+    /// any other statement.
     pub fn criteria(&self) -> Option<Criteria> {
         let mut body = self.body.clone();
         let (entity, returning, deletes) = match &mut body {
@@ -155,21 +155,21 @@ impl Statement {
             Body::Delete(delete) => (delete.entity, &mut delete.returning, true),
             _ => return None,
         };
-        if !returning.is_empty() {
-            return None;
-        }
-        *returning = entity.key.iter().map(|&position| Node(Kind::Column { entity, position })).collect();
-        Some(Criteria { entity, statement: body.into(), deletes })
+        let keys_at = returning.len() as u16;
+        returning.extend(entity.key.iter().map(|&position| Node(Kind::Column { entity, position })));
+        Some(Criteria { entity, statement: body.into(), keys_at, deletes })
     }
 }
 
-/// An update or delete by criteria that answers the keys of the rows it affects, in the columns of the key.
+/// An update or delete by criteria that answers the keys of the rows it affects.
 #[derive(Clone, Debug)]
 pub struct Criteria {
     /// The entity whose rows it affects.
     pub entity: &'static EntityMeta,
     /// The statement.
     pub statement: Statement,
+    /// The column of its rows where the key begins.
+    pub keys_at: u16,
     /// Whether it deletes them.
     pub deletes: bool,
 }

@@ -155,6 +155,15 @@ fn keys_of_the_affected_rows() {
         r#"DELETE FROM "orders" WHERE "orders"."region" = $1 RETURNING "orders"."region", "orders"."number""#,
     );
     assert!(Tag::select().statement().unwrap().criteria().is_none());
+
+    let statement = Order::delete().filter(Order::REGION.eq(1)).returning(Order::REGION).statement().unwrap();
+    let criteria = statement.criteria().unwrap();
+    assert_eq!(criteria.keys_at, 1);
+    assert_statement(
+        &criteria.statement,
+        r#"DELETE FROM "orders" WHERE "orders"."region" = ? RETURNING "orders"."region", "orders"."region", "orders"."number""#,
+        r#"DELETE FROM "orders" WHERE "orders"."region" = $1 RETURNING "orders"."region", "orders"."region", "orders"."number""#,
+    );
 }
 
 #[test]

@@ -1,14 +1,18 @@
 //! Statements by criteria, and what they do to the entities that the session tracks.
 
 use std::panic::Location;
+use std::sync::Arc;
 
 use orm_core::program::{Discard, Program};
+use orm_core::query::Shape;
+use orm_core::row::{ColumnError, Row};
 use orm_core::stmt::Criteria;
-use orm_core::{Cell, Entity, Reads, Result, Statement, bulk, shapes};
+use orm_core::{Cell, Entity, Reads, Result, Sink, Statement, bulk, shapes};
 use orm_exec::Operation;
 
 use super::Session;
 use crate::arena::{Part, Parts};
+use crate::query::Track;
 use crate::tracker::Place;
 use crate::unit_of_work::FlushPlan;
 
@@ -71,28 +75,55 @@ impl Session {
         }
     }
 
-    /// The statement answers the keys of the rows it affects; an update is followed by a read of those rows, in the same
-    /// hop.
     async fn execute_criteria(
         &mut self,
         criteria: Criteria,
         location: &'static Location<'static>,
     ) -> Result<u64> {
-        let Criteria { entity, statement, deletes } = criteria;
+        let (program, parts) = self.answering_keys(&criteria)?;
+        let (_, parts) = self.run(program, parts, location).await?;
+        Ok(self.follow_criteria(&criteria, parts))
+    }
+
+    /// An update or delete whose RETURNING the caller wants.
+    pub(super) async fn read_criteria<S: Track>(
+        &mut self,
+        criteria: Criteria,
+        overwrite: bool,
+        location: &'static Location<'static>,
+    ) -> Result<(Vec<S::Tracked>, Arc<str>)> {
+        let (program, parts) = self.answering_keys(&criteria)?;
+        let sql = Arc::clone(&program.steps[0].shape.sql);
+        let sink = Returned::<S> { rows: Vec::new(), parts };
+        let (_, Returned { rows, parts }) = self.run(program, sink, location).await?;
+        let tracked = self.adopt_all::<S>(rows, overwrite).await;
+        self.follow_criteria(&criteria, parts);
+        Ok((tracked, sql))
+    }
+
+    /// The statement answers the keys of the rows it affects; an update is followed by a read of those rows, in the same
+    /// hop.
+    fn answering_keys(&mut self, criteria: &Criteria) -> Result<(Program, Parts)> {
+        let Criteria { entity, statement, keys_at, deletes } = criteria;
         let dialect = self.engine.dialect();
         let compiled = statement.compile(dialect)?;
         let mut program = Program::single(compiled.shape, compiled.input);
         let index = self.tracker.ensure(entity);
         let arena = self.tracker.arena(index);
-        let mut parts: Vec<Vec<Box<dyn Part>>> = vec![vec![arena.keys_part(0)]];
+        let mut parts: Vec<Vec<Box<dyn Part>>> = vec![vec![arena.keys_part(usize::from(*keys_at))]];
         if !deletes {
-            let keys = Cell::List { step: 0, column: 0, width: entity.key.len() as u16 };
+            let keys = Cell::List { step: 0, column: *keys_at, width: entity.key.len() as u16 };
             program.add(shapes::select_by_keys(entity, dialect).into(), |input| input.push(keys));
             parts.push(vec![arena.rows_part()]);
         }
-        let (_, Parts(parts)) = self.run(program, Parts(parts), location).await?;
+        Ok((program, Parts(parts)))
+    }
+
+    /// Lets what is tracked follow. Answers how many rows were affected.
+    fn follow_criteria(&mut self, criteria: &Criteria, Parts(parts): Parts) -> u64 {
+        let index = self.tracker.ensure(criteria.entity);
         let mut parts = parts.into_iter().flatten();
-        let Some(keys) = parts.next() else { return Ok(0) };
+        let Some(keys) = parts.next() else { return 0 };
         let slots = self.tracker.arena(index).find_part(keys.into_any());
         let affected = slots.len() as u64;
         let layer = self.nesting.depth();
@@ -103,6 +134,23 @@ impl Session {
                 FlushPlan::of_deletes(&self.tracker, gone).settle_deleted(&mut self.tracker, layer);
             }
         }
-        Ok(affected)
+        affected
+    }
+}
+
+/// What a statement by criteria returns: the caller's rows, and the keys for the session.
+struct Returned<S: Shape> {
+    rows: Vec<S::Plain>,
+    parts: Parts,
+}
+
+impl<S: Shape> Unpin for Returned<S> {}
+
+impl<S: Shape> Sink for Returned<S> {
+    fn row(&mut self, step: u16, row: &Row<'_>) -> Result<(), ColumnError> {
+        if step == 0 {
+            self.rows.push(S::decode(row)?);
+        }
+        self.parts.row(step, row)
     }
 }

@@ -423,6 +423,10 @@ impl Session {
         if statement.writes().is_some() {
             // What an insert, update or delete finds depends on everything that is pending.
             self.autoflush(&Reads::Any, location).await?;
+            let criteria = statement.criteria().filter(|criteria| self.tracker.knows(criteria.entity));
+            if let Some(criteria) = criteria {
+                return self.read_criteria::<S>(criteria, overwrite, location).await;
+            }
         } else if !overwrite {
             self.autoflush(&statement.reads(), location).await?;
         }
