@@ -98,7 +98,8 @@ async fn l5_what_a_statement_returns_is_followed_too(db: Database) -> anyorm::Re
     let gone = session.all(Account::delete().filter(Account::ID.eq(2)).returning_all()).await?;
     assert_eq!((gone.len(), session[gone[0]].balance), (1, 21)); // readable until the commit
     assert_eq!(session.get::<Account>(2).await?, None);
-    let balance = session.one(Account::delete().filter(Account::ID.eq(3)).returning(Account::BALANCE)).await?;
+    let balance =
+        session.one(Account::delete().filter(Account::ID.eq(3)).returning(Account::BALANCE)).await?;
     assert_eq!(balance, 31);
     assert_eq!(session.get::<Account>(3).await?, None);
 

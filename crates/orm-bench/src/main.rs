@@ -18,6 +18,7 @@
 mod case;
 mod model;
 mod parents;
+mod plans;
 mod reads;
 mod requests;
 mod rows;
@@ -39,11 +40,11 @@ fn main() -> Result<(), Fault> {
         size.rounds = rounds.parse()?;
     }
     size.fastest = has("--fastest");
-    let wanted =
-        |case: &Case| filters.is_empty() || filters.iter().any(|part| case.name.contains(part.as_str()));
+    let is_wanted =
+        |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(part.as_str()));
     let all =
         reads::cases().into_iter().chain(rows::cases()).chain(parents::cases()).chain(requests::cases());
-    let cases: Vec<Case> = all.filter(wanted).collect();
+    let cases: Vec<Case> = all.filter(|case| is_wanted(case.name)).collect();
     let folder = Folder::new()?;
     if has("--profile") {
         return cases.iter().try_for_each(|case| profile(case, size, &folder.0));
@@ -57,7 +58,7 @@ fn main() -> Result<(), Fault> {
         table::line(case, size, &measure(case, size, &folder.0, &runtime)?);
     }
     table::foot();
-    Ok(())
+    future::block_on(plans::line(size, &folder.0, is_wanted))
 }
 
 /// Runs one case: in each round by hand, then under each executor.
