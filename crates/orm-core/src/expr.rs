@@ -108,6 +108,57 @@ pub(crate) enum Logic {
     Or,
 }
 
+/// The direct parts of a node, shared or to be changed.
+macro_rules! for_each_part {
+    ($kind:expr, $each:ident, $iter:ident) => {
+        match $kind {
+            Kind::Column { .. }
+            | Kind::Default { .. }
+            | Kind::Value(_)
+            | Kind::Typed(..)
+            | Kind::Refused(_)
+            | Kind::Exists(_)
+            | Kind::CountOf(_)
+            | Kind::Subquery(_)
+            | Kind::Related { .. }
+            | Kind::Problem(_) => {}
+            Kind::Optional(of)
+            | Kind::IsNull { of, .. }
+            | Kind::InQuery { of, .. }
+            | Kind::Not(of)
+            | Kind::Cast { of, .. } => $each(of),
+            Kind::Compare { left, right, .. } | Kind::Arithmetic { left, right, .. } => {
+                $each(left);
+                $each(right);
+            }
+            Kind::In { of, list, .. } => {
+                $each(of);
+                list.$iter().for_each($each);
+            }
+            Kind::Between { of, low, high } => {
+                $each(of);
+                $each(low);
+                $each(high);
+            }
+            Kind::Like { of, pattern: other } | Kind::Match { of, sought: other, .. } => {
+                $each(of);
+                $each(other);
+            }
+            Kind::Logic { nodes, .. } | Kind::Function { arguments: nodes, .. } => {
+                nodes.$iter().for_each($each);
+            }
+            Kind::Aggregate { of, .. } => of.$iter().for_each(|of| $each(of)),
+            Kind::Case { branches, otherwise } => {
+                for (condition, value) in branches {
+                    $each(condition);
+                    $each(value);
+                }
+                otherwise.$iter().for_each(|value| $each(value));
+            }
+        }
+    };
+}
+
 impl Node {
     /// The parameter that holds a value.
     pub(crate) fn bound<T: SqlType>(value: &T) -> Node {
@@ -154,51 +205,12 @@ impl Node {
 
     /// Calls `each` with the direct parts, those inside subqueries aside.
     pub(crate) fn parts<'a>(&'a self, each: &mut dyn FnMut(&'a Node)) {
-        match &self.0 {
-            Kind::Column { .. }
-            | Kind::Default { .. }
-            | Kind::Value(_)
-            | Kind::Typed(..)
-            | Kind::Refused(_)
-            | Kind::Exists(_)
-            | Kind::CountOf(_)
-            | Kind::Subquery(_)
-            | Kind::Related { .. }
-            | Kind::Problem(_) => {}
-            Kind::Optional(of)
-            | Kind::IsNull { of, .. }
-            | Kind::InQuery { of, .. }
-            | Kind::Not(of)
-            | Kind::Cast { of, .. } => each(of),
-            Kind::Compare { left, right, .. } | Kind::Arithmetic { left, right, .. } => {
-                each(left);
-                each(right);
-            }
-            Kind::In { of, list, .. } => {
-                each(of);
-                list.iter().for_each(each);
-            }
-            Kind::Between { of, low, high } => {
-                each(of);
-                each(low);
-                each(high);
-            }
-            Kind::Like { of, pattern: other } | Kind::Match { of, sought: other, .. } => {
-                each(of);
-                each(other);
-            }
-            Kind::Logic { nodes, .. } | Kind::Function { arguments: nodes, .. } => {
-                nodes.iter().for_each(each);
-            }
-            Kind::Aggregate { of, .. } => of.iter().for_each(|of| each(of)),
-            Kind::Case { branches, otherwise } => {
-                for (condition, value) in branches {
-                    each(condition);
-                    each(value);
-                }
-                otherwise.iter().for_each(|value| each(value));
-            }
-        }
+        for_each_part!(&self.0, each, iter)
+    }
+
+    /// Calls `each` with the direct parts, to change them.
+    pub(crate) fn parts_mut(&mut self, each: &mut dyn FnMut(&mut Node)) {
+        for_each_part!(&mut self.0, each, iter_mut)
     }
 
     /// The subquery that this node is, with the tables it adds by itself.
