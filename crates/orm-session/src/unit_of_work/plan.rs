@@ -114,23 +114,18 @@ pub(crate) enum Origin {
 impl Origin {
     /// The entity that a parameter row of the step is about.
     pub(crate) fn row(&self, at: usize) -> Option<Place> {
-        match self {
-            Self::Insert { rows, .. }
-            | Self::Update { rows, .. }
-            | Self::Switch { rows, .. }
-            | Self::ReadBack { rows }
-            | Self::Reference { rows, .. }
-            | Self::Delete { rows }
-            | Self::NullReferences { rows, .. }
-            | Self::UnlinkAll { rows, .. } => rows.get(at).copied(),
-            Self::Link { pairs } | Self::Unlink { pairs } => pairs.get(at).map(|pair| pair.source),
-        }
+        let (rows, pairs) = self.subjects();
+        rows.get(at).copied().or_else(|| pairs.get(at).map(|pair| pair.source))
     }
-}
 
-impl Origin {
     /// How many parameter rows the step has.
     pub(crate) fn rows(&self) -> usize {
+        let (rows, pairs) = self.subjects();
+        rows.len() + pairs.len()
+    }
+
+    /// What the parameter rows are about: entities or pairs.
+    fn subjects(&self) -> (&[Place], &[Pair]) {
         match self {
             Self::Insert { rows, .. }
             | Self::Update { rows, .. }
@@ -139,8 +134,8 @@ impl Origin {
             | Self::Reference { rows, .. }
             | Self::Delete { rows }
             | Self::NullReferences { rows, .. }
-            | Self::UnlinkAll { rows, .. } => rows.len(),
-            Self::Link { pairs } | Self::Unlink { pairs } => pairs.len(),
+            | Self::UnlinkAll { rows, .. } => (rows, &[]),
+            Self::Link { pairs } | Self::Unlink { pairs } => (&[], pairs),
         }
     }
 }
