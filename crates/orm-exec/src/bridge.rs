@@ -16,14 +16,21 @@
 //! The threads are those of the `blocking` crate, shared by the whole process; a [`Limiter`] bounds how many of them
 //! these calls take. An abandoned closure keeps its token until it ends, so the bound holds.
 
+mod call;
+mod gate;
 mod limiter;
+mod workers;
 
+use call::Call;
 pub use limiter::Limiter;
+pub(crate) use workers::default_workers;
+pub use workers::{DEFAULT_WORKER_LIMIT, Urgency, WorkerJob, Workers, set_worker_limit, worker_limit};
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 /// How many closures [`run_sync`] runs at once unless told otherwise: as many as anyio.
@@ -81,14 +88,16 @@ impl<T> fmt::Debug for RunSync<T> {
     }
 }
 
-/// Runs `f` on a worker thread and waits for it, without a token: for work whose amount something else bounds.
-pub(crate) fn run_unlimited<T: Send + 'static>(
+/// Runs `f` on one of these workers and waits for it. Dropped, it runs all the same, once it was polled.
+///
+/// A panic of `f` resumes in the task that awaits.
+pub(crate) async fn run_on<T: Send + 'static>(
+    workers: &dyn Workers,
+    urgency: Urgency,
     f: impl FnOnce() -> T + Send + 'static,
-) -> impl Future<Output = T> + Send {
-    blocking::unblock(f)
-}
-
-/// Sends `f` to a worker thread. Another thread pool would be put in here, and in [`run_unlimited`].
-pub(crate) fn dispatch(f: impl FnOnce() + Send + 'static) {
-    blocking::unblock(f).detach();
+) -> T {
+    let call = Call::new(Box::new(f));
+    let sent = Arc::clone(&call);
+    workers.spawn(urgency, Box::new(move || sent.run()));
+    poll_fn(|cx| call.poll(cx)).await.unwrap_or_else(|panic| resume_unwind(panic))
 }

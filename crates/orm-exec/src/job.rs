@@ -91,12 +91,12 @@ impl<S: Sink + 'static> Job<S> {
     /// Sends the job to a worker.
     fn send(&mut self) {
         self.sent = true;
-        let pool = match &self.shared.state().stage {
-            Stage::Waiting(work) => work.lease.pool().clone(),
+        let (pool, urgency) = match &self.shared.state().stage {
+            Stage::Waiting(work) => (work.lease.pool().clone(), work.lease.urgency(&work.program)),
             _ => return,
         };
         let shared = Arc::clone(&self.shared);
-        pool.hop(move || shared.work());
+        pool.hop(urgency, move || shared.work());
     }
 }
 

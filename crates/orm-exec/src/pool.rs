@@ -26,7 +26,7 @@ use futures_lite::future;
 use orm_core::error::TimeoutError;
 use orm_core::{Dialect, Error, Result};
 
-use crate::bridge::{self, dispatch};
+use crate::bridge::{self, Urgency, Workers};
 use crate::driver::{Access, BlockingConnection, Connect, Interrupt};
 use crate::observe::Observer;
 use crate::sync::lock;
@@ -49,6 +49,7 @@ struct Shared {
     connector: Box<dyn Connect>,
     options: PoolOptions,
     observer: Option<Arc<dyn Observer>>,
+    workers: Arc<dyn Workers>,
     hops: AtomicU64,
     state: Mutex<State>,
 }
@@ -82,6 +83,7 @@ impl Pool {
         connector: Box<dyn Connect>,
         options: PoolOptions,
         observer: Option<Arc<dyn Observer>>,
+        workers: Arc<dyn Workers>,
     ) -> Self {
         let state = State {
             closed: false,
@@ -94,15 +96,16 @@ impl Pool {
             connector,
             options,
             observer,
+            workers,
             hops: AtomicU64::new(0),
             state: Mutex::new(state),
         }))
     }
 
-    /// A pool of one connection, with the options and the observer of this one.
+    /// A pool of one connection, with the options, the observer and the workers of this one.
     pub(crate) fn inside(&self, connector: Box<dyn Connect>) -> Self {
         let options = PoolOptions { readers: 0, ..self.0.options };
-        Self::new(connector, options, self.0.observer.clone())
+        Self::new(connector, options, self.0.observer.clone(), Arc::clone(&self.0.workers))
     }
 
     pub(crate) fn dialect(&self) -> &'static Dialect {
@@ -140,7 +143,7 @@ impl Pool {
     /// [`Error::Timeout`] naming those who still hold one after the acquire timeout. The pool is closed all the same.
     pub(crate) async fn close(&self) -> Result<()> {
         let idle = self.refuse_new_work();
-        bridge::run_unlimited(move || drop(idle)).await;
+        bridge::run_on(&*self.0.workers, Urgency::Urgent, move || drop(idle)).await;
 
         future::or(
             async {
@@ -167,7 +170,7 @@ impl Pool {
     pub(crate) fn shut(&self) {
         let idle = self.refuse_new_work();
         if !idle.is_empty() {
-            dispatch(move || drop(idle));
+            self.clean_up(move || drop(idle));
         }
     }
 
@@ -207,12 +210,12 @@ impl Pool {
     }
 
     /// Sends a job to a worker thread: one hop.
-    pub(crate) fn hop(&self, job: impl FnOnce() + Send + 'static) {
+    pub(crate) fn hop(&self, urgency: Urgency, job: impl FnOnce() + Send + 'static) {
         self.0.hops.fetch_add(1, Ordering::Relaxed);
         if let Some(observer) = &self.0.observer {
             observer.hop();
         }
-        dispatch(job);
+        self.0.workers.spawn(urgency, Box::new(job));
     }
 
     /// The only way back: whoever waits first has the connection next. After [`Pool::close`] it is closed, and only then
@@ -238,11 +241,16 @@ impl Pool {
     /// On a worker thread: closing a file does I/O, and this may be one that polls futures.
     fn close_and_give_back(&self, lane: LaneKind, connection: OpenConnection, holder: Arc<Holder>) {
         let pool = self.clone();
-        dispatch(move || {
+        self.clean_up(move || {
             // A driver that panics here must not keep the permit.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(connection)));
             pool.give_back(lane, None, &holder);
         });
+    }
+
+    /// Does on a worker thread what is no job of anybody: it waits for nobody, and is no hop.
+    fn clean_up(&self, f: impl FnOnce() + Send + 'static) {
+        self.0.workers.spawn(Urgency::Urgent, Box::new(f));
     }
 
     fn lane(&self, access: Access) -> LaneKind {
@@ -277,7 +285,7 @@ impl Drop for Shared {
         let idle = self.state.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).drain();
         // Closing a file does I/O, and this may be a thread that polls futures.
         if !idle.is_empty() {
-            dispatch(move || drop(idle));
+            self.workers.spawn(Urgency::Urgent, Box::new(move || drop(idle)));
         }
     }
 }

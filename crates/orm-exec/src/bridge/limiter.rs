@@ -1,11 +1,14 @@
 //! How many closures run at once.
 
+use std::future::poll_fn;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_lock::{Semaphore, SemaphoreGuardArc};
 
-use super::{RunSync, run_unlimited};
+use super::call::Call;
+use super::{RunSync, Urgency, default_workers};
 use crate::sync::lock;
 
 /// A bound on the worker threads that calls of [`run_sync`](Limiter::run_sync) take at once. Clones share it.
@@ -27,6 +30,15 @@ struct Shared {
     tokens: Mutex<usize>,
     /// Tokens above that number, to be taken out of use as they come back.
     surplus: AtomicUsize,
+}
+
+/// A call that never runs if it is dropped before it began.
+struct Abandoned<T>(Arc<Call<T>>);
+
+impl<T> Drop for Abandoned<T> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
 }
 
 /// One token, for as long as a closure runs.
@@ -77,11 +89,14 @@ impl Limiter {
         let limiter = self.clone();
         RunSync::new(async move {
             let token = limiter.token().await;
-            run_unlimited(move || {
+            let call = Call::new(Box::new(move || {
                 let _token = token;
                 f()
-            })
-            .await
+            }));
+            let sent = Arc::clone(&call);
+            default_workers().spawn(Urgency::Waiting, Box::new(move || sent.run()));
+            let call = Abandoned(call);
+            poll_fn(|cx| call.0.poll(cx)).await.unwrap_or_else(|panic| resume_unwind(panic))
         })
     }
 

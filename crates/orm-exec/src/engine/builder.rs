@@ -9,6 +9,7 @@ use orm_core::program::Discard;
 use orm_core::{Error, Program, Result};
 
 use super::Engine;
+use crate::bridge::{Workers, default_workers};
 use crate::driver::Access;
 use crate::observe::Observer;
 use crate::operation::Operation;
@@ -31,11 +32,12 @@ pub struct EngineBuilder {
     /// The first mistake is told by `open`.
     config: Result<Config>,
     observer: Option<Arc<dyn Observer>>,
+    workers: Arc<dyn Workers>,
 }
 
 impl EngineBuilder {
     pub(super) fn new(url: &str) -> Self {
-        Self { config: Config::parse(url), observer: None }
+        Self { config: Config::parse(url), observer: None, workers: default_workers() }
     }
 
     /// What may be done with the file, and whether it is made. `?mode=ro|rw|rwc` in the URL.
@@ -81,6 +83,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Which threads run its jobs: those that the process shares, unless told otherwise. See [`Workers`].
+    pub fn workers(mut self, workers: Arc<dyn Workers>) -> Self {
+        self.workers = workers;
+        self
+    }
+
     /// Opens the engine, and with it the connection that writes: a file that cannot be used is told at once. Dropped
     /// half way, it leaves at most an empty file.
     ///
@@ -94,7 +102,7 @@ impl EngineBuilder {
     pub(super) fn open_at(self, location: &'static Location<'static>) -> Operation<'static, Engine> {
         Operation::new(async move {
             let Config { sqlite, pool } = self.config?;
-            let pool = Pool::new(Box::new(SqliteConnector::new(sqlite)), pool, self.observer);
+            let pool = Pool::new(Box::new(SqliteConnector::new(sqlite)), pool, self.observer, self.workers);
             let lease = pool.acquire(Access::Write, location).await?;
             let output = lease.run(Program::default(), Discard).await;
             output.result.map_err(Error::from)?;

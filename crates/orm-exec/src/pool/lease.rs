@@ -8,6 +8,7 @@ use orm_core::{Program, Result, Sink};
 
 use super::lane::Permit;
 use super::{Holder, LaneKind, OpenConnection, Pool};
+use crate::bridge::Urgency;
 use crate::driver::{BlockingConnection, Interrupt};
 use crate::job::Job;
 
@@ -57,6 +58,14 @@ impl Lease {
         Job::new(self, program, sink)
     }
 
+    /// Whether others wait for what this connection does next: it has the write lock, or ends a transaction.
+    pub(crate) fn urgency(&self, program: &Program) -> Urgency {
+        match self.in_transaction && (self.lane == LaneKind::Writer || program.commit) {
+            true => Urgency::Urgent,
+            false => Urgency::Normal,
+        }
+    }
+
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
     }
@@ -98,7 +107,7 @@ impl Drop for Lease {
         match self.connection.take() {
             Some(connection) if self.in_transaction => {
                 let home = pool.clone();
-                pool.hop(move || home.give_back(lane, connection.cleaned(), &holder));
+                pool.hop(Urgency::Urgent, move || home.give_back(lane, connection.cleaned(), &holder));
             }
             permit => pool.give_back(lane, permit, &holder),
         }

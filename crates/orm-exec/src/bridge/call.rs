@@ -1,0 +1,86 @@
+//! One closure on its way to a worker thread, there, and back as its result.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+
+use crate::sync::lock;
+
+/// A closure that a worker thread runs, unless it is taken back before.
+pub(super) struct Call<T>(Mutex<State<T>>);
+
+struct State<T> {
+    stage: Stage<T>,
+    /// The task that awaits the result.
+    waker: Option<Waker>,
+}
+
+enum Stage<T> {
+    Waiting(Box<dyn FnOnce() -> T + Send>),
+    Running,
+    Done(thread::Result<T>),
+    /// Given to the caller, or not wanted any more.
+    Over,
+}
+
+impl<T> Call<T> {
+    pub(super) fn new(f: Box<dyn FnOnce() -> T + Send>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State { stage: Stage::Waiting(f), waker: None })))
+    }
+
+    /// The result, once.
+    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<thread::Result<T>> {
+        let mut state = lock(&self.0);
+        match std::mem::replace(&mut state.stage, Stage::Over) {
+            Stage::Done(result) => Poll::Ready(result),
+            Stage::Over => panic!("a closure was awaited after it had given its result"),
+            stage => {
+                state.stage = stage;
+                match &mut state.waker {
+                    Some(waker) => waker.clone_from(cx.waker()),
+                    none => *none = Some(cx.waker().clone()),
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Takes back what nobody awaits any more: a closure that has not begun never runs, a result is dropped here or, later,
+    /// by the worker. Answers whether the closure runs.
+    pub(super) fn abandon(&self) -> bool {
+        let mut state = lock(&self.0);
+        let left = std::mem::replace(&mut state.stage, Stage::Over);
+        state.waker = None;
+        drop(state);
+        matches!(left, Stage::Running)
+    }
+
+    /// On a worker: the closure, unless it was taken back.
+    pub(super) fn run(&self) {
+        let f = {
+            let mut state = lock(&self.0);
+            match std::mem::replace(&mut state.stage, Stage::Running) {
+                Stage::Waiting(f) => f,
+                stage => {
+                    state.stage = stage;
+                    return;
+                }
+            }
+        };
+        let result = catch_unwind(AssertUnwindSafe(f));
+        let mut state = lock(&self.0);
+        if let Stage::Running = state.stage {
+            state.stage = Stage::Done(result);
+            let waker = state.waker.take();
+            drop(state);
+            waker.into_iter().for_each(Waker::wake);
+            return;
+        }
+        drop(state);
+        // What the caller's code returned may panic when it is dropped.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(result))) {
+            std::mem::forget(panic);
+        }
+    }
+}

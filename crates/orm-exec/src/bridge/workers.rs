@@ -1,0 +1,96 @@
+//! Who runs the jobs of an engine.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use super::gate::Gate;
+
+/// How many jobs of all engines run at once in the process, unless told otherwise (see [`set_worker_limit`]).
+///
+/// An engine sends at most one job for each of its connections. So this bounds the threads of a process with many
+/// engines; one with a few of them never waits here.
+pub const DEFAULT_WORKER_LIMIT: usize = 64;
+
+/// A job for a worker thread. It blocks while it runs, and does not panic.
+pub type WorkerJob = Box<dyn FnOnce() + Send>;
+
+/// How a job is to be treated by whoever runs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Urgency {
+    /// Others wait for it: it runs inside a transaction that holds the write lock, or ends one, or cleans a connection
+    /// up. It overtakes what is `Normal`.
+    ///
+    /// A program that runs from BEGIN to COMMIT in one go is not urgent: it may have to wait for the lock, and what it
+    /// waits for must not stand in line behind it.
+    Urgent,
+    /// Any other job of an engine.
+    Normal,
+    /// It may spend its time waiting for the program itself: a closure of [`run_sync`](super::run_sync), rows for a slow
+    /// reader. It must be given a thread at once and count against no bound, or what it waits for might wait for it.
+    Waiting,
+}
+
+/// Threads that run the jobs of an engine. Set with [`EngineBuilder::workers`](crate::EngineBuilder::workers); an engine
+/// that is not told otherwise uses those of the `blocking` crate, which the process shares, at most
+/// [`worker_limit`] at once.
+///
+/// ```
+/// use std::sync::Arc;
+/// use anyorm::bridge::{Urgency, WorkerJob, Workers};
+/// use anyorm::prelude::*;
+///
+/// /// A thread for each job.
+/// #[derive(Debug)]
+/// struct Spawn;
+///
+/// impl Workers for Spawn {
+///     fn spawn(&self, _urgency: Urgency, job: WorkerJob) {
+///         std::thread::spawn(job);
+///     }
+/// }
+///
+/// # futures_lite::future::block_on(async {
+/// let engine = Engine::builder("sqlite::memory:").workers(Arc::new(Spawn)).open().await?;
+/// assert_eq!(engine.scalar(sql("SELECT 1").returning::<i64>()).await?, 1);
+/// # Ok::<_, anyorm::Error>(()) }).unwrap();
+/// ```
+pub trait Workers: fmt::Debug + Send + Sync {
+    /// Runs a job, on another thread, soon. Called by tasks that are being polled and by destructors: it must neither
+    /// block nor panic. A job that is dropped instead of run leaves its caller waiting for ever; its connection goes home.
+    fn spawn(&self, urgency: Urgency, job: WorkerJob);
+}
+
+/// How many jobs of all engines run at once in the process.
+///
+/// ```
+/// use anyorm::bridge::{DEFAULT_WORKER_LIMIT, worker_limit};
+/// assert_eq!(worker_limit(), DEFAULT_WORKER_LIMIT);
+/// ```
+pub fn worker_limit() -> usize {
+    gate().size()
+}
+
+/// Changes how many jobs of all engines run at once in the process. Jobs that run are not stopped: with a lower limit,
+/// new ones wait until enough have ended. With 0 nothing but urgent jobs runs until there are more.
+///
+/// Closures of [`run_sync`](super::run_sync) do not count: they have a [`Limiter`](super::Limiter). Nor do engines with
+/// [`Workers`] of their own.
+///
+/// ```
+/// anyorm::bridge::set_worker_limit(100);
+/// assert_eq!(anyorm::bridge::worker_limit(), 100);
+/// ```
+pub fn set_worker_limit(limit: usize) {
+    gate().set_size(limit);
+}
+
+/// The workers of an engine that was not told otherwise.
+pub(crate) fn default_workers() -> Arc<dyn Workers> {
+    gate().clone()
+}
+
+fn gate() -> &'static Arc<Gate> {
+    static GATE: OnceLock<Arc<Gate>> = OnceLock::new();
+    GATE.get_or_init(|| Arc::new(Gate::new(DEFAULT_WORKER_LIMIT)))
+}
