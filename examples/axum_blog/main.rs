@@ -44,6 +44,7 @@ use failure::Failure;
 fn service(sessions: SessionFactory) -> Router {
     Router::new()
         .route("/", get(page::front))
+        .route("/style.css", get(page::style))
         .route("/health", get(api::health))
         .nest("/api", api::routes())
         .fallback(async || Failure::no_such_route())

@@ -260,6 +260,8 @@ fn the_page_shows_text_as_text() {
     assert!(page.contains("<h2>What &lt;b&gt; does, and why it does not here</h2>"), "{page}");
     assert!(!page.contains("<script"), "{page}");
     assert!(page.contains("<cite>Grace Hopper</cite>"), "{page}");
+    let (status, head, _) = blog.ask("GET", "/style.css", None);
+    assert_eq!((status, head.contains("content-type: text/css")), (200, true), "{head}");
     let script = "/?tag=%3Cscript%3Ealert(1)%3C/script%3E&page=7&per_page=1";
     let (status, _, page) = blog.ask("GET", script, None);
     assert_eq!(status, 200);
