@@ -21,16 +21,14 @@ mod gate;
 mod limiter;
 mod workers;
 
-use call::Call;
 pub use limiter::Limiter;
 pub(crate) use workers::default_workers;
 pub use workers::{DEFAULT_WORKER_LIMIT, Urgency, WorkerJob, Workers, set_worker_limit, worker_limit};
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::panic::resume_unwind;
+use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::task::{Context, Poll};
 
 /// How many closures [`run_sync`] runs at once unless told otherwise: as many as anyio.
@@ -86,18 +84,4 @@ impl<T> fmt::Debug for RunSync<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunSync").finish_non_exhaustive()
     }
-}
-
-/// Runs `f` on one of these workers and waits for it. Dropped, it runs all the same, once it was polled.
-///
-/// A panic of `f` resumes in the task that awaits.
-pub(crate) async fn run_on<T: Send + 'static>(
-    workers: &dyn Workers,
-    urgency: Urgency,
-    f: impl FnOnce() -> T + Send + 'static,
-) -> T {
-    let call = Call::new(Box::new(f));
-    let sent = Arc::clone(&call);
-    workers.spawn(urgency, Box::new(move || sent.run()));
-    poll_fn(|cx| call.poll(cx)).await.unwrap_or_else(|panic| resume_unwind(panic))
 }

@@ -64,6 +64,13 @@ pub trait Connect: Debug + Send + Sync {
         access: Access,
         observer: Option<Arc<dyn Observer>>,
     ) -> Result<Box<dyn BlockingConnection>>;
+
+    /// Whether a connection may be closed because it is old or idle, and another opened later: not where the database
+    /// would go with it.
+    fn may_close(&self, access: Access) -> bool {
+        let _ = access;
+        true
+    }
 }
 
 /// One open connection. It moves between worker threads, and is used by one of them at a time.

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::ops::Range;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::Duration;
 
 use orm_core::program::{Discard, Expect, Failure, Returns, StatementShape, Step};
 use orm_core::{Begin, Dialect, Error, Outcome, Program, Result, Schema, Sink};
@@ -15,7 +16,7 @@ use orm_core::{Begin, Dialect, Error, Outcome, Program, Result, Schema, Sink};
 use crate::connection::Connection;
 use crate::driver::Access;
 use crate::operation::Operation;
-use crate::pool::{Lease, Pool, Statistics};
+use crate::pool::{HeldConnection, Lease, Pool, Statistics};
 use crate::sandbox::Sandbox;
 use crate::transaction::Transaction;
 use crate::verbs::{Runner, verbs};
@@ -62,6 +63,9 @@ impl Engine {
     /// | `busy_timeout=ms` | how long a statement waits for another process's lock | 5000 |
     /// | `readers=n` | connections that only read, next to the one that writes | 4 |
     /// | `acquire_timeout=ms` | how long a task waits for a connection | 30000 |
+    /// | `idle_timeout=ms` | how long a connection may lie idle | no limit |
+    /// | `max_lifetime=ms` | how long a connection is used | no limit |
+    /// | `leak_threshold=ms` | how long one may be held unused before that is told | not told |
     /// | `synchronous=normal\|full\|off` | when SQLite waits for the disk | `normal` |
     ///
     /// A character of the path that means something in a URL is written as `%` and two digits. Dropped half way, this
@@ -271,6 +275,34 @@ impl Engine {
         Operation::new(self.pool.close())
     }
 
+    /// As [`close`](Engine::close), with a deadline: those who have a connection have so long to give it back. Then
+    /// statements that run are stopped, and what is still out can send no more: both answer [`Error::Closed`], and open
+    /// transactions are rolled back as they come home.
+    ///
+    /// Dropped before its deadline, it does as `close` dropped half way: nothing is stopped.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] after the deadline, naming who still had a connection, also where it was only for want of the
+    /// deadline. The engine is closed all the same.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// let mut late = engine.begin().await?;
+    /// late.execute(User::delete().everything()).await?;
+    /// let error = engine.close_within(Duration::from_millis(20)).await.unwrap_err();
+    /// assert!(error.to_string().contains("held by"), "{error}"); // file and line of `begin`
+    /// assert!(matches!(late.commit().await, Err(anyorm::Error::Closed))); // too late: rolled back
+    /// # Ok(()) });
+    /// ```
+    pub fn close_within(&self, deadline: Duration) -> Operation<'_, ()> {
+        Operation::new(self.pool.close_within(deadline))
+    }
+
     /// How this database differs from others.
     ///
     /// # Example
@@ -286,7 +318,7 @@ impl Engine {
         self.pool.dialect()
     }
 
-    /// What the connections are doing now, and how many jobs were sent to a worker thread so far.
+    /// What the connections are doing now, and what they did so far.
     ///
     /// # Example
     /// ```
@@ -301,6 +333,27 @@ impl Engine {
     /// ```
     pub fn statistics(&self) -> Statistics {
         self.pool.statistics()
+    }
+
+    /// Who has a connection now: where it was taken, how long ago, and since when it is unused. Those that are unused for
+    /// longer than the [leak threshold](EngineBuilder::leak_threshold) are marked.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let transaction = engine.begin().await?;
+    /// let [held] = engine.holders()[..] else { panic!("one is out") };
+    /// assert_eq!(held.location.file(), file!());
+    /// println!("{held}"); // the writer connection, taken at src/main.rs:12 31µs ago, unused for 31µs
+    /// transaction.rollback().await?;
+    /// assert!(engine.holders().is_empty());
+    /// # Ok(()) });
+    /// ```
+    pub fn holders(&self) -> Vec<HeldConnection> {
+        self.pool.holders()
     }
 
     /// Waits for a connection. For the session crate.

@@ -11,14 +11,14 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 
 use orm_core::program::Failure;
-use orm_core::{Outcome, Program, Sink};
+use orm_core::{Error, Outcome, Program, Sink};
 
 use crate::driver::{Interrupt, JobId};
-use crate::pool::{Holder, Lease};
+use crate::pool::{Holder, Lease, Pool, Stop};
 use crate::sync::lock;
 
 /// A program that runs, or will when this is first polled. It may be polled from different tasks over its life.
@@ -48,6 +48,7 @@ pub struct JobOutput<S> {
 struct Shared<S> {
     id: JobId,
     holder: Arc<Holder>,
+    pool: Pool,
     state: Mutex<State<S>>,
 }
 
@@ -82,21 +83,23 @@ impl<S: Sink + 'static> Job<S> {
     pub(crate) fn new(lease: Lease, program: Program, sink: S) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = JobId(NEXT.fetch_add(1, Ordering::Relaxed));
-        let holder = Arc::clone(lease.holder());
+        let (holder, pool) = (Arc::clone(lease.holder()), lease.pool().clone());
         let stage = Stage::Waiting(Box::new(Work { lease, program, sink }));
         let state = Mutex::new(State { stage, dropped: false, interrupter: None, waker: None });
-        Self { shared: Arc::new(Shared { id, holder, state }), sent: false }
+        Self { shared: Arc::new(Shared { id, holder, pool, state }), sent: false }
     }
 
     /// Sends the job to a worker.
     fn send(&mut self) {
         self.sent = true;
-        let (pool, urgency) = match &self.shared.state().stage {
-            Stage::Waiting(work) => (work.lease.pool().clone(), work.lease.urgency(&work.program)),
+        let urgency = match &self.shared.state().stage {
+            Stage::Waiting(work) => work.lease.urgency(&work.program),
             _ => return,
         };
+        let stop: Weak<dyn Stop> = Arc::<Shared<S>>::downgrade(&self.shared);
+        self.shared.holder.works_on(stop);
         let shared = Arc::clone(&self.shared);
-        pool.hop(urgency, move || shared.work());
+        self.shared.pool.hop(urgency, move || shared.work());
     }
 }
 
@@ -115,17 +118,18 @@ impl<S: Sink + 'static> Future for Job<S> {
                         Some(waker) => waker.clone_from(cx.waker()),
                         none => *none = Some(cx.waker().clone()),
                     }
+                    // Still under the lock: the worker says after this that it is done.
+                    self.shared.holder.works_for(cx.waker());
                     None
                 }
             }
         };
         match done {
             Some(output) => {
-                self.shared.holder.rests();
+                self.shared.holder.rests(self.shared.pool.now());
                 Poll::Ready(output.unwrap_or_else(|panic| resume_unwind(panic)))
             }
             None => {
-                self.shared.holder.works_for(cx.waker());
                 if !self.sent {
                     self.send();
                 }
@@ -160,10 +164,12 @@ impl<S: Sink + 'static> Shared<S> {
         let result = catch_unwind(AssertUnwindSafe(|| {
             let (connection, interrupter) = lease.open()?;
             if !self.may_run(interrupter) {
-                return Err(Failure::outside(orm_core::Error::Interrupted));
+                return Err(Failure::outside(Error::Interrupted));
             }
             connection.run(self.id, &program, &mut sink)
         }));
+        // Nobody dropped it: the engine's deadline stopped it.
+        let result = result.map(|result| result.map_err(|failure| self.told(failure)));
         // From here on the job is not interrupted: it would hit the clean-up.
         self.state().interrupter = None;
         match result {
@@ -203,7 +209,14 @@ impl<S: Sink + 'static> Shared<S> {
             return false;
         }
         state.interrupter = Some(interrupter);
-        true
+        !self.pool.is_cut_off()
+    }
+
+    fn told(&self, mut failure: Failure) -> Failure {
+        if matches!(failure.error, Error::Interrupted) && self.pool.is_cut_off() {
+            failure.error = Error::Closed;
+        }
+        failure
     }
 
     /// Hands the output over, or cleans up after a job that nobody awaits any more.
@@ -218,6 +231,7 @@ impl<S: Sink + 'static> Shared<S> {
             return;
         }
         state.stage = Stage::Done(output);
+        self.holder.has_worked(self.pool.now());
         let waker = state.waker.take();
         drop(state);
         waker.into_iter().for_each(Waker::wake);
@@ -225,6 +239,15 @@ impl<S: Sink + 'static> Shared<S> {
 
     fn state(&self) -> MutexGuard<'_, State<S>> {
         lock(&self.state)
+    }
+}
+
+impl<S: Sink + 'static> Stop for Shared<S> {
+    fn stop(&self) {
+        // Under the lock, as in `Job::drop`.
+        if let Some(interrupter) = &self.state().interrupter {
+            interrupter.interrupt(self.id);
+        }
     }
 }
 

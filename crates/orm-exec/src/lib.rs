@@ -36,6 +36,7 @@ pub mod bridge;
 pub mod driver;
 pub mod observe;
 
+mod clock;
 mod connection;
 mod engine;
 mod job;
@@ -49,13 +50,15 @@ mod transaction;
 mod url;
 mod verbs;
 
+#[doc(hidden)]
+pub use clock::Clock;
 pub use connection::Connection;
 pub use driver::Access;
 pub use engine::{Engine, EngineBuilder};
 pub use job::{Job, JobOutput};
 pub use observe::{Observer, Parameters, StatementEvent};
 pub use operation::Operation;
-pub use pool::{Lease, Statistics};
+pub use pool::{Closed, HeldConnection, Lease, Statistics};
 pub use sandbox::Sandbox;
 pub use sqlite::{OpenMode, Synchronous};
 #[doc(hidden)]

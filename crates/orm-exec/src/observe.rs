@@ -4,6 +4,8 @@ use std::fmt;
 
 use orm_core::{Cells, ValueRef};
 
+use crate::pool::HeldConnection;
+
 /// Is told of every hop and every statement of an engine. Set with
 /// [`EngineBuilder::observer`](crate::EngineBuilder::observer).
 ///
@@ -38,6 +40,13 @@ pub trait Observer: Send + Sync {
     /// A statement is about to run, once for each of its parameter rows. BEGIN, COMMIT and ROLLBACK are statements too.
     fn statement(&self, event: &StatementEvent<'_>) {
         let _ = event;
+    }
+
+    /// Somebody has held a connection for longer than the
+    /// [leak threshold](crate::EngineBuilder::leak_threshold) without using it. Told once for each holder, on a worker
+    /// thread, or on the thread that asks for statistics. A panic is dropped.
+    fn leaked(&self, held: &HeldConnection) {
+        let _ = held;
     }
 }
 

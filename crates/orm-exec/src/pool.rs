@@ -1,36 +1,42 @@
 //! Connections that wait for work: one writer and some readers, or one connection for everything.
 //!
 //! Read [`lane`] for who gets a connection next, [`acquire`] for the wait, [`lease`] for what happens to a connection
-//! that is out, and `job.rs` for the work itself.
+//! that is out, and `job.rs` for the work itself. [`limits`] says when a connection is too old, [`watch`] does what
+//! nobody's call comes by to do, [`close`] ends it all.
 
 mod acquire;
+mod close;
 mod holder;
 mod lane;
 mod lease;
+mod limits;
 mod statistics;
+mod watch;
 
 pub(crate) use acquire::Acquire;
-pub(crate) use holder::Holder;
+pub use holder::HeldConnection;
+pub(crate) use holder::{Holder, Stop};
 pub use lease::Lease;
-pub use statistics::Statistics;
+pub(crate) use limits::Limits;
+pub use statistics::{Closed, Statistics};
 
 use std::fmt;
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::task::Waker;
+use std::time::{Duration, Instant};
 
-use futures_lite::future;
-use orm_core::error::TimeoutError;
-use orm_core::{Dialect, Error, Result};
+use orm_core::{Dialect, Result};
 
-use crate::bridge::{self, Urgency, Workers};
+use crate::bridge::{Urgency, Workers};
+use crate::clock::Clock;
 use crate::driver::{Access, BlockingConnection, Connect, Interrupt};
 use crate::observe::Observer;
 use crate::sync::lock;
 use lane::{Lane, Permit};
+use limits::Age;
+use watch::Watch;
 
 /// A pool. Clones share it.
 #[derive(Clone)]
@@ -43,6 +49,10 @@ pub(crate) struct PoolOptions {
     pub(crate) readers: usize,
     /// The longest wait for a connection.
     pub(crate) acquire_timeout: Duration,
+    /// How old connections may become.
+    pub(crate) limits: Limits,
+    /// For how long a connection may be held unused before it is taken to be leaked.
+    pub(crate) leak_threshold: Option<Duration>,
 }
 
 struct Shared {
@@ -50,7 +60,11 @@ struct Shared {
     options: PoolOptions,
     observer: Option<Arc<dyn Observer>>,
     workers: Arc<dyn Workers>,
+    clock: Clock,
     hops: AtomicU64,
+    /// Whether nothing may run any more on connections that are out.
+    cut_off: AtomicBool,
+    watch: Arc<Watch>,
     state: Mutex<State>,
 }
 
@@ -62,6 +76,12 @@ struct State {
     next_ticket: u64,
     /// Calls of `close` that wait for connections to come home.
     closers: Vec<Waker>,
+    /// Idle connections that `close` sent to be closed.
+    closing: usize,
+    /// When the timer of the watch rings, if it is set.
+    watch_due: Option<Instant>,
+    /// What only grows.
+    counters: Statistics,
 }
 
 /// A connection of a driver. The mutex is never contended: it makes `Sync` what moves from thread to thread anyway.
@@ -69,6 +89,9 @@ struct State {
 pub(crate) struct OpenConnection {
     driver: Mutex<Box<dyn BlockingConnection>>,
     interrupter: Arc<dyn Interrupt>,
+    age: Age,
+    /// Whether the limits are for it: not where the database would go with it.
+    may_expire: bool,
 }
 
 /// Which lane a connection belongs to.
@@ -84,6 +107,7 @@ impl Pool {
         options: PoolOptions,
         observer: Option<Arc<dyn Observer>>,
         workers: Arc<dyn Workers>,
+        clock: Clock,
     ) -> Self {
         let state = State {
             closed: false,
@@ -91,21 +115,32 @@ impl Pool {
             readers: Lane::new(options.readers),
             next_ticket: 0,
             closers: Vec::new(),
+            closing: 0,
+            watch_due: None,
+            counters: Statistics::default(),
         };
-        Self(Arc::new(Shared {
+        Self(Arc::new_cyclic(|shared| Shared {
             connector,
             options,
             observer,
             workers,
+            clock,
             hops: AtomicU64::new(0),
+            cut_off: AtomicBool::new(false),
+            watch: Arc::new(Watch::new(shared.clone())),
             state: Mutex::new(state),
         }))
     }
 
     /// A pool of one connection, with the options, the observer and the workers of this one.
     pub(crate) fn inside(&self, connector: Box<dyn Connect>) -> Self {
-        let options = PoolOptions { readers: 0, ..self.0.options };
-        Self::new(connector, options, self.0.observer.clone(), Arc::clone(&self.0.workers))
+        let options = PoolOptions { readers: 0, limits: Limits::default(), ..self.0.options };
+        let (observer, workers) = (self.0.observer.clone(), Arc::clone(&self.0.workers));
+        Self::new(connector, options, observer, workers, self.0.clock.clone())
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.0.clock.now()
     }
 
     pub(crate) fn dialect(&self) -> &'static Dialect {
@@ -122,8 +157,11 @@ impl Pool {
         self.0.options.readers == 0
     }
 
+    /// Also looks for leaks.
     pub(crate) fn statistics(&self) -> Statistics {
+        self.look_for_leaks();
         let state = self.state();
+        let holders = state.writer.holders().iter().chain(state.readers.holders());
         Statistics {
             readers_size: state.readers.size(),
             readers_idle: state.readers.idle(),
@@ -132,71 +170,28 @@ impl Pool {
             writer_idle: state.writer.idle(),
             writer_in_use: state.writer.in_use(),
             writer_waiting: state.writer.waiting(),
+            leaked: holders.filter(|holder| holder.is_leaked()).count(),
             hops: self.0.hops.load(Ordering::Relaxed),
+            ..state.counters
         }
     }
 
-    /// Refuses new work, closes the connections that are idle, and waits for those that are out: each is closed as it
-    /// comes home, also after this has ended.
-    ///
-    /// # Errors
-    /// [`Error::Timeout`] naming those who still hold one after the acquire timeout. The pool is closed all the same.
-    pub(crate) async fn close(&self) -> Result<()> {
-        let idle = self.refuse_new_work();
-        bridge::run_on(&*self.0.workers, Urgency::Urgent, move || drop(idle)).await;
-
-        future::or(
-            async {
-                self.all_home().await;
-                Ok(())
-            },
-            async {
-                let waited = self.0.options.acquire_timeout;
-                futures_timer::Delay::new(waited).await;
-                let state = self.state();
-                let holders = state.writer.holders().iter().chain(state.readers.holders());
-                let holders = holders.map(|holder| holder.place()).collect();
-                Err(Error::Timeout(Arc::new(TimeoutError {
-                    what: "all connections to be given back",
-                    waited,
-                    holders,
-                })))
-            },
-        )
-        .await
+    /// Who has a connection now. Also looks for leaks.
+    pub(crate) fn holders(&self) -> Vec<HeldConnection> {
+        self.look_for_leaks();
+        let now = self.now();
+        let state = self.state();
+        let writer = state.writer.holders().iter().map(|holder| holder.describe(Access::Write, now));
+        let readers = state.readers.holders().iter().map(|holder| holder.describe(Access::Read, now));
+        writer.chain(readers).collect()
     }
 
-    /// The same without waiting.
-    pub(crate) fn shut(&self) {
-        let idle = self.refuse_new_work();
-        if !idle.is_empty() {
-            self.clean_up(move || drop(idle));
-        }
-    }
-
-    /// From now on. Answers the connections that are to be closed, on a worker thread.
-    fn refuse_new_work(&self) -> Vec<OpenConnection> {
-        let (waiting, idle) = {
-            let mut state = self.state();
-            state.closed = true;
-            let mut waiting = state.writer.dismiss();
-            waiting.append(&mut state.readers.dismiss());
-            (waiting, state.drain())
+    fn look_for_leaks(&self) {
+        let leaks = {
+            let now = self.now();
+            self.state().new_leaks(&self.0.options, now)
         };
-        waiting.into_iter().for_each(Waker::wake);
-        idle
-    }
-
-    async fn all_home(&self) {
-        poll_fn(|cx| {
-            let mut state = self.state();
-            if state.writer.in_use() + state.readers.in_use() == 0 {
-                return Poll::Ready(());
-            }
-            state.closers.push(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
+        self.tell(&leaks);
     }
 
     /// Opens a connection, on a worker thread.
@@ -205,8 +200,24 @@ impl Pool {
             LaneKind::Writer => Access::Write,
             LaneKind::Readers => Access::Read,
         };
-        let driver = self.0.connector.connect(access, self.0.observer.clone())?;
-        Ok(OpenConnection { interrupter: driver.interrupter(), driver: Mutex::new(driver) })
+        let opened = self.0.connector.connect(access, self.0.observer.clone());
+        let counted = match &opened {
+            Ok(_) => |counters: &mut Statistics| counters.opened += 1,
+            Err(_) => |counters: &mut Statistics| counters.connect_failures += 1,
+        };
+        counted(&mut self.state().counters);
+        let driver = opened?;
+        Ok(OpenConnection {
+            interrupter: driver.interrupter(),
+            driver: Mutex::new(driver),
+            age: Age::new(&self.0.options.limits, self.now()),
+            may_expire: self.0.connector.may_close(access),
+        })
+    }
+
+    /// Counts a connection that could not be rolled back.
+    pub(super) fn discarded(&self) {
+        self.state().counters.closed.broken += 1;
     }
 
     /// Sends a job to a worker thread: one hop.
@@ -218,34 +229,45 @@ impl Pool {
         self.0.workers.spawn(urgency, Box::new(job));
     }
 
-    /// The only way back: whoever waits first has the connection next. After [`Pool::close`] it is closed, and only then
-    /// counts as home.
+    /// The only way back: whoever waits first has the connection next. After [`Pool::close`], or if it is too old, it is
+    /// closed, and only then counts as home.
     fn give_back(&self, lane: LaneKind, permit: Permit<OpenConnection>, holder: &Arc<Holder>) {
-        let (next, closers) = {
+        let now = self.now();
+        let (next, closers, ring) = {
             let mut state = self.state();
             let permit = match permit {
                 Some(connection) if state.closed => {
+                    state.counters.closed.shut += 1;
                     drop(state);
                     return self.close_and_give_back(lane, connection, Arc::clone(holder));
                 }
-                permit => permit,
+                Some(connection) if connection.may_expire && connection.age.is_over(now) => {
+                    state.counters.closed.lifetime += 1;
+                    drop(state);
+                    return self.close_and_give_back(lane, connection, Arc::clone(holder));
+                }
+                Some(mut connection) => {
+                    connection.age.put_aside(now);
+                    Some(connection)
+                }
+                None => None,
             };
+            let expires = permit.as_ref().filter(|connection| connection.may_expire);
+            let expires = expires.and_then(|connection| connection.age.due(&self.0.options.limits));
             let lane = state.lane(lane);
             lane.remove_holder(holder);
-            let next = lane.give_back(permit);
-            (next, std::mem::take(&mut state.closers))
+            let next = lane.give_back(permit, now);
+            let ring = match (&next, expires) {
+                (Some(_), _) => state.due_after_grace(now),
+                (None, Some(at)) => state.due_at(at),
+                (None, None) => false,
+            };
+            (next, std::mem::take(&mut state.closers), ring)
         };
         next.into_iter().chain(closers).for_each(Waker::wake);
-    }
-
-    /// On a worker thread: closing a file does I/O, and this may be one that polls futures.
-    fn close_and_give_back(&self, lane: LaneKind, connection: OpenConnection, holder: Arc<Holder>) {
-        let pool = self.clone();
-        self.clean_up(move || {
-            // A driver that panics here must not keep the permit.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(connection)));
-            pool.give_back(lane, None, &holder);
-        });
+        if ring {
+            self.set_timer();
+        }
     }
 
     /// Does on a worker thread what is no job of anybody: it waits for nobody, and is no hop.
@@ -282,6 +304,7 @@ impl State {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        self.watch.stop();
         let idle = self.state.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).drain();
         // Closing a file does I/O, and this may be a thread that polls futures.
         if !idle.is_empty() {

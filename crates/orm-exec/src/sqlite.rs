@@ -67,4 +67,8 @@ impl Connect for SqliteConnector {
         }
         Ok(Box::new(SqliteConnection::open(&self.options, access, observer)?))
     }
+
+    fn may_close(&self, _access: Access) -> bool {
+        self.options.place != Place::Memory
+    }
 }

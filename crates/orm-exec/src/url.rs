@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use orm_core::{Error, Result};
 
-use crate::pool::PoolOptions;
+use crate::pool::{Limits, PoolOptions};
 use crate::sqlite::{OpenMode, Place, SqliteOptions, Synchronous};
 
 /// Everything that a URL says.
@@ -18,7 +18,8 @@ pub(crate) struct Config {
 const DEFAULT_READERS: usize = 4;
 const DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 const KNOWN_OPTIONS: &str = "mode=ro|rw|rwc, busy_timeout=<milliseconds>, readers=<number>, \
-     acquire_timeout=<milliseconds>, synchronous=normal|full|off";
+     acquire_timeout=<milliseconds>, idle_timeout=<milliseconds>, max_lifetime=<milliseconds>, \
+     leak_threshold=<milliseconds>, synchronous=normal|full|off";
 const KNOWN_URLS: &str = "`sqlite::memory:`, `sqlite:///absolute/path.db` and `sqlite://relative.db`";
 
 impl Config {
@@ -55,7 +56,12 @@ impl Config {
 
     fn of(place: Place) -> Self {
         let readers = if place == Place::Memory { 0 } else { DEFAULT_READERS };
-        let pool = PoolOptions { readers, acquire_timeout: DEFAULT_ACQUIRE_TIMEOUT };
+        let pool = PoolOptions {
+            readers,
+            acquire_timeout: DEFAULT_ACQUIRE_TIMEOUT,
+            limits: Limits::default(),
+            leak_threshold: None,
+        };
         Self { sqlite: SqliteOptions::new(place), pool }
     }
 
@@ -75,6 +81,9 @@ impl Config {
                 self.pool.acquire_timeout = milliseconds(name, value)?;
                 Ok(())
             }
+            "idle_timeout" => self.set_idle_timeout(milliseconds(name, value)?),
+            "max_lifetime" => self.set_max_lifetime(milliseconds(name, value)?),
+            "leak_threshold" => self.set_leak_threshold(milliseconds(name, value)?),
             "readers" => {
                 let readers = value.parse().map_err(|_| wrong(name, value, "a number"))?;
                 self.set_readers(readers)
@@ -103,6 +112,23 @@ impl Config {
             return Err(Error::configuration("`:memory:` is always made anew: leave `mode` out"));
         }
         self.sqlite.mode = mode;
+        Ok(())
+    }
+
+    /// # Errors
+    /// For 0, as in the two that follow.
+    pub(crate) fn set_idle_timeout(&mut self, timeout: Duration) -> Result<()> {
+        self.pool.limits.idle_timeout = Some(some_time("idle_timeout", timeout)?);
+        Ok(())
+    }
+
+    pub(crate) fn set_max_lifetime(&mut self, lifetime: Duration) -> Result<()> {
+        self.pool.limits.max_lifetime = Some(some_time("max_lifetime", lifetime)?);
+        Ok(())
+    }
+
+    pub(crate) fn set_leak_threshold(&mut self, threshold: Duration) -> Result<()> {
+        self.pool.leak_threshold = Some(some_time("leak_threshold", threshold)?);
         Ok(())
     }
 
@@ -154,6 +180,17 @@ fn decoded(path: &str) -> Result<String> {
 
 fn milliseconds(name: &str, value: &str) -> Result<Duration> {
     value.parse().map(Duration::from_millis).map_err(|_| wrong(name, value, "a number of milliseconds"))
+}
+
+fn some_time(name: &str, duration: Duration) -> Result<Duration> {
+    // A century: far beyond any use, and no sum of an instant and this overflows.
+    const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    match duration.is_zero() {
+        true => Err(Error::configuration(format!(
+            "the option `{name}` is longer than 0: leave it out where there is to be no limit"
+        ))),
+        false => Ok(duration.min(LONGEST)),
+    }
 }
 
 fn wrong(name: &str, value: &str, known: &str) -> Error {

@@ -10,7 +10,8 @@ use orm_core::{Error, Program, Result};
 
 use super::Engine;
 use crate::bridge::{Workers, default_workers};
-use crate::driver::Access;
+use crate::clock::Clock;
+use crate::driver::{Access, Connect};
 use crate::observe::Observer;
 use crate::operation::Operation;
 use crate::pool::Pool;
@@ -33,11 +34,19 @@ pub struct EngineBuilder {
     config: Result<Config>,
     observer: Option<Arc<dyn Observer>>,
     workers: Arc<dyn Workers>,
+    clock: Clock,
+    connector: Option<Box<dyn Connect>>,
 }
 
 impl EngineBuilder {
     pub(super) fn new(url: &str) -> Self {
-        Self { config: Config::parse(url), observer: None, workers: default_workers() }
+        Self {
+            config: Config::parse(url),
+            observer: None,
+            workers: default_workers(),
+            clock: Clock::system(),
+            connector: None,
+        }
     }
 
     /// What may be done with the file, and whether it is made. `?mode=ro|rw|rwc` in the URL.
@@ -67,6 +76,48 @@ impl EngineBuilder {
             config.pool.acquire_timeout = timeout;
             Ok(())
         })
+    }
+
+    /// How long a connection may lie idle before it is closed: for ever unless told otherwise. `?idle_timeout=` in the
+    /// URL, in milliseconds.
+    ///
+    /// Idle connections are looked at whenever one is taken, and by a timer. Another is opened when it is needed. The only
+    /// connection of a database in memory is never closed: the database would go with it.
+    pub fn idle_timeout(self, timeout: Duration) -> Self {
+        self.with(|config| config.set_idle_timeout(timeout))
+    }
+
+    /// How long a connection is used before another takes its place: for ever unless told otherwise. `?max_lifetime=` in
+    /// the URL, in milliseconds.
+    ///
+    /// Each connection lives up to a tenth shorter, so that they do not all go at once. One that is out when its time is
+    /// over is closed as it comes home. Otherwise as for [`idle_timeout`](Self::idle_timeout).
+    pub fn max_lifetime(self, lifetime: Duration) -> Self {
+        self.with(|config| config.set_max_lifetime(lifetime))
+    }
+
+    /// For how long a connection may be held without a statement, before it is taken to be leaked: a guard that was
+    /// forgotten, a transaction that waits for something else. Nobody looks for leaks unless this is set.
+    /// `?leak_threshold=` in the URL, in milliseconds.
+    ///
+    /// A leak is told once to [`Observer::leaked`], with file and line of the call that took the connection, and shows in
+    /// [`Engine::holders`] and [`Engine::statistics`] for as long as it lasts. Nothing is taken away from the holder.
+    pub fn leak_threshold(self, threshold: Duration) -> Self {
+        self.with(|config| config.set_leak_threshold(threshold))
+    }
+
+    /// Another clock, for tests.
+    #[doc(hidden)]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Another driver, for tests. The URL says how large the pool is.
+    #[doc(hidden)]
+    pub fn connector(mut self, connector: Box<dyn Connect>) -> Self {
+        self.connector = Some(connector);
+        self
     }
 
     /// When SQLite waits for the disk. `?synchronous=normal|full|off` in the URL.
@@ -102,7 +153,8 @@ impl EngineBuilder {
     pub(super) fn open_at(self, location: &'static Location<'static>) -> Operation<'static, Engine> {
         Operation::new(async move {
             let Config { sqlite, pool } = self.config?;
-            let pool = Pool::new(Box::new(SqliteConnector::new(sqlite)), pool, self.observer, self.workers);
+            let connector = self.connector.unwrap_or_else(|| Box::new(SqliteConnector::new(sqlite)));
+            let pool = Pool::new(connector, pool, self.observer, self.workers, self.clock);
             let lease = pool.acquire(Access::Write, location).await?;
             let output = lease.run(Program::default(), Discard).await;
             output.result.map_err(Error::from)?;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use orm_core::error::TimeoutError;
 use orm_core::{Error, Result};
 
 use super::lane::Permit;
-use super::{Holder, LaneKind, Lease, OpenConnection, Pool};
+use super::{Holder, LaneKind, Lease, OpenConnection, Pool, State, Statistics};
 
 /// A wait for a connection. Dropped, it leaves the queue, and what it was just given goes to the next in line.
 #[must_use = "nothing is waited for until this is awaited"]
@@ -39,14 +39,17 @@ impl Acquire {
     /// Takes a free connection, or joins the queue.
     fn start(&mut self, waker: &Waker) -> Result<Option<Lease>> {
         let one_connection = self.pool.has_one_connection();
+        let now = self.pool.now();
         let mut state = self.pool.state();
         if state.closed {
             return Err(Error::Closed);
         }
+        let expired = state.take_expired(&self.pool.0.options, now);
         let lane = state.lane(self.lane);
         if let Some(permit) = lane.try_take() {
-            drop(state);
-            return Ok(Some(self.lease(permit, waker)));
+            let lease = self.lease(state, permit, waker, now);
+            self.pool.dispose(expired);
+            return Ok(Some(lease));
         }
         // With readers, waiting is worth it: other branches of this task go on, and one of them may end the transaction.
         if one_connection && let Some(holder) = lane.holders().iter().find(|holder| holder.is_kept_by(waker))
@@ -55,17 +58,49 @@ impl Acquire {
         }
         let ticket = state.next_ticket;
         state.next_ticket += 1;
+        state.counters.waits += 1;
         state.lane(self.lane).wait(ticket, waker.clone());
         drop(state);
+        self.pool.dispose(expired);
         let timer = Delay::new(self.pool.0.options.acquire_timeout);
-        self.place = Some(Place { ticket, since: Instant::now(), timer });
+        self.place = Some(Place { ticket, since: now, timer });
         Ok(None)
     }
 
-    fn lease(&self, permit: Permit<OpenConnection>, waker: &Waker) -> Lease {
-        let holder = Arc::new(Holder::new(self.location, waker));
-        self.pool.state().lane(self.lane).add_holder(Arc::clone(&holder));
+    /// Writes down who has the permit, and lets the pool's lock go.
+    fn lease(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        permit: Permit<OpenConnection>,
+        waker: &Waker,
+        now: Instant,
+    ) -> Lease {
+        let holder = Arc::new(Holder::new(self.location, waker, now));
+        state.counters.acquired += 1;
+        state.lane(self.lane).add_holder(Arc::clone(&holder));
+        let ring = self.pool.0.options.leak_threshold.is_some_and(|threshold| state.due_at(now + threshold));
+        drop(state);
+        if ring {
+            self.pool.set_timer();
+        }
         Lease::new(self.pool.clone(), self.lane, permit, holder)
+    }
+
+    /// Leaves the queue. Whoever has now what this was given is woken.
+    fn leave(&mut self, count: impl FnOnce(&mut Statistics)) {
+        let Some(place) = self.place.take() else { return };
+        let now = self.pool.now();
+        let (next, ring) = {
+            let mut state = self.pool.state();
+            count(&mut state.counters);
+            let next = state.lane(self.lane).cancel(place.ticket, now);
+            let ring = next.is_some() && state.due_after_grace(now);
+            (next, ring)
+        };
+        next.into_iter().for_each(Waker::wake);
+        if ring {
+            self.pool.set_timer();
+        }
     }
 
     fn timeout(&self, since: Instant) -> Error {
@@ -77,7 +112,11 @@ impl Acquire {
             LaneKind::Writer => "the writer connection",
         };
         let holders = lane.holders().iter().map(|holder| holder.place()).collect();
-        Error::Timeout(Arc::new(TimeoutError { what, waited: since.elapsed(), holders }))
+        Error::Timeout(Arc::new(TimeoutError {
+            what,
+            waited: self.pool.now().saturating_duration_since(since),
+            holders,
+        }))
     }
 }
 
@@ -97,15 +136,20 @@ impl Future for Acquire {
             return Poll::Ready(Err(Error::Closed));
         }
         if let Some(permit) = state.lane(this.lane).claim(place.ticket, cx.waker()) {
-            drop(state);
+            let now = this.pool.now();
+            let waited = now.saturating_duration_since(place.since);
+            state.counters.wait_total += waited;
+            state.counters.wait_longest = state.counters.wait_longest.max(waited);
             this.place = None;
-            return Poll::Ready(Ok(this.lease(permit, cx.waker())));
+            return Poll::Ready(Ok(this.lease(state, permit, cx.waker(), now)));
         }
         drop(state);
         // The timer takes a lock of its own here, so ours must be free.
         match Pin::new(&mut place.timer).poll(cx) {
             Poll::Ready(_) => {
-                Poll::Ready(Err(this.timeout(this.place.as_ref().map_or_else(Instant::now, |p| p.since))))
+                let error = this.timeout(this.place.as_ref().map_or_else(Instant::now, |p| p.since));
+                this.leave(|counters| counters.wait_timeouts += 1);
+                Poll::Ready(Err(error))
             }
             Poll::Pending => Poll::Pending,
         }
@@ -114,10 +158,7 @@ impl Future for Acquire {
 
 impl Drop for Acquire {
     fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            let next = self.pool.state().lane(self.lane).cancel(place.ticket);
-            next.into_iter().for_each(Waker::wake);
-        }
+        self.leave(|counters| counters.cancelled_waits += 1);
     }
 }
 

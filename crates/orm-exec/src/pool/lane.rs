@@ -2,10 +2,15 @@
 //!
 //! The queue is first in, first out, with direct hand-over: a connection that comes back belongs to the first waiter at
 //! once, so nobody overtakes, and a waiter that is cancelled passes on what it was given.
+//!
+//! A waiter that was given a connection and is not polled (its task polls another branch, or has forgotten it) would keep
+//! it from all others. After a time of grace it sleeps: what it has goes to the next in line, and it is passed over until
+//! it is polled again. It keeps its place.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use super::holder::Holder;
 
@@ -29,8 +34,16 @@ pub(super) struct Lane<C> {
 struct Waiter<C> {
     ticket: u64,
     waker: Waker,
-    /// What it was given, until it is polled again.
-    given: Option<Permit<C>>,
+    /// What it was given and when, until it is polled again.
+    given: Option<(Permit<C>, Instant)>,
+    /// Whether it was given something and did not take it in time.
+    asleep: bool,
+}
+
+impl<C> Waiter<C> {
+    fn is_waiting(&self) -> bool {
+        self.given.is_none() && !self.asleep
+    }
 }
 
 impl<C> Lane<C> {
@@ -51,15 +64,16 @@ impl<C> Lane<C> {
         self.size - self.free
     }
 
+    /// Who is in line and awake.
     pub(super) fn waiting(&self) -> usize {
-        self.waiters.iter().filter(|waiter| waiter.given.is_none()).count()
+        self.waiters.iter().filter(|waiter| waiter.is_waiting()).count()
     }
 
     pub(super) fn holders(&self) -> &[Arc<Holder>] {
         &self.holders
     }
 
-    /// A permit, if one is free and nobody waits.
+    /// A permit, if one is free: then nobody waits who is awake.
     pub(super) fn try_take(&mut self) -> Option<Permit<C>> {
         if self.free == 0 {
             return None;
@@ -70,31 +84,38 @@ impl<C> Lane<C> {
 
     /// Joins the queue.
     pub(super) fn wait(&mut self, ticket: u64, waker: Waker) {
-        self.waiters.push_back(Waiter { ticket, waker, given: None });
+        self.waiters.push_back(Waiter { ticket, waker, given: None, asleep: false });
     }
 
-    /// What a waiter was given, if anything. It has left the queue then; otherwise `waker` is woken next.
+    /// What a waiter was given, or what is free if it had slept. It has left the queue then; otherwise `waker` is woken
+    /// next.
     pub(super) fn claim(&mut self, ticket: u64, waker: &Waker) -> Option<Permit<C>> {
         let at = self.position(ticket)?;
         let waiter = &mut self.waiters[at];
-        if waiter.given.is_none() {
-            waiter.waker.clone_from(waker);
-            return None;
+        if waiter.given.is_some() {
+            let (permit, _) = self.waiters.remove(at)?.given?;
+            return Some(permit);
         }
-        self.waiters.remove(at).and_then(|waiter| waiter.given)
+        waiter.asleep = false;
+        if self.free > 0 {
+            self.waiters.remove(at);
+            return self.try_take();
+        }
+        waiter.waker.clone_from(waker);
+        None
     }
 
     /// Leaves the queue. What the waiter was given goes to the next one, who is to be woken.
-    pub(super) fn cancel(&mut self, ticket: u64) -> Option<Waker> {
+    pub(super) fn cancel(&mut self, ticket: u64, now: Instant) -> Option<Waker> {
         let at = self.position(ticket)?;
-        let permit = self.waiters.remove(at)?.given?;
-        self.give_back(permit)
+        let (permit, _) = self.waiters.remove(at)?.given?;
+        self.give_back(permit, now)
     }
 
     /// Takes a permit back. The waiter who has it now, if any, is to be woken.
-    pub(super) fn give_back(&mut self, permit: Permit<C>) -> Option<Waker> {
-        if let Some(next) = self.waiters.iter_mut().find(|waiter| waiter.given.is_none()) {
-            next.given = Some(permit);
+    pub(super) fn give_back(&mut self, permit: Permit<C>, now: Instant) -> Option<Waker> {
+        if let Some(next) = self.waiters.iter_mut().find(|waiter| waiter.is_waiting()) {
+            next.given = Some((permit, now));
             return Some(next.waker.clone());
         }
         self.free += 1;
@@ -102,12 +123,29 @@ impl<C> Lane<C> {
         None
     }
 
+    /// Lets those sleep who were given something `grace` ago and were not polled since. Who has it now is to be woken.
+    pub(super) fn hand_on(&mut self, grace: Duration, now: Instant) -> Vec<Waker> {
+        let mut late = Vec::new();
+        for waiter in &mut self.waiters {
+            if waiter.given.as_ref().is_some_and(|(_, since)| *since + grace <= now) {
+                waiter.asleep = true;
+                late.extend(waiter.given.take().map(|(permit, _)| permit));
+            }
+        }
+        late.into_iter().filter_map(|permit| self.give_back(permit, now)).collect()
+    }
+
+    /// When the first of those was given something who have it and were not polled since.
+    pub(super) fn given_since(&self) -> Option<Instant> {
+        self.waiters.iter().filter_map(|waiter| waiter.given.as_ref()).map(|(_, since)| *since).min()
+    }
+
     /// Sends everyone who waits away: they are to be woken, to hear that the pool is closed. What one of them was given
     /// is free again.
     pub(super) fn dismiss(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::with_capacity(self.waiters.len());
         for Waiter { waker, given, .. } in std::mem::take(&mut self.waiters) {
-            if let Some(permit) = given {
+            if let Some((permit, _)) = given {
                 self.free += 1;
                 self.idle.extend(permit);
             }
@@ -119,6 +157,23 @@ impl<C> Lane<C> {
     /// Takes the idle connections out, to close them. Their permits stay free.
     pub(super) fn drain(&mut self) -> Vec<C> {
         std::mem::take(&mut self.idle)
+    }
+
+    /// Takes those idle connections out for which `over` has an answer. Their permits stay free.
+    pub(super) fn take_idle<R>(&mut self, mut over: impl FnMut(&C) -> Option<R>) -> Vec<(C, R)> {
+        let mut taken = Vec::new();
+        let mut at = 0;
+        while at < self.idle.len() {
+            match over(&self.idle[at]) {
+                Some(why) => taken.push((self.idle.remove(at), why)),
+                None => at += 1,
+            }
+        }
+        taken
+    }
+
+    pub(super) fn idle_connections(&self) -> &[C] {
+        &self.idle
     }
 
     pub(super) fn add_holder(&mut self, holder: Arc<Holder>) {
@@ -135,6 +190,9 @@ impl<C> Lane<C> {
 }
 
 #[cfg(test)]
+mod model;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -144,7 +202,7 @@ mod tests {
         assert_eq!(lane.try_take(), Some(None));
         lane.wait(1, Waker::noop().clone());
         lane.wait(2, Waker::noop().clone());
-        assert!(lane.give_back(Some('c')).is_some());
+        assert!(lane.give_back(Some('c'), Instant::now()).is_some());
         // Neither a newcomer nor the second waiter overtakes.
         assert_eq!(lane.try_take(), None);
         assert_eq!(lane.claim(2, Waker::noop()), None);
@@ -159,9 +217,9 @@ mod tests {
         for ticket in 1..=3 {
             lane.wait(ticket, Waker::noop().clone());
         }
-        assert!(lane.cancel(2).is_none());
-        assert!(lane.give_back(Some('c')).is_some());
-        assert!(lane.cancel(1).is_some());
+        assert!(lane.cancel(2, Instant::now()).is_none());
+        assert!(lane.give_back(Some('c'), Instant::now()).is_some());
+        assert!(lane.cancel(1, Instant::now()).is_some());
         assert_eq!(lane.claim(3, Waker::noop()), Some(Some('c')));
     }
 
@@ -170,8 +228,8 @@ mod tests {
         let mut lane = Lane::new(1);
         assert_eq!(lane.try_take(), Some(None));
         lane.wait(1, Waker::noop().clone());
-        assert!(lane.give_back(Some('c')).is_some());
-        assert!(lane.cancel(1).is_none());
+        assert!(lane.give_back(Some('c'), Instant::now()).is_some());
+        assert!(lane.cancel(1, Instant::now()).is_none());
         assert_eq!((lane.idle(), lane.in_use(), lane.waiting()), (1, 0, 0));
     }
 
@@ -181,12 +239,12 @@ mod tests {
         assert_eq!(lane.try_take(), Some(None));
         lane.wait(1, Waker::noop().clone());
         lane.wait(2, Waker::noop().clone());
-        assert!(lane.give_back(Some('c')).is_some());
+        assert!(lane.give_back(Some('c'), Instant::now()).is_some());
         assert_eq!(lane.dismiss().len(), 2);
         assert_eq!((lane.idle(), lane.in_use(), lane.waiting()), (1, 0, 0));
         // They find that out when they are polled, or dropped.
         assert_eq!(lane.claim(1, Waker::noop()), None);
-        assert!(lane.cancel(1).is_none() && lane.cancel(2).is_none());
+        assert!(lane.cancel(1, Instant::now()).is_none() && lane.cancel(2, Instant::now()).is_none());
         assert_eq!((lane.drain(), lane.in_use()), (vec!['c'], 0));
     }
 
@@ -194,8 +252,43 @@ mod tests {
     fn a_discarded_connection_releases_its_permit() {
         let mut lane = Lane::<char>::new(1);
         assert_eq!(lane.try_take(), Some(None));
-        assert!(lane.give_back(None).is_none());
+        assert!(lane.give_back(None, Instant::now()).is_none());
         assert_eq!((lane.idle(), lane.in_use()), (0, 0));
         assert_eq!(lane.try_take(), Some(None));
+    }
+
+    #[test]
+    fn who_does_not_take_what_it_was_given_sleeps_and_keeps_its_place() {
+        let (grace, start) = (Duration::from_secs(1), Instant::now());
+        let mut lane = Lane::new(1);
+        assert_eq!(lane.try_take(), Some(None));
+        for ticket in 1..=3 {
+            lane.wait(ticket, Waker::noop().clone());
+        }
+        assert!(lane.give_back(Some('c'), start).is_some());
+        assert!(lane.hand_on(grace, start + grace / 2).is_empty());
+        assert_eq!(lane.given_since(), Some(start));
+        assert_eq!(lane.hand_on(grace, start + grace).len(), 1);
+        assert_eq!(lane.claim(2, Waker::noop()), Some(Some('c')));
+        // Awake again, it is the first in line: it had been there before 3.
+        assert_eq!(lane.claim(1, Waker::noop()), None);
+        assert!(lane.give_back(Some('c'), start).is_some());
+        assert_eq!(lane.claim(3, Waker::noop()), None);
+        assert_eq!(lane.claim(1, Waker::noop()), Some(Some('c')));
+    }
+
+    #[test]
+    fn what_only_sleepers_want_is_free_and_a_sleeper_that_wakes_takes_it() {
+        let (grace, start) = (Duration::from_secs(1), Instant::now());
+        let mut lane = Lane::new(1);
+        assert_eq!(lane.try_take(), Some(None));
+        lane.wait(1, Waker::noop().clone());
+        assert!(lane.give_back(Some('c'), start).is_some());
+        assert!(lane.hand_on(grace, start + grace).is_empty(), "there is nobody to wake");
+        assert_eq!((lane.idle(), lane.in_use(), lane.waiting()), (1, 0, 0));
+        assert_eq!(lane.try_take(), Some(Some('c')));
+        assert!(lane.give_back(Some('c'), start).is_none());
+        assert_eq!(lane.claim(1, Waker::noop()), Some(Some('c')));
+        assert_eq!((lane.idle(), lane.in_use()), (0, 1));
     }
 }

@@ -66,6 +66,11 @@ impl Lease {
         }
     }
 
+    /// Says that somebody worked with the connection by another way than a job.
+    pub(crate) fn was_used(&self) {
+        self.holder.has_worked(self.pool.now());
+    }
+
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
     }
@@ -93,7 +98,7 @@ impl Lease {
     pub(crate) fn clean(&mut self) {
         self.look();
         if self.in_transaction {
-            self.connection = self.connection.take().and_then(OpenConnection::cleaned);
+            self.connection = self.connection.take().and_then(|open| open.cleaned(&self.pool));
             self.in_transaction = false;
         }
     }
@@ -107,7 +112,10 @@ impl Drop for Lease {
         match self.connection.take() {
             Some(connection) if self.in_transaction => {
                 let home = pool.clone();
-                pool.hop(Urgency::Urgent, move || home.give_back(lane, connection.cleaned(), &holder));
+                pool.hop(Urgency::Urgent, move || {
+                    let permit = connection.cleaned(&home);
+                    home.give_back(lane, permit, &holder);
+                });
             }
             permit => pool.give_back(lane, permit, &holder),
         }
@@ -120,11 +128,17 @@ impl OpenConnection {
     }
 
     /// The connection without a transaction, or nothing if it cannot get out of it.
-    fn cleaned(mut self) -> Option<Self> {
+    fn cleaned(mut self, pool: &Pool) -> Option<Self> {
         let rolled_back = catch_unwind(AssertUnwindSafe(|| {
             let driver = self.driver();
             driver.rollback().is_ok() && !driver.in_transaction()
         }));
-        matches!(rolled_back, Ok(true)).then_some(self)
+        if matches!(rolled_back, Ok(true)) {
+            return Some(self);
+        }
+        pool.discarded();
+        // A driver that panics again must not keep the permit.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(self)));
+        None
     }
 }

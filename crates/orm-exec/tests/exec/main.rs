@@ -7,6 +7,8 @@ mod cancel;
 #[path = "../../../orm-core/tests/sql/entities.rs"]
 mod entities;
 mod errors;
+mod leaks;
+mod limits;
 mod list;
 mod panic;
 mod pool;

@@ -306,3 +306,79 @@ fn many_readers_at_once() {
     assert_eq!((statistics.in_use(), statistics.readers_waiting, statistics.readers_size), (0, 0, 3));
     assert!((1..=3).contains(&statistics.readers_idle), "{statistics:?}");
 }
+
+#[test]
+fn a_deadline_stops_what_runs() {
+    let folder = Folder::new();
+    let engine = future::block_on(file(&folder, ""));
+    let (other, line) = (engine.clone(), line!() + 1);
+    let endless = thread::spawn(move || future::block_on(other.execute(sql(crate::support::ENDLESS))));
+    crate::support::eventually("it runs", || engine.statistics().in_use() == 1);
+    let error = future::block_on(engine.close_within(Duration::from_millis(10))).unwrap_err();
+    let Error::Timeout(timeout) = &error else { panic!("{error:?}") };
+    assert_eq!(timeout.holders, [format!("{}:{line}", file!())]);
+    let stopped = endless.join().unwrap().unwrap_err();
+    assert!(matches!(stopped, Error::Closed), "{stopped:?}");
+    full_again(&engine);
+    let statistics = engine.statistics();
+    assert_eq!((statistics.open(), statistics.closed.shut), (0, statistics.opened));
+}
+
+#[test]
+fn what_is_out_after_the_deadline_sends_no_more_and_is_rolled_back() {
+    future::block_on(async {
+        let folder = Folder::new();
+        let engine = file(&folder, "").await;
+        let mut late = engine.begin().await.unwrap();
+        late.execute(sql("INSERT INTO t (n) VALUES (1)")).await.unwrap();
+        engine.close_within(Duration::ZERO).await.unwrap_err();
+        let error = late.execute(sql("INSERT INTO t (n) VALUES (2)")).await.unwrap_err();
+        assert!(matches!(error, Error::Closed), "{error:?}");
+        assert!(matches!(late.commit().await, Err(Error::Closed)));
+        full_again(&engine);
+        engine.close_within(Duration::from_secs(20)).await.unwrap();
+        assert!(numbers(&file_again(&folder).await).await.is_empty());
+    });
+}
+
+async fn file_again(folder: &Folder) -> Engine {
+    Engine::open(&folder.url("")).await.unwrap()
+}
+
+#[test]
+fn a_deadline_that_is_met_waits_only_as_long_as_needed() {
+    future::block_on(async {
+        let folder = Folder::new();
+        let engine = file(&folder, "").await;
+        let held = engine.connection().await.unwrap();
+        let mut closing = engine.close_within(Duration::from_secs(3_600));
+        assert!(future::poll_once(&mut closing).await.is_none());
+        drop(held);
+        closing.await.unwrap();
+        assert!(!folder.path().join("test.db-wal").exists());
+        assert_eq!(engine.statistics().open(), 0);
+    });
+}
+
+#[test]
+fn waits_are_counted() {
+    future::block_on(async {
+        let folder = Folder::new();
+        let engine = file(&folder, "?acquire_timeout=20").await;
+        let before = engine.statistics();
+        let held = engine.connection().await.unwrap();
+        let mut cancelled = engine.connection();
+        assert!(future::poll_once(&mut cancelled).await.is_none());
+        drop(cancelled);
+        assert!(engine.connection().await.is_err());
+        let mut served = engine.connection();
+        assert!(future::poll_once(&mut served).await.is_none());
+        drop(held);
+        drop(served.await.unwrap());
+        let after = engine.statistics();
+        assert_eq!(after.acquired - before.acquired, 2);
+        assert_eq!((after.waits, after.wait_timeouts, after.cancelled_waits), (3, 1, 1));
+        assert!(after.wait_longest > Duration::ZERO && after.wait_total >= after.wait_longest);
+        assert_eq!((after.opened, after.closed.total(), after.connect_failures), (1, 0, 0));
+    });
+}

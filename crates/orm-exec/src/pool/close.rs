@@ -1,0 +1,142 @@
+//! The end of a pool.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use futures_lite::future;
+use orm_core::error::TimeoutError;
+use orm_core::{Error, Result};
+
+use super::{Holder, LaneKind, OpenConnection, Pool};
+
+impl Pool {
+    /// Refuses new work, closes the connections that are idle, and waits for those that are out: each is closed as it
+    /// comes home, also after this has ended.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] naming those who still hold one after the acquire timeout. The pool is closed all the same.
+    pub(crate) async fn close(&self) -> Result<()> {
+        self.drained_within(self.0.options.acquire_timeout).await
+    }
+
+    /// The same with a deadline, after which statements that run are stopped and no more are sent.
+    ///
+    /// # Errors
+    /// As for [`Pool::close`], after the deadline.
+    pub(crate) async fn close_within(&self, deadline: Duration) -> Result<()> {
+        let drained = self.drained_within(deadline).await;
+        if drained.is_err() {
+            self.cut_off();
+        }
+        drained
+    }
+
+    /// The same without waiting.
+    pub(crate) fn shut(&self) {
+        self.refuse_new_work();
+    }
+
+    /// Whether the deadline of a [`Pool::close_within`] has passed.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.0.cut_off.load(Ordering::SeqCst)
+    }
+
+    async fn drained_within(&self, deadline: Duration) -> Result<()> {
+        self.refuse_new_work();
+        future::or(
+            async {
+                self.all_closed().await;
+                Ok(())
+            },
+            async {
+                futures_timer::Delay::new(deadline).await;
+                Err(self.still_out(deadline))
+            },
+        )
+        .await
+    }
+
+    fn still_out(&self, waited: Duration) -> Error {
+        let state = self.state();
+        let holders = state.writer.holders().iter().chain(state.readers.holders());
+        let holders = holders.map(|holder| holder.place()).collect();
+        Error::Timeout(Arc::new(TimeoutError { what: "all connections to be given back", waited, holders }))
+    }
+
+    /// From now on. Who waits is told; idle connections are closed, on a worker thread.
+    fn refuse_new_work(&self) {
+        let (waiting, idle) = {
+            let mut state = self.state();
+            state.closed = true;
+            let mut waiting = state.writer.dismiss();
+            waiting.append(&mut state.readers.dismiss());
+            let idle = state.drain();
+            state.closing += idle.len();
+            (waiting, idle)
+        };
+        waiting.into_iter().for_each(Waker::wake);
+        for connection in idle {
+            let pool = self.clone();
+            self.clean_up(move || {
+                close_quietly(connection);
+                pool.has_closed_one();
+            });
+        }
+    }
+
+    fn has_closed_one(&self) {
+        let closers = {
+            let mut state = self.state();
+            state.closing -= 1;
+            state.counters.closed.shut += 1;
+            std::mem::take(&mut state.closers)
+        };
+        closers.into_iter().for_each(Waker::wake);
+    }
+
+    async fn all_closed(&self) {
+        poll_fn(|cx| {
+            let mut state = self.state();
+            if state.writer.in_use() + state.readers.in_use() + state.closing == 0 {
+                return Poll::Ready(());
+            }
+            state.closers.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Stops what runs, and lets nothing more run on connections that are out.
+    fn cut_off(&self) {
+        // First this, then the jobs: one that was not found below finds this before it runs.
+        self.0.cut_off.store(true, Ordering::SeqCst);
+        let holders: Vec<Arc<Holder>> = {
+            let state = self.state();
+            state.writer.holders().iter().chain(state.readers.holders()).cloned().collect()
+        };
+        holders.iter().for_each(|holder| holder.stop());
+    }
+
+    /// On a worker thread: closing a file does I/O, and this may be one that polls futures. Only then is the permit home.
+    pub(super) fn close_and_give_back(
+        &self,
+        lane: LaneKind,
+        connection: OpenConnection,
+        holder: Arc<Holder>,
+    ) {
+        let pool = self.clone();
+        self.clean_up(move || {
+            close_quietly(connection);
+            pool.give_back(lane, None, &holder);
+        });
+    }
+}
+
+/// A driver that panics here must not keep the permit.
+fn close_quietly(connection: OpenConnection) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(connection)));
+}
