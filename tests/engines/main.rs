@@ -1,12 +1,14 @@
 //! Engines, connections and the pool: every behaviour once, on every backend, under every executor.
 
+mod from_worker;
+mod run_sync;
 mod statistics;
 
 use std::process::ExitCode;
 
 use orm_testkit::Behaviour;
 
-const ALL: &[&[Behaviour]] = &[statistics::BEHAVIOURS];
+const ALL: &[&[Behaviour]] = &[from_worker::BEHAVIOURS, run_sync::BEHAVIOURS, statistics::BEHAVIOURS];
 
 fn main() -> ExitCode {
     orm_testkit::main(&ALL.concat())

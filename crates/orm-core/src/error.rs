@@ -3,8 +3,8 @@
 mod kinds;
 
 pub use kinds::{
-    ConstraintError, ConstraintKind, DatabaseError, DecodeError, FlushError, HookError, NotFoundError,
-    RowCountError, StaleDataError, TimeoutError, ValueError,
+    ConstraintError, ConstraintKind, DatabaseError, DeadlineError, DecodeError, FlushError, HookError,
+    NotFoundError, RowCountError, StaleDataError, TimeoutError, ValueError,
 };
 
 use std::sync::Arc;
@@ -104,6 +104,12 @@ pub enum Error {
     /// No connection, or no lock, was free in time.
     #[error(transparent)]
     Timeout(Arc<TimeoutError>),
+    /// A call was not done within the time that the program gave it: `timeout` or `deadline` of an operation.
+    #[error(transparent)]
+    Deadline(Arc<DeadlineError>),
+    /// On a worker thread, in a closure of `run_sync`: whoever awaited it was dropped, or its time is over.
+    #[error("cancelled: the call that awaited this closure was dropped, or its time is over")]
+    Cancelled,
     /// The engine was closed.
     #[error("this engine is closed")]
     Closed,

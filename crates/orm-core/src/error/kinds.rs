@@ -308,6 +308,40 @@ impl fmt::Display for TimeoutError {
 
 impl std::error::Error for TimeoutError {}
 
+/// A call that was not done within the time that the program gave it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DeadlineError {
+    /// The call: `engine.all`, `session.commit`.
+    pub call: &'static str,
+    /// The time it had.
+    pub limit: Duration,
+    /// What it was doing when that was over, where that is known: the connection that it waited for and who holds it, or
+    /// the statement that was on a worker thread.
+    pub under_way: Option<String>,
+    /// What the call leaves behind.
+    pub left: &'static str,
+}
+
+impl DeadlineError {
+    #[doc(hidden)]
+    pub fn new(call: &'static str, limit: Duration, under_way: Option<String>, left: &'static str) -> Self {
+        Self { call, limit, under_way, left }
+    }
+}
+
+impl fmt::Display for DeadlineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was not done within {:?}: {}", self.call, self.limit, self.left)?;
+        match &self.under_way {
+            Some(under_way) => write!(f, "\n  it {under_way}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for DeadlineError {}
+
 fn in_sql(f: &mut fmt::Formatter<'_>, sql: &str) -> fmt::Result {
     match sql {
         "" => Ok(()),

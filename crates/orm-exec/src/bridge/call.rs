@@ -5,10 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
+use super::event::Event;
 use crate::sync::lock;
 
 /// A closure that a worker thread runs, unless it is taken back before.
-pub(super) struct Call<T>(Mutex<State<T>>);
+pub(super) struct Call<T> {
+    state: Mutex<State<T>>,
+    /// The closure has run, or never will.
+    ended: Event,
+}
 
 struct State<T> {
     stage: Stage<T>,
@@ -26,12 +31,13 @@ enum Stage<T> {
 
 impl<T> Call<T> {
     pub(super) fn new(f: Box<dyn FnOnce() -> T + Send>) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { stage: Stage::Waiting(f), waker: None })))
+        let state = Mutex::new(State { stage: Stage::Waiting(f), waker: None });
+        Arc::new(Self { state, ended: Event::default() })
     }
 
     /// The result, once.
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<thread::Result<T>> {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         match std::mem::replace(&mut state.stage, Stage::Over) {
             Stage::Done(result) => Poll::Ready(result),
             Stage::Over => panic!("a closure was awaited after it had given its result"),
@@ -49,17 +55,34 @@ impl<T> Call<T> {
     /// Takes back what nobody awaits any more: a closure that has not begun never runs, a result is dropped here or, later,
     /// by the worker. Answers whether the closure runs.
     pub(super) fn abandon(&self) -> bool {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         let left = std::mem::replace(&mut state.stage, Stage::Over);
         state.waker = None;
         drop(state);
         matches!(left, Stage::Running)
     }
 
+    /// Takes back a closure that has not begun. Answers whether that is so.
+    pub(super) fn take_back(&self) -> bool {
+        let mut state = lock(&self.state);
+        if !matches!(state.stage, Stage::Waiting(_)) {
+            return false;
+        }
+        let left = std::mem::replace(&mut state.stage, Stage::Over);
+        drop(state);
+        drop(left);
+        true
+    }
+
+    /// Blocks the thread until a closure that runs has ended.
+    pub(super) fn wait(&self) {
+        self.ended.wait();
+    }
+
     /// On a worker: the closure, unless it was taken back.
     pub(super) fn run(&self) {
         let f = {
-            let mut state = lock(&self.0);
+            let mut state = lock(&self.state);
             match std::mem::replace(&mut state.stage, Stage::Running) {
                 Stage::Waiting(f) => f,
                 stage => {
@@ -69,11 +92,12 @@ impl<T> Call<T> {
             }
         };
         let result = catch_unwind(AssertUnwindSafe(f));
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         if let Stage::Running = state.stage {
             state.stage = Stage::Done(result);
             let waker = state.waker.take();
             drop(state);
+            self.ended.set();
             waker.into_iter().for_each(Waker::wake);
             return;
         }
@@ -82,5 +106,6 @@ impl<T> Call<T> {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(result))) {
             std::mem::forget(panic);
         }
+        self.ended.set();
     }
 }

@@ -1,14 +1,11 @@
 //! How many closures run at once.
 
-use std::future::poll_fn;
-use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_lock::{Semaphore, SemaphoreGuardArc};
 
-use super::call::Call;
-use super::{RunSync, Urgency, default_workers};
+use super::RunSync;
 use crate::sync::lock;
 
 /// A bound on the worker threads that calls of [`run_sync`](Limiter::run_sync) take at once. Clones share it.
@@ -32,17 +29,8 @@ struct Shared {
     surplus: AtomicUsize,
 }
 
-/// A call that never runs if it is dropped before it began.
-struct Abandoned<T>(Arc<Call<T>>);
-
-impl<T> Drop for Abandoned<T> {
-    fn drop(&mut self) {
-        self.0.abandon();
-    }
-}
-
 /// One token, for as long as a closure runs.
-struct Token {
+pub(super) struct Token {
     guard: Option<SemaphoreGuardArc>,
     limiter: Limiter,
 }
@@ -86,21 +74,11 @@ impl Limiter {
     /// # Panics
     /// A panic of `f` resumes in the task that awaits.
     pub fn run_sync<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> RunSync<T> {
-        let limiter = self.clone();
-        RunSync::new(async move {
-            let token = limiter.token().await;
-            let call = Call::new(Box::new(move || {
-                let _token = token;
-                f()
-            }));
-            let sent = Arc::clone(&call);
-            default_workers().spawn(Urgency::Waiting, Box::new(move || sent.run()));
-            let call = Abandoned(call);
-            poll_fn(|cx| call.0.poll(cx)).await.unwrap_or_else(|panic| resume_unwind(panic))
-        })
+        RunSync::new(self.clone(), f)
     }
 
-    async fn token(&self) -> Token {
+    /// Waits for a token.
+    pub(super) async fn token(&self) -> Token {
         loop {
             let guard = self.0.semaphore.acquire_arc().await;
             if !self.take_surplus() {

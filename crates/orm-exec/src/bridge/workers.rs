@@ -90,6 +90,11 @@ pub(crate) fn default_workers() -> Arc<dyn Workers> {
     gate().clone()
 }
 
+/// The workers for a closure that the current thread sends.
+pub(super) fn current_workers() -> Arc<dyn Workers> {
+    default_workers()
+}
+
 fn gate() -> &'static Arc<Gate> {
     static GATE: OnceLock<Arc<Gate>> = OnceLock::new();
     GATE.get_or_init(|| Arc::new(Gate::new(DEFAULT_WORKER_LIMIT)))
