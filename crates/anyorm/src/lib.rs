@@ -104,8 +104,8 @@ pub use orm_core::{
 };
 pub use orm_derive::{Entity, SqlType};
 pub use orm_exec::{
-    Closed, Connection, Engine, EngineBuilder, HeldConnection, OpenMode, Operation, Sandbox, Savepoint,
-    Statistics, Synchronous, Transaction, bridge, observe,
+    Closed, Connection, Engine, EngineBuilder, HeldConnection, JournalMode, OpenMode, Operation, Sandbox,
+    Savepoint, Statistics, Synchronous, Transaction, bridge, observe, rusqlite, sqlite,
 };
 pub use orm_session::{
     Change, Changes, ColumnChange, EngineExt, EntityHooks, Hooks, Listeners, Moments, Nested, ReadSession,

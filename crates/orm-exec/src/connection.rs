@@ -55,6 +55,40 @@ impl Connection {
 
     verbs!(on, "connection", "let mut connection = engine.connection().await?;\n", mut);
 
+    /// Closes the connection instead of giving it back, so that nobody else has what was left on it: PRAGMAs, temporary
+    /// tables, attached files. Another is opened when it is needed. An open transaction is rolled back.
+    ///
+    /// # Errors
+    /// [`Error::Build`] for a database in memory, which would go with its connection. It is given back.
+    /// [`Error::Ended`] if it went home already, with a call that was dropped.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let path = std::env::temp_dir().join(format!("discard-{}.db", std::process::id()));
+    /// let engine = Engine::open(&format!("sqlite://{}", path.display())).await?;
+    /// let mut connection = engine.connection().await?;
+    /// connection.execute(sql("PRAGMA foreign_keys = OFF")).await?;
+    /// connection.discard()?;
+    /// let on = engine.connection().await?.scalar(sql("PRAGMA foreign_keys").returning::<bool>()).await?;
+    /// assert!(on); // of a fresh connection
+    /// engine.close().await?;
+    /// # std::fs::remove_file(path).ok();
+    /// # Ok(()) });
+    /// ```
+    pub fn discard(self) -> Result<()> {
+        match self.state {
+            State::Held(lease) => lease.discard(),
+            State::Gone | State::Ended => Err(Error::Ended(
+                "this connection went home with a call that was dropped before its end: what was left on it is there"
+                    .into(),
+            )),
+        }
+    }
+
     fn on(&mut self) -> &mut Self {
         self
     }

@@ -60,6 +60,7 @@ impl Engine {
     /// | option | meaning | default |
     /// |---|---|---|
     /// | `mode=ro\|rw\|rwc` | only read; also write; also make the file | `rwc` |
+    /// | `mode=memory` | in memory, by the name that stands for the path: shared in the process | |
     /// | `busy_timeout=ms` | how long a statement waits for another process's lock | 5000 |
     /// | `readers=n` | connections that only read, next to the one that writes | 4 |
     /// | `acquire_timeout=ms` | how long a task waits for a connection | 30000 |
@@ -67,6 +68,11 @@ impl Engine {
     /// | `max_lifetime=ms` | how long a connection is used | no limit |
     /// | `leak_threshold=ms` | how long one may be held unused before that is told | not told |
     /// | `synchronous=normal\|full\|off` | when SQLite waits for the disk | `normal` |
+    /// | `journal_mode=wal\|delete\|truncate\|persist` | how a transaction is kept apart | `wal` |
+    /// | `immutable=true` | nobody changes the file while it is open | `false` |
+    /// | `nolock=true` | the file is not locked | `false` |
+    /// | `nofollow=true` | symbolic links are refused | `false` |
+    /// | `vfs=name` | SQLite's way to the operating system | its own |
     ///
     /// A character of the path that means something in a URL is written as `%` and two digits. Dropped half way, this
     /// leaves at most an empty file.

@@ -41,9 +41,10 @@ mod connection;
 mod engine;
 mod job;
 mod operation;
+mod panic;
 mod pool;
 mod sandbox;
-mod sqlite;
+pub mod sqlite;
 mod sync;
 mod timer;
 mod transaction;
@@ -59,8 +60,10 @@ pub use job::{Job, JobOutput};
 pub use observe::{Observer, Parameters, StatementEvent};
 pub use operation::Operation;
 pub use pool::{Closed, HeldConnection, Lease, Statistics};
+#[doc(no_inline)]
+pub use rusqlite;
 pub use sandbox::Sandbox;
-pub use sqlite::{OpenMode, Synchronous};
+pub use sqlite::{JournalMode, OpenMode, Synchronous};
 #[doc(hidden)]
 pub use timer::sleep;
 pub use transaction::{Savepoint, Transaction};

@@ -3,6 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `options` | where the database is and how it is opened |
+//! | `setup`, `function` | what the program adds to new connections |
 //! | `connection` | opening, and a program from BEGIN to COMMIT |
 //! | `step` | one statement with its parameter rows |
 //! | `bind`, `row` | values on their way in and out |
@@ -17,13 +18,18 @@ mod bind;
 mod cancel;
 mod connection;
 mod error;
+mod function;
 mod list;
 mod options;
 mod row;
+mod setup;
 mod step;
 
-pub use options::{OpenMode, Synchronous};
+pub use function::{Arguments, ScalarFunction};
+pub use options::{JournalMode, OpenMode, Synchronous};
 pub(crate) use options::{Place, SqliteOptions};
+pub(crate) use setup::ConnectHook;
+pub use setup::Setup;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,12 +44,13 @@ use connection::SqliteConnection;
 #[derive(Debug)]
 pub(crate) struct SqliteConnector {
     options: SqliteOptions,
+    hooks: Vec<ConnectHook>,
     opened: AtomicBool,
 }
 
 impl SqliteConnector {
-    pub(crate) fn new(options: SqliteOptions) -> Self {
-        Self { options, opened: AtomicBool::new(false) }
+    pub(crate) fn new(options: SqliteOptions, hooks: Vec<ConnectHook>) -> Self {
+        Self { options, hooks, opened: AtomicBool::new(false) }
     }
 }
 
@@ -65,10 +72,11 @@ impl Connect for SqliteConnector {
                  new engine",
             ));
         }
-        Ok(Box::new(SqliteConnection::open(&self.options, access, observer)?))
+        Ok(Box::new(SqliteConnection::open(&self.options, &self.hooks, access, observer)?))
     }
 
     fn may_close(&self, _access: Access) -> bool {
-        self.options.place != Place::Memory
+        // A database in memory lives as long as a connection does.
+        matches!(self.options.place, Place::File(_))
     }
 }

@@ -6,20 +6,23 @@ use std::time::Duration;
 use orm_core::{Error, Result};
 
 use crate::pool::{Limits, PoolOptions};
-use crate::sqlite::{OpenMode, Place, SqliteOptions, Synchronous};
+use crate::sqlite::{JournalMode, OpenMode, Place, SqliteOptions, Synchronous};
 
 /// Everything that a URL says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Config {
     pub(crate) sqlite: SqliteOptions,
     pub(crate) pool: PoolOptions,
+    /// Connections that only read, where something was said about them.
+    readers: Option<usize>,
 }
 
 const DEFAULT_READERS: usize = 4;
 const DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
-const KNOWN_OPTIONS: &str = "mode=ro|rw|rwc, busy_timeout=<milliseconds>, readers=<number>, \
+const KNOWN_OPTIONS: &str = "mode=ro|rw|rwc|memory, busy_timeout=<milliseconds>, readers=<number>, \
      acquire_timeout=<milliseconds>, idle_timeout=<milliseconds>, max_lifetime=<milliseconds>, \
-     leak_threshold=<milliseconds>, synchronous=normal|full|off";
+     leak_threshold=<milliseconds>, synchronous=normal|full|off, journal_mode=wal|delete|truncate|persist, \
+     immutable=true|false, nolock=true|false, nofollow=true|false, vfs=<name>, cache=private";
 const KNOWN_URLS: &str = "`sqlite::memory:`, `sqlite:///absolute/path.db` and `sqlite://relative.db`";
 
 impl Config {
@@ -55,14 +58,45 @@ impl Config {
     }
 
     fn of(place: Place) -> Self {
-        let readers = if place == Place::Memory { 0 } else { DEFAULT_READERS };
         let pool = PoolOptions {
-            readers,
+            readers: 0,
             acquire_timeout: DEFAULT_ACQUIRE_TIMEOUT,
             limits: Limits::default(),
             leak_threshold: None,
         };
-        Self { sqlite: SqliteOptions::new(place), pool }
+        Self { sqlite: SqliteOptions::new(place), pool, readers: None }
+    }
+
+    /// What is to be opened, after all options are known.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] for options that contradict each other.
+    pub(crate) fn checked(mut self) -> Result<(SqliteOptions, PoolOptions)> {
+        let sqlite = &self.sqlite;
+        let is_file = matches!(sqlite.place, Place::File(_));
+        if !is_file && (sqlite.immutable || sqlite.no_lock || sqlite.no_follow || sqlite.vfs.is_some()) {
+            return Err(Error::configuration(
+                "`immutable`, `nolock`, `nofollow` and `vfs` are about a file: leave them out for a database in memory",
+            ));
+        }
+        let wants_readers = self.readers.is_some_and(|readers| readers > 0);
+        if !is_file && wants_readers {
+            return Err(Error::configuration(
+                "a database in memory has one connection for everything: leave `readers` out",
+            ));
+        }
+        if sqlite.immutable && sqlite.mode != OpenMode::ReadOnly {
+            return Err(Error::configuration("a file that is `immutable` is only read: add `mode=ro`"));
+        }
+        let unlocked = sqlite.no_lock && sqlite.mode != OpenMode::ReadOnly;
+        if unlocked && wants_readers {
+            return Err(Error::configuration(
+                "with `nolock` nothing keeps connections apart: leave `readers` out, or add `mode=ro`",
+            ));
+        }
+        let default = if is_file && !unlocked { DEFAULT_READERS } else { 0 };
+        self.pool.readers = self.readers.unwrap_or(default);
+        Ok((self.sqlite, self.pool))
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<()> {
@@ -71,7 +105,8 @@ impl Config {
                 "ro" => OpenMode::ReadOnly,
                 "rw" => OpenMode::ReadWrite,
                 "rwc" => OpenMode::Create,
-                _ => return Err(wrong(name, value, "ro, rw or rwc")),
+                "memory" => OpenMode::Memory,
+                _ => return Err(wrong(name, value, "ro, rw, rwc or memory")),
             }),
             "busy_timeout" => {
                 self.sqlite.busy_timeout = milliseconds(name, value)?;
@@ -97,6 +132,36 @@ impl Config {
                 };
                 Ok(())
             }
+            "journal_mode" => {
+                self.sqlite.journal_mode = match value {
+                    "wal" => JournalMode::Wal,
+                    "delete" => JournalMode::Delete,
+                    "truncate" => JournalMode::Truncate,
+                    "persist" => JournalMode::Persist,
+                    _ => return Err(wrong(name, value, "wal, delete, truncate or persist")),
+                };
+                Ok(())
+            }
+            "immutable" => {
+                self.sqlite.immutable = truth(name, value)?;
+                Ok(())
+            }
+            "nolock" => {
+                self.sqlite.no_lock = truth(name, value)?;
+                Ok(())
+            }
+            "nofollow" => {
+                self.sqlite.no_follow = truth(name, value)?;
+                Ok(())
+            }
+            "vfs" => {
+                self.sqlite.vfs = Some(decoded(value)?);
+                Ok(())
+            }
+            "cache" => match value {
+                "private" => Ok(()),
+                _ => Err(wrong(name, value, "private (to share a database in memory, use `mode=memory`)")),
+            },
             _ => Err(Error::configuration(format!(
                 "the option `{name}` is not known: known are {KNOWN_OPTIONS}"
             ))),
@@ -108,8 +173,16 @@ impl Config {
     /// # Errors
     /// For a database in memory, which has no file.
     pub(crate) fn set_mode(&mut self, mode: OpenMode) -> Result<()> {
-        if self.sqlite.place == Place::Memory && mode != OpenMode::Create {
-            return Err(Error::configuration("`:memory:` is always made anew: leave `mode` out"));
+        match (&self.sqlite.place, mode) {
+            (Place::Memory, OpenMode::Create) | (Place::Named(_), OpenMode::Memory) => {}
+            (Place::Memory, _) => {
+                return Err(Error::configuration("`:memory:` is always made anew: leave `mode` out"));
+            }
+            (Place::File(path), OpenMode::Memory) => {
+                self.sqlite.place = Place::Named(path.to_string_lossy().into_owned());
+            }
+            (Place::Named(name), _) => self.sqlite.place = Place::File(name.into()),
+            (Place::File(_), _) => {}
         }
         self.sqlite.mode = mode;
         Ok(())
@@ -133,16 +206,8 @@ impl Config {
     }
 
     /// Sets how many connections only read.
-    ///
-    /// # Errors
-    /// For a database in memory, which has one connection.
     pub(crate) fn set_readers(&mut self, readers: usize) -> Result<()> {
-        if self.sqlite.place == Place::Memory && readers != 0 {
-            return Err(Error::configuration(
-                "`:memory:` has one connection for everything: leave `readers` out",
-            ));
-        }
-        self.pool.readers = readers;
+        self.readers = Some(readers);
         Ok(())
     }
 }
@@ -176,6 +241,10 @@ fn decoded(path: &str) -> Result<String> {
         rest = &tail[2..];
     }
     String::from_utf8(bytes).map_err(|_| Error::configuration(format!("`{path}` does not decode to UTF-8")))
+}
+
+fn truth(name: &str, value: &str) -> Result<bool> {
+    value.parse().map_err(|_| wrong(name, value, "true or false"))
 }
 
 fn milliseconds(name: &str, value: &str) -> Result<Duration> {

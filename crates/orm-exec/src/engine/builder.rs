@@ -15,7 +15,7 @@ use crate::driver::{Access, Connect};
 use crate::observe::Observer;
 use crate::operation::Operation;
 use crate::pool::Pool;
-use crate::sqlite::{OpenMode, SqliteConnector, Synchronous};
+use crate::sqlite::{ConnectHook, JournalMode, OpenMode, Setup, SqliteConnector, Synchronous};
 use crate::url::Config;
 
 /// Opens an [`Engine`] with options, which win over those of the URL. Made by [`Engine::builder`].
@@ -36,6 +36,7 @@ pub struct EngineBuilder {
     workers: Arc<dyn Workers>,
     clock: Clock,
     connector: Option<Box<dyn Connect>>,
+    hooks: Vec<ConnectHook>,
 }
 
 impl EngineBuilder {
@@ -46,10 +47,11 @@ impl EngineBuilder {
             workers: default_workers(),
             clock: Clock::system(),
             connector: None,
+            hooks: Vec::new(),
         }
     }
 
-    /// What may be done with the file, and whether it is made. `?mode=ro|rw|rwc` in the URL.
+    /// What may be done with the file, and whether it is made. `?mode=ro|rw|rwc|memory` in the URL.
     pub fn mode(self, mode: OpenMode) -> Self {
         self.with(|config| config.set_mode(mode))
     }
@@ -128,6 +130,67 @@ impl EngineBuilder {
         })
     }
 
+    /// How SQLite keeps a transaction apart until it is done. `?journal_mode=wal|delete|truncate|persist` in the URL.
+    pub fn journal_mode(self, mode: JournalMode) -> Self {
+        self.with(|config| {
+            config.sqlite.journal_mode = mode;
+            Ok(())
+        })
+    }
+
+    /// Says that nobody changes the file while it is open, as on a read-only medium: SQLite then neither locks it nor
+    /// looks for changes, and ignores a log beside it. Needs [`OpenMode::ReadOnly`]. Where it is not true, queries answer
+    /// nonsense. `?immutable=true` in the URL.
+    pub fn immutable(self) -> Self {
+        self.with(|config| {
+            config.sqlite.immutable = true;
+            Ok(())
+        })
+    }
+
+    /// Does not lock the file, for file systems that cannot. Whoever else opens it at the same time may damage it, so this
+    /// engine has one connection, unless it only reads; and there is no WAL. `?nolock=true` in the URL.
+    pub fn no_lock(self) -> Self {
+        self.with(|config| {
+            config.sqlite.no_lock = true;
+            Ok(())
+        })
+    }
+
+    /// Refuses a path with a symbolic link in it. `?nofollow=true` in the URL.
+    pub fn no_follow(self) -> Self {
+        self.with(|config| {
+            config.sqlite.no_follow = true;
+            Ok(())
+        })
+    }
+
+    /// The name of SQLite's way to the operating system: `unix-dotfile`, `unix-excl`, or one that the program has
+    /// registered. `?vfs=` in the URL.
+    pub fn vfs(self, name: impl Into<String>) -> Self {
+        self.with(|config| {
+            config.sqlite.vfs = Some(name.into());
+            Ok(())
+        })
+    }
+
+    /// Prepares each new connection, on the worker thread that opened it: PRAGMAs, functions for SQL, collations,
+    /// extensions. [`Setup`] has an example. Several hooks run in the order in which they were added, after what anyorm
+    /// sets itself and before the first statement.
+    ///
+    /// A hook that fails or panics keeps the connection from being opened: the call that needed it answers
+    /// [`Error::Configuration`], which names the hook and the connection, and the next call tries again.
+    ///
+    /// There are no hooks for taking a connection and giving it back: each verb does both, and would pay for them. A
+    /// connection comes home without a transaction. What else a program may leave on it, PRAGMAs and temporary tables, is
+    /// left only through [`Engine::connection`](crate::Engine::connection): set it back there, or
+    /// [discard](crate::Connection::discard) the connection.
+    #[track_caller]
+    pub fn on_connect(mut self, hook: impl Fn(&Setup<'_>) -> Result<()> + Send + Sync + 'static) -> Self {
+        self.hooks.push(ConnectHook::new(Location::caller(), hook));
+        self
+    }
+
     /// Who is told of every hop and every statement.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
@@ -152,8 +215,9 @@ impl EngineBuilder {
 
     pub(super) fn open_at(self, location: &'static Location<'static>) -> Operation<'static, Engine> {
         Operation::new(async move {
-            let Config { sqlite, pool } = self.config?;
-            let connector = self.connector.unwrap_or_else(|| Box::new(SqliteConnector::new(sqlite)));
+            let (sqlite, pool) = self.config?.checked()?;
+            let connector =
+                self.connector.unwrap_or_else(|| Box::new(SqliteConnector::new(sqlite, self.hooks)));
             let pool = Pool::new(connector, pool, self.observer, self.workers, self.clock);
             let lease = pool.acquire(Access::Write, location).await?;
             let output = lease.run(Program::default(), Discard).await;

@@ -121,6 +121,12 @@ impl Pool {
         holders.iter().for_each(|holder| holder.stop());
     }
 
+    /// SQLite rolls back what is open.
+    pub(super) fn close_discarded(&self, lane: LaneKind, connection: OpenConnection, holder: Arc<Holder>) {
+        self.state().counters.closed.discarded += 1;
+        self.close_and_give_back(lane, connection, holder);
+    }
+
     /// On a worker thread: closing a file does I/O, and this may be one that polls futures. Only then is the permit home.
     pub(super) fn close_and_give_back(
         &self,

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 
 use orm_core::program::Failure;
-use orm_core::{Program, Result, Sink};
+use orm_core::{Error, Program, Result, Sink};
 
 use super::lane::Permit;
 use super::{Holder, LaneKind, OpenConnection, Pool};
@@ -24,6 +24,8 @@ pub struct Lease {
     connection: Permit<OpenConnection>,
     /// What the connection said after its last job.
     in_transaction: bool,
+    /// Whether it is closed instead of coming home.
+    discarded: bool,
     holder: Arc<Holder>,
 }
 
@@ -34,7 +36,7 @@ impl Lease {
         connection: Permit<OpenConnection>,
         holder: Arc<Holder>,
     ) -> Self {
-        Self { pool, lane, connection, in_transaction: false, holder }
+        Self { pool, lane, connection, in_transaction: false, discarded: false, holder }
     }
 
     /// Whether a transaction is open on the connection.
@@ -64,6 +66,20 @@ impl Lease {
             true => Urgency::Urgent,
             false => Urgency::Normal,
         }
+    }
+
+    /// Closes the connection instead of giving it back.
+    ///
+    /// # Errors
+    /// [`Error::Build`] where the database would go with it. It goes home then.
+    pub(crate) fn discard(mut self) -> Result<()> {
+        if self.connection.as_ref().is_some_and(|open| !open.may_expire) {
+            return Err(Error::build(
+                "the database is in memory, and would go with its connection: set it back instead",
+            ));
+        }
+        self.discarded = true;
+        Ok(())
     }
 
     /// Says that somebody worked with the connection by another way than a job.
@@ -110,6 +126,7 @@ impl Drop for Lease {
         self.unpin();
         let (pool, lane, holder) = (self.pool.clone(), self.lane, Arc::clone(&self.holder));
         match self.connection.take() {
+            Some(connection) if self.discarded => pool.close_discarded(lane, connection, holder),
             Some(connection) if self.in_transaction => {
                 let home = pool.clone();
                 pool.hop(Urgency::Urgent, move || {

@@ -65,6 +65,8 @@ pub struct Closed {
     pub idle: u64,
     /// They were open for longer than [`max_lifetime`](crate::EngineBuilder::max_lifetime).
     pub lifetime: u64,
+    /// The program [discarded](crate::Connection::discard) them.
+    pub discarded: u64,
     /// They could not be rolled back.
     pub broken: u64,
     /// The engine was closed.
@@ -86,6 +88,6 @@ impl Statistics {
 impl Closed {
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.idle + self.lifetime + self.broken + self.shut
+        self.idle + self.lifetime + self.discarded + self.broken + self.shut
     }
 }

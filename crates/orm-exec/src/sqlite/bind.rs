@@ -30,7 +30,7 @@ pub(super) fn bind_cell(
     }
 }
 
-struct Bound<'a>(ValueRef<'a>);
+pub(super) struct Bound<'a>(pub(super) ValueRef<'a>);
 
 impl ToSql for Bound<'_> {
     #[inline]

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use super::answers::Answers;
 use super::cancel::{Cancel, SqliteInterrupt, busy_handler};
 use super::error::{open_error, statement_error};
 use super::options::{OpenMode, Place, SqliteOptions};
+use super::setup::ConnectHook;
 use crate::driver::{Access, BlockingConnection, Interrupt, JobId};
 use crate::observe::{Observer, Parameters, StatementEvent};
 
@@ -36,6 +36,7 @@ pub(super) struct SqliteConnection {
 impl SqliteConnection {
     pub(super) fn open(
         options: &SqliteOptions,
+        hooks: &[ConnectHook],
         access: Access,
         observer: Option<Arc<dyn Observer>>,
     ) -> Result<Self> {
@@ -45,44 +46,65 @@ impl SqliteConnection {
                 "SQLite {found} is too old: link 3.51.3 or later, or use rusqlite's `bundled` feature"
             )));
         }
-        let path = match &options.place {
-            Place::Memory => Path::new(":memory:"),
-            Place::File(path) => path.as_path(),
-        };
-        Self::open_at(path, options, access, observer).map_err(|error| open_error(&error, path))
+        let opened = |error| open_error(&error, options.path());
+        let mut raw = Self::open_file(options).map_err(opened)?;
+        let cancel = Arc::new(Cancel::default());
+        Self::prepare(&mut raw, &cancel, options).map_err(opened)?;
+        for hook in hooks {
+            hook.run(&raw, access, options)?;
+        }
+        Self::finish(&mut raw, &cancel, options, access).map_err(opened)?;
+        Ok(Self { raw, cancel, observer })
     }
 
-    fn open_at(
-        path: &Path,
-        options: &SqliteOptions,
-        access: Access,
-        observer: Option<Arc<dyn Observer>>,
-    ) -> rusqlite::Result<Self> {
-        let flags = match options.mode {
+    fn open_file(options: &SqliteOptions) -> rusqlite::Result<rusqlite::Connection> {
+        let mut flags = match options.mode {
             OpenMode::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
             OpenMode::ReadWrite => OpenFlags::SQLITE_OPEN_READ_WRITE,
-            OpenMode::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+            OpenMode::Create | OpenMode::Memory => {
+                OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+            }
         };
         // Only one thread at a time has a connection, so SQLite's own mutex is not needed.
-        let mut raw = rusqlite::Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        flags |= OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        flags.set(OpenFlags::SQLITE_OPEN_URI, options.is_uri());
+        flags.set(OpenFlags::SQLITE_OPEN_NOFOLLOW, options.no_follow);
+        match &options.vfs {
+            Some(vfs) => rusqlite::Connection::open_with_flags_and_vfs(options.name(), flags, vfs.as_str()),
+            None => rusqlite::Connection::open_with_flags(options.name(), flags),
+        }
+    }
+
+    fn prepare(
+        raw: &mut rusqlite::Connection,
+        cancel: &Arc<Cancel>,
+        options: &SqliteOptions,
+    ) -> rusqlite::Result<()> {
         raw.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-        let cancel = Arc::new(Cancel::default());
-        raw.busy_handler(Some(busy_handler(Arc::clone(&cancel), options.busy_timeout)))?;
+        raw.busy_handler(Some(busy_handler(Arc::clone(cancel), options.busy_timeout)))?;
         // Reads the file's header: a file that is not a database is found here, not by the first query.
         until_free(options.busy_timeout, || raw.query_row("PRAGMA schema_version", [], |_| Ok(())))?;
         if matches!(options.place, Place::File(_)) && options.mode != OpenMode::ReadOnly {
-            until_free(options.busy_timeout, || raw.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())))?;
+            let journal = format!("PRAGMA journal_mode = {}", options.journal_mode.keyword());
+            until_free(options.busy_timeout, || raw.query_row(&journal, [], |_| Ok(())))?;
         }
-        raw.execute_batch(&format!(
-            "PRAGMA foreign_keys = ON; PRAGMA synchronous = {};",
-            options.synchronous.keyword()
-        ))?;
+        let synchronous = options.synchronous.keyword();
+        raw.execute_batch(&format!("PRAGMA foreign_keys = ON; PRAGMA synchronous = {synchronous};"))
+    }
+
+    /// After the hooks: what they cannot change.
+    fn finish(
+        raw: &mut rusqlite::Connection,
+        cancel: &Arc<Cancel>,
+        options: &SqliteOptions,
+        access: Access,
+    ) -> rusqlite::Result<()> {
+        raw.busy_handler(Some(busy_handler(Arc::clone(cancel), options.busy_timeout)))?;
         if access == Access::Read {
             raw.execute_batch("PRAGMA query_only = ON;")?;
         }
-        let watched = Arc::clone(&cancel);
-        raw.progress_handler(PROGRESS_STEPS, Some(move || watched.is_stopped()))?;
-        Ok(Self { raw, cancel, observer })
+        let watched = Arc::clone(cancel);
+        raw.progress_handler(PROGRESS_STEPS, Some(move || watched.is_stopped()))
     }
 
     fn run_steps(

@@ -64,6 +64,9 @@ pub(super) fn open_error(error: &rusqlite::Error, path: &Path) -> Error {
         (_, Some(parent)) if !parent.as_os_str().is_empty() && !parent.is_dir() => {
             format!("the directory {} does not exist: create it first", parent.display())
         }
+        _ if error.sqlite_error().is_some_and(|raw| raw.extended_code == ffi::SQLITE_CANTOPEN_SYMLINK) => {
+            format!("{shown} has a symbolic link in its path: name the file itself, or leave `nofollow` out")
+        }
         (Some(ErrorCode::CannotOpen), _) if !path.exists() => {
             format!("{shown} does not exist or may not be created: create it, or open it with `?mode=rwc`")
         }

@@ -26,12 +26,23 @@ fn what_is_not_known_is_told_with_what_is() {
     assert!(refused("blog.db").contains("has no scheme"));
     assert!(refused("sqlite://").contains("names no file"));
     assert!(refused("sqlite::memory:?speed=high").contains("`speed` is not known: known are mode=ro|rw|rwc"));
-    assert!(refused("sqlite:x.db?mode=fast").contains("`mode` is ro, rw or rwc, not `fast`"));
+    assert!(refused("sqlite:x.db?mode=fast").contains("`mode` is ro, rw, rwc or memory, not `fast`"));
     assert!(refused("sqlite:x.db?busy_timeout=soon").contains("`busy_timeout` is a number of milliseconds"));
     assert!(refused("sqlite:x.db?readers=-1").contains("`readers` is a number"));
     assert!(refused("sqlite:x.db?synchronous=maybe").contains("normal, full or off"));
     assert!(refused("sqlite::memory:?readers=2").contains("one connection for everything"));
     assert!(refused("sqlite::memory:?mode=ro").contains("leave `mode` out"));
+    assert!(refused("sqlite:x.db?idle_timeout=0").contains("`idle_timeout` is longer than 0"));
+    assert!(refused("sqlite:x.db?max_lifetime=soon").contains("a number of milliseconds"));
+    assert!(refused("sqlite:x.db?journal_mode=off").contains("wal, delete, truncate or persist, not `off`"));
+    assert!(refused("sqlite:x.db?immutable=1").contains("true or false, not `1`"));
+    assert!(refused("sqlite:x.db?immutable=true").contains("add `mode=ro`"));
+    assert!(refused("sqlite:x.db?nolock=true&readers=2").contains("leave `readers` out"));
+    assert!(refused("sqlite:x.db?cache=shared").contains("use `mode=memory`"));
+    assert!(refused("sqlite:x.db?vfs=none-such").contains("none-such"));
+    assert!(
+        refused("sqlite:x?mode=memory&nofollow=true").contains("leave them out for a database in memory")
+    );
     assert!(refused("sqlite:a%2.db").contains("write `%25`"));
 }
 
