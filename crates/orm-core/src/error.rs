@@ -3,8 +3,8 @@
 mod kinds;
 
 pub use kinds::{
-    ConstraintError, ConstraintKind, DatabaseError, DeadlineError, DecodeError, FlushError, HookError,
-    NotFoundError, RowCountError, StaleDataError, TimeoutError, ValueError,
+    ConstraintError, ConstraintKind, DatabaseError, DatabaseErrorKind, DeadlineError, DecodeError,
+    FlushError, HookError, NotFoundError, RowCountError, StaleDataError, TimeoutError, ValueError,
 };
 
 use std::sync::Arc;
@@ -47,7 +47,8 @@ pub enum Error {
     /// A value that the database does not take: text with a NUL character, NaN on SQLite. Nothing was sent.
     #[error(transparent)]
     Value(Arc<ValueError>),
-    /// The database refused a statement for a reason that has no kind of its own.
+    /// The database refused a statement, or could not carry it out: its [`kind`](DatabaseErrorKind) tells a full disk, a
+    /// failing one, a damaged file and a read-only one from a wrong statement.
     #[error(transparent)]
     Database(Arc<DatabaseError>),
     /// A UNIQUE, FOREIGN KEY, NOT NULL or CHECK constraint.
@@ -266,6 +267,30 @@ impl Error {
             Self::Constraint(error) => Some(error),
             Self::Autoflush { error, .. } => error.constraint(),
             Self::Hook(hook) => hook.error.constraint(),
+            _ => None,
+        }
+    }
+
+    /// What the database, or the disk below it, said: of [`Database`](Self::Database) and [`Busy`](Self::Busy), also where
+    /// an autoflush or a hook met it.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// use anyorm::error::DatabaseErrorKind;
+    ///
+    /// let error = engine.execute(sql("DELETE FROM nowhere")).await.unwrap_err();
+    /// assert_eq!(error.database().map(|error| error.kind), Some(DatabaseErrorKind::Statement));
+    /// # Ok(()) });
+    /// ```
+    pub fn database(&self) -> Option<&DatabaseError> {
+        match self {
+            Self::Database(error) | Self::Busy(error) => Some(error),
+            Self::Autoflush { error, .. } => error.database(),
+            Self::Hook(hook) => hook.error.database(),
             _ => None,
         }
     }

@@ -7,16 +7,33 @@
 //! ```
 //!
 //! # Classes of errors
-//! The pool and the session act on the kind of an error, so a driver
+//! The pool, the session and the program act on the class of an error, so a driver
 //! - MUST answer [`Error::Busy`](orm_core::Error::Busy) for a lock that somebody else holds and for a transaction that
-//!   the database asks to be tried again, and for nothing else: a retry follows;
+//!   the database asks to be tried again, at an opening, at BEGIN, in a statement or at COMMIT, and for nothing else: a
+//!   retry follows. It says how long was waited;
 //! - MUST answer [`Error::Constraint`](orm_core::Error::Constraint) for a violated constraint, with the table and the
 //!   columns as far as the database names them;
-//! - MUST answer [`Error::Configuration`](orm_core::Error::Configuration) where a connection cannot be opened, naming
-//!   the place and what to do;
+//! - MUST answer [`Error::Database`](orm_core::Error::Database) for what else the database, the file or the disk refuses,
+//!   with the [kind](orm_core::error::DatabaseErrorKind) that fits, and the file where the fault is not one of the
+//!   statement. Also at an opening, where trying again, or mending the disk, may help;
+//! - MUST answer [`Error::Configuration`](orm_core::Error::Configuration) where a connection cannot be opened for its
+//!   name, its options or its permissions, naming the place and what to do;
 //! - MUST answer [`Error::Interrupted`](orm_core::Error::Interrupted) after its [`Interrupt`] stopped a statement;
-//! - MUST put the SQL into every error that a statement caused;
+//! - MUST put the SQL into every error that a statement caused, COMMIT included;
 //! - SHOULD add advice where the next step is known: a table that is missing is created by `create_all`.
+//!
+//! # What breaks below the statement
+//! - A failed COMMIT is rolled back, and is not stored: the driver asks the connection, not the error, whether a
+//!   transaction is left. Where that cannot be known, because the connection died, the error MUST be
+//!   [`Error::OutcomeUnknown`](orm_core::Error::OutcomeUnknown). SQLite runs in the process, and never answers it.
+//! - A database may end a transaction by itself: SQLite does so when the disk is full or fails. The error then says so, and
+//!   the guards see it in [`BlockingConnection::in_transaction`].
+//! - A commit that nobody could see MUST be refused: into a file that was deleted, moved or replaced while it was open, or
+//!   whose log was. SQLite itself would answer that it is done.
+//! - A connection whose file or handle is bad says so in [`BlockingConnection::is_lost`], and the next job has a fresh one:
+//!   when the fault has passed, the engine works again.
+//! - An engine that has had a file open does not make that file again: an empty database would answer as if it had always
+//!   been empty.
 //!
 //! # Transactions
 //! A driver MUST answer [`BlockingConnection::in_transaction`] from what the database says, not from what was sent: a
@@ -83,6 +100,12 @@ pub trait BlockingConnection: Debug + Send {
 
     /// Whether a transaction is open, as the database says it. Does no I/O.
     fn in_transaction(&self) -> bool;
+
+    /// Whether the connection is of no further use: its file is gone, say. One that is not inside a transaction is then
+    /// discarded after the job, and a fresh one is opened for the next. Does no I/O.
+    fn is_lost(&self) -> bool {
+        false
+    }
 
     /// Ends a transaction without keeping its changes. Does nothing where none is open.
     ///

@@ -1,23 +1,78 @@
 //! What each kind of error knows.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
+
+/// What went wrong in a [`DatabaseError`], as far as a program may want to act on it.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+/// use anyorm::error::DatabaseErrorKind;
+///
+/// // No room for another page: what a full disk answers.
+/// engine.connection().await?.execute(sql("PRAGMA max_page_count = 1")).await?;
+/// let mut session = engine.session();
+/// session.add(User { name: "x".repeat(100_000), email: "x@example.org".into(), ..Default::default() });
+/// let error = session.commit().await.unwrap_err();
+/// assert_eq!(error.database().map(|error| error.kind), Some(DatabaseErrorKind::DiskFull));
+///
+/// engine.connection().await?.execute(sql("PRAGMA max_page_count = 1000000")).await?;
+/// session.recover().await?; // nothing is lost
+/// session.commit().await?;
+/// # Ok(()) });
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DatabaseErrorKind {
+    /// The statement: wrong SQL, a table that is not there, a trigger that refuses. Another try answers the same.
+    #[default]
+    Statement,
+    /// Somebody else has a lock, or the transaction is to be tried again: always in [`Error::Busy`](super::Error::Busy).
+    Busy,
+    /// There is no room: the disk is full, or a limit on the size of the database is reached. The transaction is not
+    /// stored; the same work can be sent again once there is room.
+    DiskFull,
+    /// The disk, or the file system, failed in a read or a write. The transaction is not stored.
+    Io,
+    /// What is in the file is not, or is no longer, a sound database.
+    Corrupt,
+    /// The database, or this connection, is not to be written.
+    ReadOnly,
+    /// A file of the database cannot be opened or made.
+    CannotOpen,
+    /// The file was deleted, moved, or replaced by another while it was open. What would be written could be seen by
+    /// nobody, so nothing is written.
+    FileReplaced,
+    /// There is not enough memory.
+    OutOfMemory,
+}
 
 /// The database's own words about a statement it refused.
 #[derive(Clone, Debug)]
 pub struct DatabaseError {
+    /// What to tell it apart by.
+    pub kind: DatabaseErrorKind,
     /// The message of the database.
     pub message: String,
     /// Its code: SQLite's extended result code, PostgreSQL's SQLSTATE.
     pub code: String,
     /// The statement, empty where there was none.
     pub sql: String,
+    /// The file, where the fault is not one of the statement.
+    pub file: Option<PathBuf>,
     /// What to do next, where we know.
     pub advice: Option<String>,
 }
 
 impl fmt::Display for DatabaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{}: ", file.display())?;
+        }
         write!(f, "{} (code {})", self.message, self.code)?;
         if let Some(advice) = &self.advice {
             write!(f, "; {advice}")?;

@@ -105,9 +105,18 @@ impl Lease {
         Ok((connection.driver(), interrupter))
     }
 
-    /// Asks the connection whether a transaction is open. On a worker thread, after a job.
+    /// Asks the connection whether a transaction is open, and discards one that is of no further use. On a worker thread,
+    /// after a job.
     pub(crate) fn look(&mut self) {
-        self.in_transaction = self.connection.as_mut().is_some_and(|open| open.driver().in_transaction());
+        let Some(open) = &mut self.connection else { return self.in_transaction = false };
+        let driver = open.driver();
+        self.in_transaction = driver.in_transaction();
+        if driver.is_lost()
+            && !self.in_transaction
+            && let Some(open) = self.connection.take()
+        {
+            open.discard(&self.pool);
+        }
     }
 
     /// Rolls back what is open, or discards the connection. On a worker thread.
@@ -153,9 +162,13 @@ impl OpenConnection {
         if matches!(rolled_back, Ok(true)) {
             return Some(self);
         }
-        pool.discarded();
-        // A driver that panics again must not keep the permit.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(self)));
+        self.discard(pool);
         None
+    }
+
+    fn discard(self, pool: &Pool) {
+        pool.discarded();
+        // A driver that panics, perhaps again, must not keep the permit.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(self)));
     }
 }

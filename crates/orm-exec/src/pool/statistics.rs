@@ -67,7 +67,7 @@ pub struct Closed {
     pub lifetime: u64,
     /// The program [discarded](crate::Connection::discard) them.
     pub discarded: u64,
-    /// They could not be rolled back.
+    /// They could not be rolled back, or their file was gone or bad.
     pub broken: u64,
     /// The engine was closed.
     pub shut: u64,

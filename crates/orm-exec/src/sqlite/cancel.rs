@@ -18,11 +18,19 @@ pub(super) struct Cancel {
     running: AtomicU64,
     /// The last job that was told to stop.
     stopped: AtomicU64,
+    /// How long the last wait for a lock has taken, in nanoseconds: of this job, 0 if it had none.
+    waited: AtomicU64,
 }
 
 impl Cancel {
     pub(super) fn start(&self, job: JobId) {
+        self.waited.store(0, Ordering::Relaxed);
         self.running.store(job.0, Ordering::SeqCst);
+    }
+
+    /// How long the last wait for a lock has taken.
+    pub(super) fn waited(&self) -> Duration {
+        Duration::from_nanos(self.waited.load(Ordering::Relaxed))
     }
 
     pub(super) fn end(&self) {
@@ -68,7 +76,9 @@ pub(super) fn busy_handler(
         if tries == 0 {
             since = Instant::now();
         }
-        let left = timeout.saturating_sub(since.elapsed());
+        let waited = since.elapsed();
+        cancel.waited.store(u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let left = timeout.saturating_sub(waited);
         if left.is_zero() || cancel.is_stopped() {
             return false;
         }

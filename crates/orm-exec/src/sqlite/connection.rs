@@ -2,17 +2,23 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use orm_core::error::DatabaseErrorKind;
 use orm_core::program::{Failure, OnFailure, ProgramResult};
 use orm_core::{Error, Outcome, Program, Result, SQLITE, Sink};
 use rusqlite::{ErrorCode, OpenFlags};
 
 use super::answers::Answers;
 use super::cancel::{Cancel, SqliteInterrupt, busy_handler};
-use super::error::{open_error, statement_error};
+use super::error::{
+    add_advice, add_file, add_wait, is_of_the_file, lost_log_error, open_error, replaced_error,
+    statement_error,
+};
+use super::files::{Files, Missing};
 use super::options::{OpenMode, Place, SqliteOptions};
 use super::setup::ConnectHook;
 use crate::driver::{Access, BlockingConnection, Interrupt, JobId};
@@ -24,41 +30,50 @@ const STATEMENT_CACHE: usize = 256;
 /// Instructions of SQLite's machine between two looks at whether the job is to stop.
 const PROGRESS_STEPS: i32 = 1_000;
 
-/// The first SQLite without the WAL-reset bug, which could corrupt a file that several connections write.
-const MINIMUM_VERSION: i32 = 3_051_003;
-
 pub(super) struct SqliteConnection {
     pub(super) raw: rusqlite::Connection,
     pub(super) cancel: Arc<Cancel>,
     pub(super) observer: Option<Arc<dyn Observer>>,
+    /// `None` in memory.
+    files: Option<Files>,
+    /// The log, once one of the connections has seen that it is gone.
+    lost_log: Arc<OnceLock<PathBuf>>,
+    /// Whether the connection is of no further use once its transaction has ended.
+    is_lost: bool,
 }
 
 impl SqliteConnection {
+    /// Opens a connection. `again`: others could be opened before.
+    ///
+    /// # Errors
+    /// Of [`open_error`], or of a hook.
     pub(super) fn open(
         options: &SqliteOptions,
+        again: bool,
         hooks: &[ConnectHook],
         access: Access,
         observer: Option<Arc<dyn Observer>>,
     ) -> Result<Self> {
-        if rusqlite::version_number() < MINIMUM_VERSION {
-            let found = rusqlite::version();
-            return Err(Error::configuration(format!(
-                "SQLite {found} is too old: link 3.51.3 or later, or use rusqlite's `bundled` feature"
-            )));
-        }
-        let opened = |error| open_error(&error, options.path());
-        let mut raw = Self::open_file(options).map_err(opened)?;
+        let opened = |error| open_error(&error, options, again);
+        let mut raw = Self::open_file(options, again).map_err(opened)?;
         let cancel = Arc::new(Cancel::default());
         Self::prepare(&mut raw, &cancel, options).map_err(opened)?;
         for hook in hooks {
             hook.run(&raw, access, options)?;
         }
         Self::finish(&mut raw, &cancel, options, access).map_err(opened)?;
-        Ok(Self { raw, cancel, observer })
+        let files = match &options.place {
+            // SQLite's own name for it has no links any more, and its log stands next to that.
+            Place::File(path) if options.vfs.is_none() => Some(Files::of(raw.path().map_or(path, Path::new))),
+            _ => None,
+        };
+        Ok(Self { raw, cancel, observer, files, lost_log: Arc::default(), is_lost: false })
     }
 
-    fn open_file(options: &SqliteOptions) -> rusqlite::Result<rusqlite::Connection> {
+    fn open_file(options: &SqliteOptions, again: bool) -> rusqlite::Result<rusqlite::Connection> {
         let mut flags = match options.mode {
+            // A file that was there and is not any more is not made again.
+            OpenMode::Create if again && options.vfs.is_none() => OpenFlags::SQLITE_OPEN_READ_WRITE,
             OpenMode::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
             OpenMode::ReadWrite => OpenFlags::SQLITE_OPEN_READ_WRITE,
             OpenMode::Create | OpenMode::Memory => {
@@ -89,7 +104,10 @@ impl SqliteConnection {
             until_free(options.busy_timeout, || raw.query_row(&journal, [], |_| Ok(())))?;
         }
         let synchronous = options.synchronous.keyword();
-        raw.execute_batch(&format!("PRAGMA foreign_keys = ON; PRAGMA synchronous = {synchronous};"))
+        let settings = format!("PRAGMA foreign_keys = ON; PRAGMA synchronous = {synchronous};");
+        until_free(options.busy_timeout, || raw.execute_batch(&settings))?;
+        // Reads the log, and makes it where there is none yet.
+        until_free(options.busy_timeout, || raw.query_row("PRAGMA schema_version", [], |_| Ok(())))
     }
 
     /// After the hooks: what they cannot change.
@@ -105,6 +123,50 @@ impl SqliteConnection {
         }
         let watched = Arc::clone(cancel);
         raw.progress_handler(PROGRESS_STEPS, Some(move || watched.is_stopped()))
+    }
+
+    /// Shares what is known of the log with the other connections.
+    pub(super) fn watch_log(&mut self, lost_log: Arc<OnceLock<PathBuf>>) {
+        self.lost_log = lost_log;
+    }
+
+    /// Refuses a program on a file that nobody else would see.
+    fn check_files(&mut self, program: &Program) -> Result<(), Failure> {
+        let writes = program.commit || !program.reads_only();
+        let Some(files) = &mut self.files else { return Ok(()) };
+        let Some(missing) = files.missing(writes) else { return Ok(()) };
+        let sql = program.steps.first().map_or("", |step| &*step.shape.sql);
+        match missing {
+            Missing::Database(path) => {
+                // What stands there next is another database.
+                self.is_lost = true;
+                Err(Failure::outside(replaced_error(&path, sql)))
+            }
+            Missing::Log(_) | Missing::Index(_) if !self.has_log() => {
+                self.files.iter_mut().for_each(Files::forget_log);
+                Ok(())
+            }
+            Missing::Log(path) => {
+                self.save_log();
+                Err(Failure::outside(lost_log_error(self.lost_log.get_or_init(|| path), sql)))
+            }
+            // The locks of the log went with it, so nothing is done to the files. The next opening reads the log.
+            Missing::Index(path) => {
+                Err(Failure::outside(lost_log_error(self.lost_log.get_or_init(|| path), sql)))
+            }
+        }
+    }
+
+    /// Writes what the log has into the database, as far as nobody is in the way. The log has no name any more, so it goes
+    /// with the last connection; and when several close at once, each leaves this to the others.
+    fn save_log(&self) {
+        let _ = self.raw.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    }
+
+    /// Whether the database is in WAL mode. Only then a log that is not there has been taken away.
+    fn has_log(&self) -> bool {
+        let mode = self.raw.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0));
+        mode.is_ok_and(|mode| mode == "wal")
     }
 
     fn run_steps(
@@ -157,6 +219,24 @@ impl SqliteConnection {
         };
     }
 
+    /// Adds to an error what only the connection knows. `ended` says that SQLite rolled back the transaction that was open.
+    #[cold]
+    fn explain(&mut self, error: &mut Error, ended: bool) {
+        let (Error::Database(shared) | Error::Busy(shared)) = error else { return };
+        let error = Arc::make_mut(shared);
+        if let Some(files) = &self.files {
+            add_file(error, files.database(), self.raw.is_readonly("main").unwrap_or_default());
+            // A handle on a file may be what is bad, and pages of a damaged file are in the cache: both end with it.
+            self.is_lost |= is_of_the_file(error.kind);
+        }
+        if error.kind == DatabaseErrorKind::Busy {
+            add_wait(error, self.cancel.waited());
+        }
+        if ended {
+            add_advice(error, "the transaction was rolled back: begin it again");
+        }
+    }
+
     /// Runs a statement without parameters or rows: BEGIN and its kin.
     fn control(&self, sql: &str) -> Result<()> {
         self.tell(sql, 1, Parameters::none());
@@ -197,16 +277,23 @@ impl BlockingConnection for SqliteConnection {
     fn run(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
         let mut begun = false;
         self.cancel.start(job);
-        let result = self.run_steps(program, sink, &mut begun);
+        let inside = !self.raw.is_autocommit();
+        let mut result = self.check_files(program).and_then(|()| self.run_steps(program, sink, &mut begun));
         self.cancel.end();
-        if result.is_err() {
+        if let Err(failure) = &mut result {
+            let ended = inside && self.raw.is_autocommit();
             self.undo(program, begun);
+            self.explain(&mut failure.error, ended);
         }
         result
     }
 
     fn in_transaction(&self) -> bool {
         !self.raw.is_autocommit()
+    }
+
+    fn is_lost(&self) -> bool {
+        self.is_lost
     }
 
     fn rollback(&mut self) -> Result<()> {
