@@ -114,6 +114,14 @@ impl Session {
         Error::build(format!("this {holder} only reads, and {what}{advice}"))
     }
 
+    /// The database ended the transaction by itself. What it had flushed is gone, so the session must be inactive.
+    pub(super) fn lose_transaction(&mut self) {
+        let mut nesting = std::mem::take(&mut self.nesting);
+        nesting.lose();
+        self.end_scope();
+        self.nesting = nesting;
+    }
+
     /// Takes a connection back from a job. A transaction that has ended by itself leaves the session inactive, quoting
     /// the error that came with it.
     pub(super) fn take_back(&mut self, lease: Lease, wrote: bool, error: Option<Error>) {
@@ -122,7 +130,7 @@ impl Session {
             let wrote = wrote || matches!(&self.scope, Scope::Open(open) if open.wrote);
             self.scope = Scope::Open(Open { lease: Some(lease), wrote });
         } else if let Scope::Open(_) = self.scope {
-            self.end_scope();
+            self.lose_transaction();
             let first = error.unwrap_or_else(|| {
                 Error::Ended(
                     "a statement ended the session's transaction: leave that to `commit` and `rollback`"

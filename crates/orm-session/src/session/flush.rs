@@ -128,6 +128,7 @@ impl Session {
         if matches!(&self.scope, Scope::Open(open) if open.lease.is_none())
             && matches!(self.status, Status::Active)
         {
+            self.lose_transaction();
             let first = Error::other("a panic in a query of this transaction rolled it back");
             self.status = Status::Inactive(Arc::new(first));
         }
@@ -218,6 +219,9 @@ impl Session {
             Err(panic) => {
                 // An observer's. The job was rolled back and took the connection of the transaction, if there was one.
                 plan.unsend(&mut self.tracker, self.nesting.depth());
+                if matches!(self.scope, Scope::Open(_)) {
+                    self.lose_transaction();
+                }
                 self.status =
                     Status::Inactive(Arc::new(Error::other("a panic in this flush rolled it back")));
                 resume_unwind(panic)
@@ -241,8 +245,15 @@ impl Session {
                 // By the keys that the rows have: what was sent has no other any more.
                 let error = explain(&plan, &self.tracker, failure);
                 self.last_failure = Some(error.clone());
-                // Still open after a failure inside a savepoint, which was rolled back; else there is none any more.
-                self.scope = if self.nesting.depth() > 0 { Scope::Begun } else { Scope::None };
+                if self.nesting.depth() == 0 {
+                    self.scope = Scope::None;
+                } else if matches!(self.scope, Scope::None | Scope::Begun) || lease.in_transaction() {
+                    // It never began, or was rolled back to the savepoint and is still open.
+                    self.scope = Scope::Begun;
+                } else {
+                    // A full disk, say: gone with all that was flushed before the savepoint.
+                    self.lose_transaction();
+                }
                 self.take_back(lease, true, None);
                 self.status = Status::Inactive(Arc::new(error.clone()));
                 Err(error)

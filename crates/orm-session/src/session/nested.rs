@@ -61,7 +61,13 @@ impl Session {
     /// Takes back what came since a savepoint, in memory at once and in the database with the next statement.
     fn roll_back_nested(&mut self, depth: usize) {
         if self.nesting.depth < depth {
-            // The whole transaction was rolled back in the meantime.
+            // The whole transaction was rolled back in the meantime. Where the database did that, memory still has what
+            // came since the savepoint, and the session stays inactive: what came before is lost in the database, too.
+            if self.nesting.lost >= depth {
+                self.nesting.lost = depth - 1;
+                self.tracker.rollback(depth);
+                self.events.forget();
+            }
             return;
         }
         self.tracker.rollback(depth);
@@ -77,12 +83,19 @@ pub(super) struct Nesting {
     depth: usize,
     /// Statements that ride with the next program.
     waiting: Vec<Arc<str>>,
+    /// How many were open when the database ended the transaction by itself, of those that memory has not taken back.
+    lost: usize,
 }
 
 impl Nesting {
     /// How many savepoints are open: the layer that undo entries go to.
     pub(super) fn depth(&self) -> usize {
         self.depth
+    }
+
+    /// No savepoint is open any more, because the database ended the transaction.
+    pub(super) fn lose(&mut self) {
+        *self = Self { lost: self.depth, ..Self::default() };
     }
 
     /// What goes before the first step of the next program.
@@ -253,7 +266,8 @@ impl Drop for Nested<'_> {
             return;
         }
         // A commit that is under way ends the savepoint with all the rest, whatever comes of it.
-        if self.session.nesting.depth >= self.depth && !self.session.is_committing() {
+        let nesting = &self.session.nesting;
+        if nesting.depth.max(nesting.lost) >= self.depth && !self.session.is_committing() {
             self.session.abandon_flush();
             self.session.roll_back_nested(self.depth);
         }
