@@ -1,11 +1,11 @@
 //! Dropped futures and panics: no connection is lost, none comes home inside a transaction, memory and database agree.
 
+mod calls;
 mod engine;
 mod guards;
 mod panics;
 mod random;
 mod session;
-mod stop;
 
 use orm_testkit::Behaviour;
 

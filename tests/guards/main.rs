@@ -6,10 +6,12 @@
 //! | `dependencies` | what a user builds: no runtime, nothing twice, within the budget |
 //! | `sources` | no runtime is named, nothing is `unsafe`, no file is too long |
 //! | `pages` | the documents say what the code says |
+//! | `cancellation` | every async call says what a drop leaves behind, and a test drops it |
 //!
 //! A guard is a function that answers what it found, and is itself tested on input that it must refuse.
 
 mod arrows;
+mod cancellation;
 mod dependencies;
 mod pages;
 mod sources;

@@ -20,13 +20,14 @@
 //! ```
 //!
 //! - [`Database::log`] has the statements and the hops, to be asserted.
-//! - [`step`] drops a future at its n-th poll.
+//! - [`step`] drops a future at its n-th poll, [`stop`] at each of its polls.
 
 mod backend;
 mod executor;
 mod harness;
 mod recorder;
 pub mod step;
+pub mod stop;
 
 pub use backend::{Backend, Database};
 pub use executor::Executor;

@@ -4,9 +4,10 @@ use anyorm::bridge::{Limiter, run_sync};
 use anyorm::prelude::*;
 use anyorm::{Error, Result};
 use anyorm_tests::{Account, blog};
+use orm_testkit::stop::stops;
 use orm_testkit::{Backend, Behaviour, Database, behaviours};
 
-use super::stop::{each_verb, stops};
+use super::calls::each_verb;
 use anyorm_tests::check::{full_again, nothing_lost};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![

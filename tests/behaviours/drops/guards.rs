@@ -3,9 +3,10 @@
 use anyorm::prelude::*;
 use anyorm::{Connection, Error, Result, Transaction};
 use anyorm_tests::{Account, blog};
+use orm_testkit::stop::{Stop, stops};
 use orm_testkit::{Behaviour, Database, behaviours};
 
-use super::stop::{Stop, each_verb, stops};
+use super::calls::each_verb;
 use anyorm_tests::check::{full_again, nothing_lost};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![

@@ -10,10 +10,10 @@ use anyorm::prelude::*;
 use anyorm::{Error, Result};
 use anyorm_tests::{Account, blog};
 use futures_lite::FutureExt;
+use orm_testkit::stop::stops;
 use orm_testkit::{Behaviour, Database, behaviours};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::stop::stops;
 use anyorm_tests::check::{full_again, nothing_lost, says, text_of};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![

@@ -3,9 +3,10 @@
 use anyorm::prelude::*;
 use anyorm::{Error, Result, Session};
 use anyorm_tests::{Account, Post, User, blog, post, user};
+use orm_testkit::stop::stops;
 use orm_testkit::{Behaviour, Database, behaviours};
 
-use super::stop::{each_call, stops};
+use super::calls::each_call;
 use anyorm_tests::check::{full_again, nothing_lost};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![

@@ -1,0 +1,282 @@
+//! `docs/cancellation.md` has a row for each public async call, and each row is proved by a case of `tests/cancellation`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// What a call returns that runs as it is awaited, and can be dropped.
+const FUTURES: [&str; 6] =
+    ["Operation<", "RunSync<", "impl Future<", "impl Stream<", "RowStream<", "dyn Future<"];
+
+#[test]
+fn every_async_call_has_a_row() {
+    let (calls, rows) = (calls(), rows(&crate::read("docs/cancellation.md")));
+    for expected in [
+        "Engine::all",
+        "Savepoint::update_many",
+        "Session::commit",
+        "bridge::run_sync",
+        "EngineExt::transaction",
+    ] {
+        assert!(calls.contains(expected), "the search finds {expected}: {calls:?}");
+    }
+    let without: Vec<&String> = calls.difference(&rows).collect();
+    assert!(without.is_empty(), "say in docs/cancellation.md what a drop leaves behind: {without:?}");
+    let stale: Vec<&String> = rows.difference(&calls).collect();
+    assert!(stale.is_empty(), "docs/cancellation.md has rows of calls that are not there: {stale:?}");
+}
+
+#[test]
+fn every_row_has_a_case_that_drops_the_call() {
+    let rows = rows(&crate::read("docs/cancellation.md"));
+    let cases: BTreeSet<String> =
+        crate::rust_files("tests/cancellation").iter().flat_map(|path| cases(&crate::read(path))).collect();
+    let unproved: Vec<&String> = rows.difference(&cases).collect();
+    assert!(unproved.is_empty(), "tests/cancellation drops no such call: {unproved:?}");
+    let stale: Vec<&String> = cases.difference(&rows).collect();
+    assert!(stale.is_empty(), "docs/cancellation.md has no row of: {stale:?}");
+}
+
+#[test]
+fn calls_are_found_in_code() {
+    let code = "
+impl Engine {
+    verbs!(on, \"engine\");
+
+    /// An operation.
+    pub fn close(
+        &self,
+    ) -> Operation<'_, ()> {
+    }
+
+    #[doc(hidden)]
+    pub fn lease(&self) -> impl Future<Output = ()> {}
+
+    pub(crate) fn inner(&self) -> Operation<'_, ()> {}
+
+    pub fn statistics(&self) -> Statistics {}
+}
+
+impl<E: Entity> Hidden<E> {
+    pub fn close(self) -> Operation<'static, ()> {}
+}
+
+pub trait EngineExt {
+    fn session(&self) -> Session;
+
+    fn transaction<F>(&self, body: F) -> impl Future<Output = F>
+    where
+        F: Send;
+}
+
+impl EngineExt for Engine {
+    fn transaction<F>(&self, body: F) -> impl Future<Output = F> {}
+}
+
+pub async fn run_sync() {}
+
+fn helper() -> Operation<'static, ()> {}
+";
+    let verbs = BTreeMap::from([("verbs".to_owned(), vec!["all".to_owned()])]);
+    let found = calls_in(code, "bridge", &["Engine", "EngineExt", "run_sync"], &verbs);
+    let expected = ["Engine::all", "Engine::close", "EngineExt::transaction", "bridge::run_sync"];
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn calls_of_a_macro_are_found() {
+    let code = "
+macro_rules! verbs {
+    ($on:ident) => {
+        pub fn all<Q>(&self) -> $crate::operation::Operation<'_, Q>
+        where
+            Q: Query,
+        {
+        }
+
+        pub fn name(&self) -> String {
+        }
+    };
+}
+";
+    assert_eq!(macros_in(code), BTreeMap::from([("verbs".to_owned(), vec!["all".to_owned()])]));
+}
+
+#[test]
+fn rows_and_cases_are_found() {
+    let page = "| call | dropped |\n|---|---|\n| `Engine::all` | stopped |\n| `Tx::commit`, as above | x |\ntext `A::b`";
+    assert_eq!(rows(page), BTreeSet::from(["Engine::all".to_owned(), "Tx::commit".to_owned()]));
+    let code = "[\"Engine::all\" => x, \"not one\" => y, \"Tx::commit\" =>\n z]; says(\"A::b\")";
+    assert_eq!(cases(code), BTreeSet::from(["Engine::all".to_owned(), "Tx::commit".to_owned()]));
+}
+
+/// The first cell of each row of a table, where it is the name of a call.
+fn rows(page: &str) -> BTreeSet<String> {
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    cells.map(|(name, _)| name.to_owned()).filter(|name| is_call(name)).collect()
+}
+
+/// Names of calls in front of an arrow.
+fn cases(code: &str) -> BTreeSet<String> {
+    let parts: Vec<&str> = code.split('"').collect();
+    let named = parts.windows(2).filter(|pair| pair[1].trim_start().starts_with("=>"));
+    named.map(|pair| pair[0].to_owned()).filter(|name| is_call(name)).collect()
+}
+
+fn is_call(name: &str) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_');
+    name.split_once("::").is_some_and(|(of, call)| is_word(of) && is_word(call))
+}
+
+/// The public async calls of the crates that do I/O.
+fn calls() -> BTreeSet<String> {
+    let facade = crate::read("crates/anyorm/src/lib.rs") + &crate::read("crates/orm-exec/src/bridge.rs");
+    let public: Vec<&str> =
+        facade.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
+    let files: Vec<_> =
+        ["crates/orm-exec/src", "crates/orm-session/src"].into_iter().flat_map(crate::rust_files).collect();
+    let macros = files.iter().flat_map(|path| macros_in(&crate::read(path))).collect();
+    files.iter().flat_map(|path| calls_in(&crate::read(path), module_of(path), &public, &macros)).collect()
+}
+
+/// The module that users find a free function of this file in.
+fn module_of(path: &Path) -> &'static str {
+    if path.iter().any(|part| part == "bridge" || part == "bridge.rs") { "bridge" } else { "anyorm" }
+}
+
+/// The async methods that each macro writes.
+fn macros_in(code: &str) -> BTreeMap<String, Vec<String>> {
+    let bodies = items(code).into_iter().filter_map(|(head, body)| {
+        let name = head.strip_prefix("macro_rules! ")?.trim_end_matches(" {");
+        Some((name.to_owned(), async_functions(&body, "        ", "pub ")))
+    });
+    bodies.filter(|(_, functions)| !functions.is_empty()).collect()
+}
+
+fn calls_in(
+    code: &str,
+    module: &str,
+    public: &[&str],
+    macros: &BTreeMap<String, Vec<String>>,
+) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (head, body) in items(code) {
+        let (of, functions) = if let Some(name) = head.strip_prefix("pub trait ") {
+            (first_word(name), async_functions(&body, "    ", ""))
+        } else if head.starts_with("impl") && !head.contains(" for ") {
+            let mut functions = async_functions(&body, "    ", "pub ");
+            for (name, more) in macros {
+                if body.iter().any(|line| line.starts_with(&format!("    {name}!("))) {
+                    functions.extend(more.iter().cloned());
+                }
+            }
+            (first_word(after_generics(&head["impl".len()..])), functions)
+        } else {
+            continue;
+        };
+        if public.contains(&of) {
+            found.extend(functions.into_iter().map(|function| format!("{of}::{function}")));
+        }
+    }
+    let lines: Vec<String> = code.lines().map(str::to_owned).collect();
+    let free = async_functions(&lines, "", "pub ").into_iter().filter(|name| public.contains(&name.as_str()));
+    found.extend(free.map(|function| format!("{module}::{function}")));
+    found
+}
+
+/// Items with a body at the margin, as rustfmt lays them out: the head, and the lines up to the closing brace.
+fn items(code: &str) -> Vec<(String, Vec<String>)> {
+    let mut items = Vec::new();
+    let mut lines = code.lines();
+    while let Some(line) = lines.next() {
+        let opens = ["impl", "pub trait ", "macro_rules! "].iter().any(|start| line.starts_with(start));
+        if !opens || line.ends_with('}') {
+            continue;
+        }
+        let mut head = line.to_owned();
+        while !head.ends_with('{') {
+            let Some(more) = lines.next() else { break };
+            head.push(' ');
+            head.push_str(more.trim());
+        }
+        let body = lines.by_ref().take_while(|line| *line != "}").map(str::to_owned).collect();
+        items.push((head, body));
+    }
+    items
+}
+
+/// The functions of this margin that return a future, those that the documentation hides left out.
+fn async_functions(lines: &[String], margin: &str, visibility: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut hidden = false;
+    for (number, line) in lines.iter().enumerate() {
+        let Some(text) = line.strip_prefix(margin).filter(|text| !text.starts_with([' ', '}'])) else {
+            continue;
+        };
+        if text.starts_with("#[doc(hidden)]") {
+            hidden = true;
+        }
+        if text.starts_with("///") || text.starts_with('#') {
+            continue;
+        }
+        let function = text.strip_prefix(visibility).unwrap_or_default();
+        let (is_async, name) = match function.strip_prefix("async fn ") {
+            Some(name) => (true, name),
+            None => (false, function.strip_prefix("fn ").unwrap_or_default()),
+        };
+        if !name.is_empty() && !hidden && (is_async || returns_a_future(&lines[number..])) {
+            found.push(first_word(name).to_owned());
+        }
+        hidden = false;
+    }
+    found
+}
+
+/// Whether the signature that begins here has a future behind its last arrow at the outer level.
+fn returns_a_future(lines: &[String]) -> bool {
+    let mut signature = String::new();
+    for line in lines {
+        signature.push_str(line.trim());
+        signature.push(' ');
+        if line.ends_with('{') || line.ends_with(';') || line.ends_with('}') || line.trim() == "where" {
+            break;
+        }
+    }
+    // Arrows inside of parentheses are those of closures that it takes.
+    let mut depth = 0;
+    let mut output = "";
+    for (at, character) in signature.char_indices() {
+        match character {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            '-' if depth == 0 && signature[at..].starts_with("->") && output.is_empty() => {
+                output = &signature[at..]
+            }
+            _ => {}
+        }
+    }
+    let output = output.split(" where ").next().unwrap_or_default();
+    FUTURES.iter().any(|future| output.contains(future))
+}
+
+/// What follows the generics of an `impl`.
+fn after_generics(text: &str) -> &str {
+    if !text.starts_with('<') {
+        return text.trim_start();
+    }
+    let mut depth = 0;
+    for (at, character) in text.char_indices() {
+        match character {
+            '<' => depth += 1,
+            '>' if !text[..at].ends_with(['-', '=']) => depth -= 1,
+            _ => continue,
+        }
+        if depth == 0 {
+            return text[at + 1..].trim_start();
+        }
+    }
+    text
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+}
