@@ -5,6 +5,7 @@ mod files;
 mod from_worker;
 mod run_sync;
 mod statistics;
+mod streams;
 
 use std::process::ExitCode;
 
@@ -16,6 +17,7 @@ const ALL: &[&[Behaviour]] = &[
     from_worker::BEHAVIOURS,
     run_sync::BEHAVIOURS,
     statistics::BEHAVIOURS,
+    streams::BEHAVIOURS,
 ];
 
 fn main() -> ExitCode {

@@ -39,6 +39,7 @@
 //! | ask | [`Entity::select`], [`Column`], [`Expr`](expr::Expr), [`sql`] |
 //! | name the type of a query | [`stmt`], [`query`], and below |
 //! | work without a session | [`Engine`], [`Connection`], [`Transaction`], [`Savepoint`] |
+//! | read more rows than fit in memory | [`RowStream`] |
 //! | test code that commits, and store nothing | [`Sandbox`] |
 //! | run blocking code | [`bridge`] |
 //! | see what is sent | [`observe`] |
@@ -104,8 +105,8 @@ pub use orm_core::{
 };
 pub use orm_derive::{Entity, SqlType};
 pub use orm_exec::{
-    Closed, Connection, Engine, EngineBuilder, HeldConnection, JournalMode, OpenMode, Operation, Sandbox,
-    Savepoint, Statistics, Synchronous, Transaction, bridge, observe, rusqlite, sqlite,
+    Closed, Connection, Engine, EngineBuilder, HeldConnection, JournalMode, NextRow, OpenMode, Operation,
+    RowStream, Sandbox, Savepoint, Statistics, Synchronous, Transaction, bridge, observe, rusqlite, sqlite,
 };
 pub use orm_session::{
     Change, Changes, ColumnChange, EngineExt, EntityHooks, Hooks, Listeners, Moments, Nested, ReadSession,

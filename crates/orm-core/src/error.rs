@@ -118,16 +118,16 @@ pub enum Error {
     /// answer any more, so programs do not meet it.
     #[error("the statement was interrupted")]
     Interrupted,
-    /// The engine has one connection, as `:memory:` has, and an open transaction, or a `Connection`, of the same task
-    /// holds it: a call that waits for it usually waits for itself, and would hang until the acquire timeout.
+    /// The engine has one connection, as `:memory:` has, and an open transaction, a `Connection` or a stream of the
+    /// same task holds it: a call that waits for it usually waits for itself, and would hang until the acquire timeout.
     ///
     /// A task that runs several futures in turn (`join!`, `select!`) is refused as well, though another of its branches
     /// might go on and end the transaction: that cannot be told apart from the task that waits for itself. Spawn the
     /// branches as tasks of their own, or use one transaction for all. On an engine with readers nothing is refused: a
     /// write waits in line, and where that was for itself, the [`Timeout`](Self::Timeout) names the holder.
     #[error(
-        "the only connection that could run this is held by a transaction (or connection) of this task, taken at \
-         {holder}: use that transaction (or session) for this call, or end it first"
+        "the only connection that could run this is held by a transaction (or connection, or stream) of this task, \
+         taken at {holder}: use that transaction (or session) for this call, or end it first"
     )]
     HeldBySelf {
         /// Where it was taken: file and line.

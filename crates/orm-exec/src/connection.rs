@@ -7,6 +7,7 @@ use orm_core::{Dialect, Error, Outcome, Program, Result, Sink};
 
 use crate::driver::Access;
 use crate::pool::{Lease, Pool};
+use crate::stream::{Home, Opened, Returning, Source, stream_verb};
 use crate::verbs::{Runner, verbs};
 
 /// The connection that writes, until it is dropped: each statement is a transaction of its own.
@@ -45,6 +46,8 @@ enum State {
     Gone,
     /// As above, and a transaction went with it.
     Ended,
+    /// On its way back from a stream that was dropped; inside a transaction, or not.
+    Returning(Returning, bool),
 }
 
 impl Connection {
@@ -54,13 +57,14 @@ impl Connection {
     }
 
     verbs!(on, "connection", "let mut connection = engine.connection().await?;\n", mut);
+    stream_verb!(on, "connection", "let mut connection = engine.connection().await?;\n", '_, mut);
 
     /// Closes the connection instead of giving it back, so that nobody else has what was left on it: PRAGMAs, temporary
     /// tables, attached files. Another is opened when it is needed. An open transaction is rolled back.
     ///
     /// # Errors
     /// [`Error::Build`] for a database in memory, which would go with its connection. It is given back.
-    /// [`Error::Ended`] if it went home already, with a call that was dropped.
+    /// [`Error::Ended`] if it went home already, with a call or a stream that was dropped last.
     ///
     /// # Example
     /// ```
@@ -82,7 +86,7 @@ impl Connection {
     pub fn discard(self) -> Result<()> {
         match self.state {
             State::Held(lease) => lease.discard(),
-            State::Gone | State::Ended => Err(Error::Ended(
+            State::Gone | State::Ended | State::Returning(..) => Err(Error::Ended(
                 "this connection went home with a call that was dropped before its end: what was left on it is there"
                     .into(),
             )),
@@ -94,6 +98,10 @@ impl Connection {
     }
 
     async fn take(&mut self) -> Result<Lease> {
+        if let State::Returning(returning, in_transaction) = &mut self.state {
+            let lost = if *in_transaction { State::Ended } else { State::Gone };
+            self.state = returning.await.map_or(lost, |(lease, _)| State::Held(lease));
+        }
         match std::mem::replace(&mut self.state, State::Gone) {
             State::Held(lease) => {
                 if lease.in_transaction() {
@@ -106,7 +114,7 @@ impl Connection {
                 lease.pin();
                 Ok(lease)
             }
-            State::Ended => {
+            State::Ended | State::Returning(..) => {
                 self.state = State::Ended;
                 Err(Error::Ended(
                     "the transaction on this connection was rolled back, because a call inside it was dropped \
@@ -115,6 +123,23 @@ impl Connection {
                 ))
             }
         }
+    }
+}
+
+impl Connection {
+    pub(crate) fn take_back(&mut self, lease: Lease) {
+        self.state = State::Held(lease);
+    }
+
+    pub(crate) fn expect(&mut self, returning: Returning) {
+        self.state = State::Returning(returning, matches!(self.state, State::Ended));
+    }
+}
+
+impl<'a> Source<'a> for &'a mut Connection {
+    async fn open(self) -> Result<Opened<'a>> {
+        let lease = self.take().await?;
+        Ok(Opened { lease, home: Home::Connection(self) })
     }
 }
 

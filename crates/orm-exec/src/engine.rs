@@ -18,6 +18,7 @@ use crate::driver::Access;
 use crate::operation::Operation;
 use crate::pool::{HeldConnection, Lease, Pool, Statistics};
 use crate::sandbox::Sandbox;
+use crate::stream::{Home, Opened, Source, stream_verb};
 use crate::transaction::Transaction;
 use crate::verbs::{Runner, verbs};
 
@@ -103,6 +104,7 @@ impl Engine {
     }
 
     verbs!(on, "engine", "");
+    stream_verb!(on, "engine", "", 'static);
 
     /// A transaction. It takes the connection that writes, and keeps it until it ends; BEGIN rides with the first
     /// statement, so beginning does no I/O. Dropped while it waits, it leaves nothing behind.
@@ -408,6 +410,13 @@ pub(crate) fn bare_step(sql: Arc<str>) -> Step {
 struct OnEngine<'a> {
     engine: &'a Engine,
     location: &'static Location<'static>,
+}
+
+impl Source<'static> for OnEngine<'_> {
+    fn open(self) -> impl Future<Output = Result<Opened<'static>>> + Send + 'static {
+        let lease = self.engine.lease(Access::Read, self.location);
+        async move { Ok(Opened { lease: lease.await?, home: Home::Pool }) }
+    }
 }
 
 impl Runner for OnEngine<'_> {

@@ -17,6 +17,7 @@ use std::task::{Context, Poll, Waker};
 use orm_core::program::Failure;
 use orm_core::{Error, Outcome, Program, Sink};
 
+use crate::bridge::Urgency;
 use crate::driver::{Interrupt, JobId};
 use crate::pool::{Holder, Lease, Pool, Stop};
 use crate::sync::lock;
@@ -34,6 +35,8 @@ use crate::sync::lock;
 pub struct Job<S: Sink + 'static> {
     shared: Arc<Shared<S>>,
     sent: bool,
+    /// Whether its sink may wait for the program.
+    waits: bool,
 }
 
 /// What a job gives back.
@@ -56,6 +59,8 @@ struct State<S> {
     stage: Stage<S>,
     /// Whether the future is gone.
     dropped: bool,
+    /// Whether the program is to end early, for a future that is still awaited.
+    stopped: bool,
     /// What stops the job, for as long as it may be stopped.
     interrupter: Option<Arc<dyn Interrupt>>,
     /// The task that awaits the output.
@@ -85,14 +90,32 @@ impl<S: Sink + 'static> Job<S> {
         let id = JobId(NEXT.fetch_add(1, Ordering::Relaxed));
         let (holder, pool) = (Arc::clone(lease.holder()), lease.pool().clone());
         let stage = Stage::Waiting(Box::new(Work { lease, program, sink }));
-        let state = Mutex::new(State { stage, dropped: false, interrupter: None, waker: None });
-        Self { shared: Arc::new(Shared { id, holder, pool, state }), sent: false }
+        let state =
+            Mutex::new(State { stage, dropped: false, stopped: false, interrupter: None, waker: None });
+        Self { shared: Arc::new(Shared { id, holder, pool, state }), sent: false, waits: false }
+    }
+
+    /// Says that the sink may wait for the program itself: the job takes no place that others may need.
+    pub(crate) fn may_wait(mut self) -> Self {
+        self.waits = true;
+        self
+    }
+
+    /// Ends the program early: what runs is interrupted, and the output says so. The connection comes back as after any
+    /// failure, so a transaction that was open before the program stays open.
+    pub(crate) fn stop(&self) {
+        let mut state = self.shared.state();
+        state.stopped = true;
+        if let Some(interrupter) = &state.interrupter {
+            interrupter.interrupt(self.shared.id);
+        }
     }
 
     /// Sends the job to a worker.
     fn send(&mut self) {
         self.sent = true;
         let urgency = match &self.shared.state().stage {
+            Stage::Waiting(_) if self.waits => Urgency::Waiting,
             Stage::Waiting(work) => work.lease.urgency(&work.program),
             _ => return,
         };
@@ -174,11 +197,11 @@ impl<S: Sink + 'static> Shared<S> {
         self.state().interrupter = None;
         match result {
             Ok(Ok(outcome)) => {
-                lease.look();
+                lease.after_job();
                 self.finish(Ok(JobOutput { lease, result: Ok((outcome, sink)) }));
             }
             Ok(Err(failure)) => {
-                lease.look();
+                lease.after_job();
                 drop_quietly(sink);
                 self.finish(Ok(JobOutput { lease, result: Err(failure) }));
             }
@@ -205,7 +228,7 @@ impl<S: Sink + 'static> Shared<S> {
     /// Whether the job is still wanted. From now on it can be interrupted.
     fn may_run(&self, interrupter: Arc<dyn Interrupt>) -> bool {
         let mut state = self.state();
-        if state.dropped {
+        if state.dropped || state.stopped {
             return false;
         }
         state.interrupter = Some(interrupter);

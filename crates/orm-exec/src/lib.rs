@@ -45,6 +45,7 @@ mod panic;
 mod pool;
 mod sandbox;
 pub mod sqlite;
+mod stream;
 mod sync;
 mod timer;
 mod transaction;
@@ -64,6 +65,7 @@ pub use pool::{Closed, HeldConnection, Lease, Statistics};
 pub use rusqlite;
 pub use sandbox::Sandbox;
 pub use sqlite::{JournalMode, OpenMode, Synchronous};
+pub use stream::{NextRow, RowStream};
 #[doc(hidden)]
 pub use timer::sleep;
 pub use transaction::{Savepoint, Transaction};

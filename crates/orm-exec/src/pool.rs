@@ -194,6 +194,10 @@ impl Pool {
         self.tell(&leaks);
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
     /// Opens a connection, on a worker thread.
     fn connect(&self, lane: LaneKind) -> Result<OpenConnection> {
         let access = match lane {
@@ -293,6 +297,10 @@ impl State {
             LaneKind::Writer => &mut self.writer,
             LaneKind::Readers => &mut self.readers,
         }
+    }
+
+    fn all_holders(&self) -> Vec<Arc<Holder>> {
+        self.writer.holders().iter().chain(self.readers.holders()).cloned().collect()
     }
 
     fn drain(&mut self) -> Vec<OpenConnection> {

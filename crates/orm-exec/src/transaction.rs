@@ -7,9 +7,10 @@ pub use savepoint::Savepoint;
 
 use orm_core::{Begin, Dialect};
 
-use self::core::Core;
+pub(crate) use self::core::Core;
 use crate::operation::Operation;
 use crate::pool::Lease;
+use crate::stream::stream_verb;
 use crate::verbs::verbs;
 
 /// Statements that happen together or not at all. Made by [`Engine::begin`](crate::Engine::begin).
@@ -49,6 +50,7 @@ impl Transaction {
     }
 
     verbs!(on, "transaction", "let mut transaction = engine.begin().await?;\n", mut);
+    stream_verb!(on, "transaction", "let mut transaction = engine.begin().await?;\n", '_, mut);
 
     /// Makes the work of the transaction last. Dropped while it runs, it may or may not have happened.
     ///

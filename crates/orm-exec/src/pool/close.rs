@@ -69,15 +69,17 @@ impl Pool {
 
     /// From now on. Who waits is told; idle connections are closed, on a worker thread.
     fn refuse_new_work(&self) {
-        let (waiting, idle) = {
+        let (waiting, idle, holders) = {
             let mut state = self.state();
             state.closed = true;
             let mut waiting = state.writer.dismiss();
             waiting.append(&mut state.readers.dismiss());
             let idle = state.drain();
             state.closing += idle.len();
-            (waiting, idle)
+            (waiting, idle, state.all_holders())
         };
+        // Who reads them might take for ever.
+        holders.iter().for_each(|holder| holder.stop_stream());
         waiting.into_iter().for_each(Waker::wake);
         for connection in idle {
             let pool = self.clone();
@@ -114,10 +116,7 @@ impl Pool {
     fn cut_off(&self) {
         // First this, then the jobs: one that was not found below finds this before it runs.
         self.0.cut_off.store(true, Ordering::SeqCst);
-        let holders: Vec<Arc<Holder>> = {
-            let state = self.state();
-            state.writer.holders().iter().chain(state.readers.holders()).cloned().collect()
-        };
+        let holders = self.state().all_holders();
         holders.iter().for_each(|holder| holder.stop());
     }
 

@@ -31,9 +31,11 @@ struct State {
     waker: Option<Waker>,
     /// The last job that was sent.
     job: Option<Weak<dyn Stop>>,
+    /// The stream that reads on it, and whether the connection is out for that alone.
+    stream: Option<(Weak<dyn Stop>, bool)>,
 }
 
-/// A job that can be stopped by somebody else than who awaits it.
+/// A job, or a stream, that can be stopped by somebody else than who awaits it.
 pub(crate) trait Stop: Send + Sync {
     fn stop(&self);
 }
@@ -47,6 +49,7 @@ impl Holder {
             leaked: false,
             waker: Some(waker.clone()),
             job: None,
+            stream: None,
         };
         Self { location, since: now, state: Mutex::new(state) }
     }
@@ -88,11 +91,29 @@ impl Holder {
         state.unused_since = Some(now);
     }
 
+    /// A stream reads on the connection. `alone`: the connection is out for nothing else.
+    pub(crate) fn streams(&self, stream: Weak<dyn Stop>, alone: bool) {
+        self.state().stream = Some((stream, alone));
+    }
+
     /// Stops the job that is under way, if any.
     pub(super) fn stop(&self) {
-        let job = self.state().job.clone();
-        if let Some(job) = job.as_ref().and_then(Weak::upgrade) {
-            job.stop();
+        let (job, stream) = {
+            let state = self.state();
+            (state.job.clone(), state.stream.clone())
+        };
+        // The job first: its worker may wait for whoever reads the stream.
+        let stream = stream.map(|(stream, _)| stream);
+        for stopped in job.iter().chain(&stream).filter_map(Weak::upgrade) {
+            stopped.stop();
+        }
+    }
+
+    /// Stops a stream that the connection is out for.
+    pub(super) fn stop_stream(&self) {
+        let stream = self.state().stream.clone();
+        if let Some(stream) = stream.filter(|(_, alone)| *alone).and_then(|(stream, _)| stream.upgrade()) {
+            stream.stop();
         }
     }
 

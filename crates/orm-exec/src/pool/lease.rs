@@ -27,6 +27,10 @@ pub struct Lease {
     /// Whether it is closed instead of coming home.
     discarded: bool,
     holder: Arc<Holder>,
+    /// Whether the connection goes back with the end of its job, whoever awaits the output.
+    one_job: bool,
+    /// Whether it went.
+    gone: bool,
 }
 
 impl Lease {
@@ -36,7 +40,16 @@ impl Lease {
         connection: Permit<OpenConnection>,
         holder: Arc<Holder>,
     ) -> Self {
-        Self { pool, lane, connection, in_transaction: false, discarded: false, holder }
+        Self {
+            pool,
+            lane,
+            connection,
+            in_transaction: false,
+            discarded: false,
+            holder,
+            one_job: false,
+            gone: false,
+        }
     }
 
     /// Whether a transaction is open on the connection.
@@ -87,6 +100,12 @@ impl Lease {
         self.holder.has_worked(self.pool.now());
     }
 
+    /// Runs one program on a worker thread, after which the connection goes back from there: the output may wait.
+    pub(crate) fn run_only<S: Sink + 'static>(mut self, program: Program, sink: S) -> Job<S> {
+        self.one_job = true;
+        Job::new(self, program, sink)
+    }
+
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
     }
@@ -119,6 +138,15 @@ impl Lease {
         }
     }
 
+    /// On a worker thread, after a job: looks, and gives the connection back if that was its only job.
+    pub(crate) fn after_job(&mut self) {
+        self.look();
+        if self.one_job {
+            self.clean();
+            self.give_back();
+        }
+    }
+
     /// Rolls back what is open, or discards the connection. On a worker thread.
     pub(crate) fn clean(&mut self) {
         self.look();
@@ -129,8 +157,11 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
-    fn drop(&mut self) {
+impl Lease {
+    fn give_back(&mut self) {
+        if std::mem::replace(&mut self.gone, true) {
+            return;
+        }
         // Whoever waits for it from now on waits for a worker, not for the task that had it.
         self.unpin();
         let (pool, lane, holder) = (self.pool.clone(), self.lane, Arc::clone(&self.holder));
@@ -145,6 +176,12 @@ impl Drop for Lease {
             }
             permit => pool.give_back(lane, permit, &holder),
         }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
 

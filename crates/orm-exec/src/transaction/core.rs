@@ -7,12 +7,15 @@ use orm_core::{Begin, Dialect, Error, Outcome, Program, Result, Sink};
 
 use crate::engine::bare_step;
 use crate::pool::Lease;
+use crate::stream::{Home, Opened, Returning, Source};
 use crate::verbs::Runner;
 
 #[derive(Debug)]
-pub(super) struct Core {
+pub(crate) struct Core {
     /// `None` once the transaction has ended, and while a statement runs.
     lease: Option<Lease>,
+    /// The connection is on its way back from a stream that was dropped.
+    returning: Option<Returning>,
     dialect: &'static Dialect,
     begin: Begin,
     /// Whether BEGIN was sent.
@@ -30,19 +33,54 @@ impl Core {
         lease.pin();
         let ended = "this transaction was rolled back, because a call on it was dropped before its end: begin a new one";
         let lease = Some(lease);
-        Self { lease, dialect, begin, begun: false, pending: Vec::new(), depth: 0, ended: ended.into() }
+        Self {
+            lease,
+            returning: None,
+            dialect,
+            begin,
+            begun: false,
+            pending: Vec::new(),
+            depth: 0,
+            ended: ended.into(),
+        }
     }
 
     /// # Errors
     /// [`Error::Ended`] if the transaction has ended.
     pub(super) fn check(&self) -> Result<()> {
-        match self.lease {
-            Some(_) => Ok(()),
-            None => Err(Error::Ended(Arc::clone(&self.ended))),
+        match (&self.lease, &self.returning) {
+            (Some(_), _) | (_, Some(_)) => Ok(()),
+            (None, None) => Err(Error::Ended(Arc::clone(&self.ended))),
+        }
+    }
+
+    /// Waits for the connection, if a stream that was dropped has it still.
+    async fn settle(&mut self) {
+        if let Some(returning) = &mut self.returning {
+            let back = returning.await;
+            self.returning = None;
+            if let Some((lease, failed)) = back {
+                self.take_back(lease, failed.as_ref());
+            }
+        }
+    }
+
+    pub(crate) fn expect(&mut self, returning: Returning) {
+        self.returning = Some(returning);
+    }
+
+    /// Takes the connection back from a stream. What is pending came after it.
+    pub(crate) fn take_back(&mut self, lease: Lease, failed: Option<&Error>) {
+        if lease.in_transaction() {
+            self.lease = Some(lease);
+        } else if let Some(error) = failed {
+            self.ended =
+                format!("the database rolled this transaction back: {error}; begin a new one").into();
         }
     }
 
     pub(super) async fn commit(mut self) -> Result<()> {
+        self.settle().await;
         self.check()?;
         let Some(lease) = self.lease.take().filter(|_| self.begun) else { return Ok(()) };
         let program = Program {
@@ -56,6 +94,7 @@ impl Core {
     }
 
     pub(super) async fn rollback(mut self) -> Result<()> {
+        self.settle().await;
         // A transaction that has ended is rolled back.
         let Some(lease) = self.lease.take().filter(|_| self.begun) else { return Ok(()) };
         let program = Program { steps: vec![bare_step("ROLLBACK".into())], ..Program::default() };
@@ -122,6 +161,21 @@ fn opening(depth: usize) -> Arc<str> {
     format!("SAVEPOINT anyorm_{depth}").into()
 }
 
+impl<'a> Source<'a> for &'a mut Core {
+    async fn open(self) -> Result<Opened<'a>> {
+        self.settle().await;
+        if !self.begun || !self.pending.is_empty() {
+            // On their own, so that a stream which is dropped half way leaves no doubt about them.
+            (&mut *self).run_program(Program::default(), false, Discard).await?;
+        }
+        self.check()?;
+        match self.lease.take() {
+            Some(lease) => Ok(Opened { lease, home: Home::Transaction(self) }),
+            None => Err(Error::Ended(Arc::clone(&self.ended))),
+        }
+    }
+}
+
 impl Runner for &mut Core {
     fn dialect(&self) -> &'static Dialect {
         self.dialect
@@ -133,6 +187,7 @@ impl Runner for &mut Core {
         whole: bool,
         sink: S,
     ) -> Result<(Outcome, S), Failure> {
+        self.settle().await;
         self.check().map_err(Failure::outside)?;
         if self.begin.is_read_only()
             && let Some(step) = program.steps.iter().find(|step| !step.shape.reads_only)

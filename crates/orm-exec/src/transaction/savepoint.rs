@@ -4,6 +4,7 @@ use orm_core::Result;
 
 use super::core::Core;
 use crate::operation::Operation;
+use crate::stream::stream_verb;
 use crate::verbs::verbs;
 
 /// A part of a transaction that can be undone on its own. Made by [`Transaction::begin_nested`](crate::Transaction::begin_nested).
@@ -46,6 +47,13 @@ impl<'a> Savepoint<'a> {
         on,
         "savepoint",
         "let mut transaction = engine.begin().await?;\nlet mut savepoint = transaction.begin_nested().await?;\n",
+        mut
+    );
+    stream_verb!(
+        on,
+        "savepoint",
+        "let mut transaction = engine.begin().await?;\nlet mut savepoint = transaction.begin_nested().await?;\n",
+        '_,
         mut
     );
 

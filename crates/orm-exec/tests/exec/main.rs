@@ -16,6 +16,7 @@ mod pool;
 mod program;
 mod send;
 mod setup;
+mod stream;
 mod support;
 mod transaction;
 mod typed;

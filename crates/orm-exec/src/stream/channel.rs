@@ -1,0 +1,119 @@
+//! The chunk between the worker that reads rows and the task that wants them.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::task::Waker;
+
+use crate::pool::Stop;
+use crate::sync::lock;
+
+/// Holds one chunk. The worker waits while it is full; the task is woken when something arrives.
+pub(super) struct Channel<T> {
+    state: Mutex<State<T>>,
+    /// Told when there is room, or when nobody wants the rest.
+    room: Condvar,
+}
+
+struct State<T> {
+    /// One chunk, and behind it what was left over when the statement failed.
+    chunks: VecDeque<Vec<T>>,
+    /// The task that waits for a chunk.
+    waker: Option<Waker>,
+    ended: Option<Ended>,
+}
+
+/// Why no more chunks are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// The stream was dropped.
+    Dropped,
+    /// The engine was closed.
+    Stopped,
+}
+
+impl<T> Channel<T> {
+    pub(super) fn new() -> Self {
+        let state = State { chunks: VecDeque::with_capacity(2), waker: None, ended: None };
+        Self { state: Mutex::new(state), room: Condvar::new() }
+    }
+
+    /// On the worker: waits for room and puts a chunk in. Answers whether more are wanted.
+    pub(super) fn put(&self, chunk: Vec<T>) -> bool {
+        let mut state = lock(&self.state);
+        while !state.chunks.is_empty() && state.ended.is_none() {
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let wanted = state.ended.is_none();
+        let unwanted = state.push(chunk);
+        let waker = state.waker.take();
+        drop(state);
+        drop(unwanted);
+        waker.into_iter().for_each(Waker::wake);
+        wanted
+    }
+
+    /// On the worker: puts the last rows in without waiting. The end of the job wakes the task.
+    pub(super) fn leave(&self, chunk: Vec<T>) {
+        let unwanted = lock(&self.state).push(chunk);
+        drop(unwanted);
+    }
+
+    /// The next chunk. Where there is none, `waker` is woken when it arrives.
+    pub(super) fn take(&self, waker: &Waker) -> Option<Vec<T>> {
+        let mut state = lock(&self.state);
+        let chunk = state.chunks.pop_front();
+        match &mut state.waker {
+            _ if chunk.is_some() => {}
+            Some(seen) => seen.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        drop(state);
+        if chunk.is_some() {
+            self.room.notify_one();
+        }
+        chunk
+    }
+
+    /// Whether a chunk waits to be taken.
+    pub(super) fn is_full(&self) -> bool {
+        !lock(&self.state).chunks.is_empty()
+    }
+
+    /// All that is left.
+    pub(super) fn drain(&self) -> VecDeque<Vec<T>> {
+        std::mem::take(&mut lock(&self.state).chunks)
+    }
+
+    /// The task wants no more.
+    pub(super) fn close(&self) {
+        let mut state = lock(&self.state);
+        state.ended = Some(Ended::Dropped);
+        let left = (std::mem::take(&mut state.chunks), state.waker.take());
+        drop(state);
+        drop(left);
+        self.room.notify_one();
+    }
+
+    /// Whether the engine was closed under it.
+    pub(super) fn is_stopped(&self) -> bool {
+        lock(&self.state).ended == Some(Ended::Stopped)
+    }
+}
+
+impl<T> State<T> {
+    /// Answers the chunk again if nobody wants it: rows are dropped outside of the lock.
+    fn push(&mut self, chunk: Vec<T>) -> Option<Vec<T>> {
+        if self.ended == Some(Ended::Dropped) || chunk.is_empty() {
+            return Some(chunk);
+        }
+        self.chunks.push_back(chunk);
+        None
+    }
+}
+
+impl<T: Send> Stop for Channel<T> {
+    fn stop(&self) {
+        lock(&self.state).ended.get_or_insert(Ended::Stopped);
+        self.room.notify_one();
+    }
+}
