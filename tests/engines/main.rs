@@ -1,8 +1,11 @@
 //! Engines, connections and the pool: every behaviour once, on every backend, under every executor.
 
+mod counting;
 mod disk_full;
 mod files;
 mod from_worker;
+mod loops;
+mod observability;
 mod run_sync;
 mod statistics;
 mod streams;
@@ -12,9 +15,12 @@ use std::process::ExitCode;
 use orm_testkit::Behaviour;
 
 const ALL: &[&[Behaviour]] = &[
+    counting::BEHAVIOURS,
     disk_full::BEHAVIOURS,
     files::BEHAVIOURS,
     from_worker::BEHAVIOURS,
+    loops::BEHAVIOURS,
+    observability::BEHAVIOURS,
     run_sync::BEHAVIOURS,
     statistics::BEHAVIOURS,
     streams::BEHAVIOURS,

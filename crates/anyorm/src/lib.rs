@@ -42,7 +42,8 @@
 //! | read more rows than fit in memory | [`RowStream`] |
 //! | test code that commits, and store nothing | [`Sandbox`] |
 //! | run blocking code | [`bridge`] |
-//! | see what is sent | [`observe`] |
+//! | see what is sent, count it, find what is slow | [`observe`], [`Statistics`] |
+//! | say in a test how many statements there are | [`assert_statements!`] |
 //! | know what went wrong | [`Error`], [`error`] |
 //!
 //! Nothing here names a runtime: the same program runs on tokio, smol, async-std, or any other executor, without a
@@ -106,7 +107,8 @@ pub use orm_core::{
 pub use orm_derive::{Entity, SqlType};
 pub use orm_exec::{
     Closed, Connection, Engine, EngineBuilder, HeldConnection, JournalMode, NextRow, OpenMode, Operation,
-    RowStream, Sandbox, Savepoint, Statistics, Synchronous, Transaction, bridge, observe, rusqlite, sqlite,
+    RowStream, Sandbox, Savepoint, Statistics, Synchronous, Transaction, assert_statements, bridge, observe,
+    rusqlite, sqlite,
 };
 pub use orm_session::{
     Change, Changes, ColumnChange, EngineExt, EntityHooks, Hooks, Listeners, Moments, Nested, ReadSession,

@@ -93,7 +93,11 @@ impl Connection {
         }
     }
 
+    #[track_caller]
     fn on(&mut self) -> &mut Self {
+        if let State::Held(lease) = &mut self.state {
+            lease.called_at(Location::caller());
+        }
         self
     }
 

@@ -45,7 +45,7 @@ use std::sync::Arc;
 use orm_core::program::ProgramResult;
 use orm_core::{Begin, Dialect, Program, Result, Sink};
 
-use crate::observe::Observer;
+use crate::observe::Telemetry;
 
 /// What a connection is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,15 +72,11 @@ pub trait Connect: Debug + Send + Sync {
     /// How this database differs from others.
     fn dialect(&self) -> &'static Dialect;
 
-    /// Opens a connection. Called on a worker thread.
+    /// Opens a connection, which tells `telemetry` of its statements. Called on a worker thread.
     ///
     /// # Errors
     /// [`Error::Configuration`](orm_core::Error::Configuration), naming the place and what to do.
-    fn connect(
-        &self,
-        access: Access,
-        observer: Option<Arc<dyn Observer>>,
-    ) -> Result<Box<dyn BlockingConnection>>;
+    fn connect(&self, access: Access, telemetry: Arc<Telemetry>) -> Result<Box<dyn BlockingConnection>>;
 
     /// Whether a connection may be closed because it is old or idle, and another opened later: not where the database
     /// would go with it.

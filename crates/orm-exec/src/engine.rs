@@ -15,6 +15,7 @@ use orm_core::{Begin, Dialect, Error, Outcome, Program, Result, Schema, Sink};
 
 use crate::connection::Connection;
 use crate::driver::Access;
+use crate::observe::Telemetry;
 use crate::operation::Operation;
 use crate::pool::{HeldConnection, Lease, Pool, Statistics};
 use crate::sandbox::Sandbox;
@@ -362,6 +363,12 @@ impl Engine {
     /// ```
     pub fn holders(&self) -> Vec<HeldConnection> {
         self.pool.holders()
+    }
+
+    /// Who listens. For the session crate.
+    #[doc(hidden)]
+    pub fn telemetry(&self) -> &Arc<Telemetry> {
+        self.pool.telemetry()
     }
 
     /// Waits for a connection. For the session crate.

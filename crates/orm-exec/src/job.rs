@@ -19,6 +19,7 @@ use orm_core::{Error, Outcome, Program, Sink};
 
 use crate::bridge::Urgency;
 use crate::driver::{Interrupt, JobId};
+use crate::observe::JobContext;
 use crate::pool::{Holder, Lease, Pool, Stop};
 use crate::sync::lock;
 
@@ -114,15 +115,15 @@ impl<S: Sink + 'static> Job<S> {
     /// Sends the job to a worker.
     fn send(&mut self) {
         self.sent = true;
-        let urgency = match &self.shared.state().stage {
-            Stage::Waiting(_) if self.waits => Urgency::Waiting,
-            Stage::Waiting(work) => work.lease.urgency(&work.program),
+        let (urgency, context) = match &self.shared.state().stage {
+            Stage::Waiting(work) if self.waits => (Urgency::Waiting, work.lease.context()),
+            Stage::Waiting(work) => (work.lease.urgency(&work.program), work.lease.context()),
             _ => return,
         };
         let stop: Weak<dyn Stop> = Arc::<Shared<S>>::downgrade(&self.shared);
         self.shared.holder.works_on(stop);
         let shared = Arc::clone(&self.shared);
-        self.shared.pool.hop(urgency, move || shared.work());
+        self.shared.pool.hop(urgency, move || shared.work(context.as_ref()));
     }
 }
 
@@ -181,15 +182,18 @@ impl<S: Sink + 'static> Drop for Job<S> {
 
 impl<S: Sink + 'static> Shared<S> {
     /// On the worker: the whole job.
-    fn work(&self) {
+    fn work(&self, context: Option<&Arc<JobContext>>) {
         let Some(work) = self.start() else { return };
         let Work { mut lease, program, mut sink } = *work;
+        let telemetry = Arc::clone(lease.pool().telemetry());
         let result = catch_unwind(AssertUnwindSafe(|| {
-            let (connection, interrupter) = lease.open()?;
-            if !self.may_run(interrupter) {
-                return Err(Failure::outside(Error::Interrupted));
-            }
-            connection.run(self.id, &program, &mut sink)
+            JobContext::run(context, &telemetry, || {
+                let (connection, interrupter) = lease.open()?;
+                if !self.may_run(interrupter) {
+                    return Err(Failure::outside(Error::Interrupted));
+                }
+                connection.run(self.id, &program, &mut sink)
+            })
         }));
         // Nobody dropped it: the engine's deadline stopped it.
         let result = result.map(|result| result.map_err(|failure| self.told(failure)));

@@ -59,6 +59,8 @@ pub use driver::Access;
 pub use engine::{Engine, EngineBuilder};
 pub use job::{Job, JobOutput};
 pub use observe::{Observer, Parameters, StatementEvent};
+#[doc(hidden)]
+pub use observe::{Span, Telemetry};
 pub use operation::Operation;
 pub use pool::{Closed, HeldConnection, Lease, Statistics};
 #[doc(no_inline)]

@@ -1,16 +1,51 @@
-//! Seeing what is sent: for logs, and for tests that count.
+//! Seeing what is sent: for logs, metrics and traces, and for tests that count.
+//!
+//! | to | see |
+//! |---|---|
+//! | be told of every hop, statement, wait and flush | [`Observer`] |
+//! | read numbers now and then | [`Statistics`](crate::Statistics) |
+//! | log statements that take long | [`EngineBuilder::slow_statements`](crate::EngineBuilder::slow_statements) |
+//! | find queries in loops | [`NPlusOne`] |
+//! | say in a test how many statements there are | [`assert_statements!`](crate::assert_statements), [`count_statements`] |
 
-use std::fmt;
+mod context;
+mod count;
+mod counters;
+mod event;
+mod n_plus_one;
+mod parameters;
+mod slow;
+mod spans;
+mod telemetry;
+mod transaction_control;
 
-use orm_core::{Cells, ValueRef};
+pub(crate) use context::JobContext;
+pub use count::{CountStatements, SentStatement, Statements, count_statements};
+pub use event::{AcquireEnd, FlushEnd, JobEnd, StatementEnd, StatementEvent, Written};
+pub use n_plus_one::{NPlusOne, Repeated, RepeatedKind};
+pub use parameters::Parameters;
+pub use slow::SlowStatement;
+pub(crate) use slow::SlowStatements;
+#[doc(hidden)]
+pub use spans::Span;
+#[doc(hidden)]
+pub use telemetry::Telemetry;
+pub(crate) use telemetry::{Rows, TelemetryOptions};
+pub(crate) use transaction_control::is_commit;
 
 use crate::pool::HeldConnection;
+pub use crate::pool::{Metric, MetricKind};
 
-/// Is told of every hop and every statement of an engine. Set with
-/// [`EngineBuilder::observer`](crate::EngineBuilder::observer).
+/// Is told what an engine does. Set with [`EngineBuilder::observer`](crate::EngineBuilder::observer). Each method does
+/// nothing unless it is written; an engine without an observer measures no times.
 ///
-/// `hop` is called by the task that sends the job, `statement` on the worker thread, before it is run. Both should return
-/// soon. A panic in `statement` ends the job like a panic of a decoder: it resumes in the task that awaits.
+/// | method | called |
+/// |---|---|
+/// | `hop`, `acquire_end`, `flush_end`, `repeated` | in the task that makes the call |
+/// | `statement`, `statement_end`, `job_end` | where the statements run: on a worker thread, unless the engine runs short reads on the task |
+///
+/// All should return soon. A panic in `statement` ends the job like a panic of a decoder: it resumes in the task that
+/// awaits. In the methods about what has happened already, a panic is dropped: it must not hide a commit.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -48,66 +83,30 @@ pub trait Observer: Send + Sync {
     fn leaked(&self, held: &HeldConnection) {
         let _ = held;
     }
-}
 
-/// A statement that is about to run.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct StatementEvent<'a> {
-    /// Its text, as it is sent.
-    pub sql: &'a str,
-    /// How many parameter rows it runs with. A statement without parameters runs with one row of no values.
-    pub rows: u32,
-    /// The values of those rows. Values that came from earlier steps are filled in.
-    pub parameters: Parameters<'a>,
-}
-
-impl<'a> StatementEvent<'a> {
-    pub(crate) fn new(sql: &'a str, rows: u32, parameters: Parameters<'a>) -> Self {
-        Self { sql, rows, parameters }
-    }
-}
-
-/// The parameter rows of a statement. `{:?}` prints them as a list of rows.
-#[derive(Clone, Copy)]
-pub struct Parameters<'a> {
-    cells: Option<&'a Cells>,
-    width: usize,
-}
-
-impl<'a> Parameters<'a> {
-    pub(crate) fn none() -> Self {
-        Self { cells: None, width: 0 }
+    /// A statement has ended, well or not.
+    fn statement_end(&self, end: &StatementEnd<'_>) {
+        let _ = end;
     }
 
-    pub(crate) fn new(cells: &'a Cells, width: usize) -> Self {
-        Self { cells: Some(cells), width }
+    /// A job has ended on its worker thread.
+    fn job_end(&self, end: &JobEnd<'_>) {
+        let _ = end;
     }
 
-    /// How many values one row has.
-    pub fn width(&self) -> usize {
-        self.width
+    /// A wait for a connection has ended, well or not.
+    fn acquire_end(&self, end: &AcquireEnd<'_>) {
+        let _ = end;
     }
 
-    /// All values, row after row.
-    pub fn values(&self) -> impl ExactSizeIterator<Item = ValueRef<'a>> + use<'a> {
-        let cells = self.cells;
-        (0..cells.map_or(0, Cells::len)).map(move |at| cells.map_or(ValueRef::Null, |cells| cells.value(at)))
+    /// A session has flushed, or committed with something to send, well or not.
+    fn flush_end(&self, end: &FlushEnd<'_>) {
+        let _ = end;
     }
-}
 
-impl fmt::Debug for Parameters<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let values: Vec<Shown<'_>> = self.values().map(Shown).collect();
-        f.debug_list().entries(values.chunks(self.width.max(1))).finish()
-    }
-}
-
-/// A value as a person reads it: text as text, although a database may send bytes that are none.
-struct Shown<'a>(ValueRef<'a>);
-
-impl fmt::Debug for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.to_value().fmt(f)
+    /// A session repeats a statement in a loop. Only where the engine, or the factory of the session, looks for that: see
+    /// [`NPlusOne`].
+    fn repeated(&self, repeated: &Repeated<'_>) {
+        let _ = repeated;
     }
 }

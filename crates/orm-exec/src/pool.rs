@@ -13,14 +13,15 @@ mod limits;
 mod statistics;
 mod watch;
 
-pub(crate) use acquire::Acquire;
+use acquire::Acquire;
 pub use holder::HeldConnection;
 pub(crate) use holder::{Holder, Stop};
 pub use lease::Lease;
 pub(crate) use limits::Limits;
-pub use statistics::{Closed, Statistics};
+pub use statistics::{Closed, Metric, MetricKind, Statistics};
 
 use std::fmt;
+use std::future::Future;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -32,7 +33,7 @@ use orm_core::{Dialect, Result};
 use crate::bridge::{Urgency, Workers};
 use crate::clock::Clock;
 use crate::driver::{Access, BlockingConnection, Connect, Interrupt};
-use crate::observe::Observer;
+use crate::observe::{AcquireEnd, Span, Telemetry};
 use crate::sync::lock;
 use lane::{Lane, Permit};
 use limits::Age;
@@ -58,7 +59,7 @@ pub(crate) struct PoolOptions {
 struct Shared {
     connector: Box<dyn Connect>,
     options: PoolOptions,
-    observer: Option<Arc<dyn Observer>>,
+    telemetry: Arc<Telemetry>,
     workers: Arc<dyn Workers>,
     clock: Clock,
     hops: AtomicU64,
@@ -105,7 +106,7 @@ impl Pool {
     pub(crate) fn new(
         connector: Box<dyn Connect>,
         options: PoolOptions,
-        observer: Option<Arc<dyn Observer>>,
+        telemetry: Arc<Telemetry>,
         workers: Arc<dyn Workers>,
         clock: Clock,
     ) -> Self {
@@ -122,7 +123,7 @@ impl Pool {
         Self(Arc::new_cyclic(|shared| Shared {
             connector,
             options,
-            observer,
+            telemetry,
             workers,
             clock,
             hops: AtomicU64::new(0),
@@ -132,11 +133,11 @@ impl Pool {
         }))
     }
 
-    /// A pool of one connection, with the options, the observer and the workers of this one.
+    /// A pool of one connection, with the options and the workers of this one and those who listen to it.
     pub(crate) fn inside(&self, connector: Box<dyn Connect>) -> Self {
         let options = PoolOptions { readers: 0, limits: Limits::default(), ..self.0.options };
-        let (observer, workers) = (self.0.observer.clone(), Arc::clone(&self.0.workers));
-        Self::new(connector, options, observer, workers, self.0.clock.clone())
+        let (telemetry, workers) = (Arc::clone(&self.0.telemetry), Arc::clone(&self.0.workers));
+        Self::new(connector, options, telemetry, workers, self.0.clock.clone())
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -147,9 +148,33 @@ impl Pool {
         self.0.connector.dialect()
     }
 
+    pub(crate) fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.0.telemetry
+    }
+
     /// Waits for a connection. No I/O: one that is not open yet is opened by its first job.
-    pub(crate) fn acquire(&self, access: Access, location: &'static Location<'static>) -> Acquire {
-        Acquire::new(self.clone(), self.lane(access), location)
+    pub(crate) fn acquire(
+        &self,
+        access: Access,
+        location: &'static Location<'static>,
+    ) -> impl Future<Output = Result<Lease>> + Send + use<> {
+        let acquire = Acquire::new(self.clone(), self.lane(access), location);
+        let telemetry = Arc::clone(&self.0.telemetry);
+        async move {
+            let span = Span::acquire(access, location);
+            if !span.listens() && !telemetry.has_observers() {
+                return acquire.await;
+            }
+            let since = Instant::now();
+            let result = span.around(acquire).await;
+            let (waited, error) = (since.elapsed(), result.as_ref().err());
+            span.waited(waited);
+            error.into_iter().for_each(|error| span.failed(error));
+            telemetry.tell(|observer| {
+                observer.acquire_end(&AcquireEnd { access, location, waited, error });
+            });
+            result
+        }
     }
 
     /// Whether one connection does everything: `:memory:`, or a file opened with no readers.
@@ -162,7 +187,7 @@ impl Pool {
         self.look_for_leaks();
         let state = self.state();
         let holders = state.writer.holders().iter().chain(state.readers.holders());
-        Statistics {
+        let mut statistics = Statistics {
             readers_size: state.readers.size(),
             readers_idle: state.readers.idle(),
             readers_in_use: state.readers.in_use(),
@@ -173,7 +198,10 @@ impl Pool {
             leaked: holders.filter(|holder| holder.is_leaked()).count(),
             hops: self.0.hops.load(Ordering::Relaxed),
             ..state.counters
-        }
+        };
+        drop(state);
+        self.0.telemetry.count(&mut statistics);
+        statistics
     }
 
     /// Who has a connection now. Also looks for leaks.
@@ -204,7 +232,7 @@ impl Pool {
             LaneKind::Writer => Access::Write,
             LaneKind::Readers => Access::Read,
         };
-        let opened = self.0.connector.connect(access, self.0.observer.clone());
+        let opened = self.0.connector.connect(access, Arc::clone(&self.0.telemetry));
         let counted = match &opened {
             Ok(_) => |counters: &mut Statistics| counters.opened += 1,
             Err(_) => |counters: &mut Statistics| counters.connect_failures += 1,
@@ -227,9 +255,7 @@ impl Pool {
     /// Sends a job to a worker thread: one hop.
     pub(crate) fn hop(&self, urgency: Urgency, job: impl FnOnce() + Send + 'static) {
         self.0.hops.fetch_add(1, Ordering::Relaxed);
-        if let Some(observer) = &self.0.observer {
-            observer.hop();
-        }
+        self.0.telemetry.hop();
         self.0.workers.spawn(urgency, Box::new(job));
     }
 

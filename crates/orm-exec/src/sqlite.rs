@@ -40,7 +40,7 @@ use std::sync::{Arc, OnceLock};
 use orm_core::{Dialect, Error, Result, SQLITE};
 
 use crate::driver::{Access, BlockingConnection, Connect};
-use crate::observe::Observer;
+use crate::observe::Telemetry;
 use connection::SqliteConnection;
 use error::lost_log_error;
 
@@ -69,11 +69,7 @@ impl Connect for SqliteConnector {
         &SQLITE
     }
 
-    fn connect(
-        &self,
-        access: Access,
-        observer: Option<Arc<dyn Observer>>,
-    ) -> Result<Box<dyn BlockingConnection>> {
+    fn connect(&self, access: Access, telemetry: Arc<Telemetry>) -> Result<Box<dyn BlockingConnection>> {
         if rusqlite::version_number() < MINIMUM_VERSION {
             let found = rusqlite::version();
             return Err(Error::configuration(format!(
@@ -92,7 +88,7 @@ impl Connect for SqliteConnector {
             return Err(lost_log_error(log, ""));
         }
         let Self { options, hooks, .. } = self;
-        let mut connection = SqliteConnection::open(options, again, hooks, access, observer)?;
+        let mut connection = SqliteConnection::open(options, again, hooks, access, telemetry)?;
         connection.watch_log(Arc::clone(&self.lost_log));
         self.opened.store(true, Ordering::Relaxed);
         Ok(Box::new(connection))

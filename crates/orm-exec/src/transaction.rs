@@ -5,9 +5,12 @@ mod savepoint;
 
 pub use savepoint::Savepoint;
 
+use std::panic::Location;
+
 use orm_core::{Begin, Dialect};
 
 pub(crate) use self::core::Core;
+use crate::observe::Span;
 use crate::operation::Operation;
 use crate::pool::Lease;
 use crate::stream::stream_verb;
@@ -69,8 +72,15 @@ impl Transaction {
     /// assert_eq!(engine.count(Tag::select()).await?, 1);
     /// # Ok(()) });
     /// ```
-    pub fn commit(self) -> Operation<'static, ()> {
-        Operation::new(self.core.commit())
+    #[track_caller]
+    pub fn commit(mut self) -> Operation<'static, ()> {
+        let location = Location::caller();
+        self.core.called_at(location);
+        Operation::new(async move {
+            let span = Span::commit(location);
+            let result = span.around(self.core.commit()).await;
+            result.inspect_err(|error| span.failed(error))
+        })
     }
 
     /// Undoes the work of the transaction. Dropping the transaction does the same, without waiting for it.
@@ -90,7 +100,9 @@ impl Transaction {
     /// assert_eq!(engine.count(Tag::select()).await?, 2);
     /// # Ok(()) });
     /// ```
-    pub fn rollback(self) -> Operation<'static, ()> {
+    #[track_caller]
+    pub fn rollback(mut self) -> Operation<'static, ()> {
+        self.core.called_at(Location::caller());
         Operation::new(self.core.rollback())
     }
 
@@ -118,7 +130,9 @@ impl Transaction {
         Operation::new(async { Savepoint::new(&mut self.core) })
     }
 
+    #[track_caller]
     fn on(&mut self) -> &mut Core {
+        self.core.called_at(Location::caller());
         &mut self.core
     }
 }

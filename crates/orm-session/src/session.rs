@@ -5,12 +5,14 @@ mod criteria;
 mod events;
 mod filters;
 mod flush;
+mod flush_watch;
 mod index;
 mod link;
 mod lock;
 mod merge;
 mod nested;
 mod query;
+mod repeated;
 mod scoped;
 mod set;
 mod transaction;
@@ -33,6 +35,7 @@ use events::Events;
 use flush::InFlight;
 pub use nested::Nested;
 use nested::Nesting;
+use repeated::Repeats;
 pub use scoped::WithoutAutoflush;
 
 /// A unit of work: the entities a program reads and changes, and the transaction that stores the changes.
@@ -89,6 +92,8 @@ pub struct Session {
     /// Whether hooks ran after a commit: a transaction is not tried again then.
     committed: bool,
     events: Events,
+    /// Looks for statements in loops, if that is asked for.
+    repeats: Option<Box<Repeats>>,
 }
 
 /// Whether the session takes calls.
@@ -118,6 +123,8 @@ impl Session {
     pub(crate) fn with_options(engine: Engine, options: Option<Arc<Options>>) -> Self {
         let given = options.as_deref().unwrap_or(&DEFAULT);
         let (autoflush, begin) = (given.autoflush, given.begin);
+        let look = given.n_plus_one.as_ref().or(engine.telemetry().n_plus_one());
+        let repeats = look.map(|look| Box::new(Repeats::new(look.clone())));
         let mut session = Self {
             engine,
             tracker: Tracker::new(),
@@ -132,6 +139,7 @@ impl Session {
             last_failure: None,
             committed: false,
             events: Events::default(),
+            repeats,
         };
         if let Some(options) = &options {
             session.attach(&options.listeners);

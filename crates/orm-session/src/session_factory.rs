@@ -8,6 +8,7 @@ use orm_core::entity::Entity;
 use orm_core::stmt::Filters;
 use orm_core::{Begin, Condition, Error, Isolation, Result};
 use orm_exec::Engine;
+use orm_exec::observe::NPlusOne;
 
 use crate::events::{EntityHooks, Listeners, SessionHooks};
 use crate::read_session::ReadSession;
@@ -61,6 +62,8 @@ pub(crate) struct Options {
     pub(crate) listeners: Listeners,
     /// Conditions that stand in each statement.
     pub(crate) filters: Filters,
+    /// Looks for statements in loops, in place of what the engine says.
+    pub(crate) n_plus_one: Option<NPlusOne>,
 }
 
 /// Those of a session without a factory.
@@ -70,6 +73,7 @@ pub(crate) static DEFAULT: Options = Options {
     retry: Retry::times(5),
     listeners: Listeners { sessions: Vec::new(), entities: Vec::new() },
     filters: Filters::new(),
+    n_plus_one: None,
 };
 
 impl SessionFactory {
@@ -150,6 +154,26 @@ impl SessionFactory {
     #[must_use]
     pub fn retry(self, retry: Retry) -> Self {
         self.with(|options| options.retry = retry)
+    }
+
+    /// Looks for queries in loops, in each session: for development and tests. In place of what the engine's builder says.
+    ///
+    /// # Example
+    /// ```should_panic
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::observe::NPlusOne;
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = SessionFactory::new(engine).n_plus_one(NPlusOne::panic(1)).session();
+    /// for id in [1, 2] {
+    ///     session.get::<User>(id).await?; // panics in the second round, and names this line
+    /// }
+    /// # Ok(()) });
+    /// ```
+    #[must_use]
+    pub fn n_plus_one(self, look: NPlusOne) -> Self {
+        self.with(|options| options.n_plus_one = Some(look))
     }
 
     /// Hooks of each session: see [`Session::listen`].

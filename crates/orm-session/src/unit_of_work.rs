@@ -45,4 +45,4 @@ pub(crate) use keys::learn_key_links;
 pub(crate) use links::replaced_unread;
 pub(crate) use orphans::Unread;
 pub use plan::{Change, Changes, ColumnChange};
-pub(crate) use plan::{FlushPlan, Returned, plan};
+pub(crate) use plan::{FlushPlan, Origin, Returned, plan};

@@ -12,7 +12,7 @@ use super::Engine;
 use crate::bridge::{Workers, default_workers};
 use crate::clock::Clock;
 use crate::driver::{Access, Connect};
-use crate::observe::Observer;
+use crate::observe::{NPlusOne, Observer, SlowStatement, SlowStatements, Telemetry, TelemetryOptions};
 use crate::operation::Operation;
 use crate::pool::Pool;
 use crate::sqlite::{ConnectHook, JournalMode, OpenMode, Setup, SqliteConnector, Synchronous};
@@ -32,7 +32,7 @@ use crate::url::Config;
 pub struct EngineBuilder {
     /// The first mistake is told by `open`.
     config: Result<Config>,
-    observer: Option<Arc<dyn Observer>>,
+    telemetry: TelemetryOptions,
     workers: Arc<dyn Workers>,
     clock: Clock,
     connector: Option<Box<dyn Connect>>,
@@ -43,7 +43,7 @@ impl EngineBuilder {
     pub(super) fn new(url: &str) -> Self {
         Self {
             config: Config::parse(url),
-            observer: None,
+            telemetry: TelemetryOptions::default(),
             workers: default_workers(),
             clock: Clock::system(),
             connector: None,
@@ -191,9 +191,55 @@ impl EngineBuilder {
         self
     }
 
-    /// Who is told of every hop and every statement.
+    /// Who is told of every hop and every statement. Called again, it adds another one.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.observer = Some(observer);
+        self.telemetry.observers.push(observer);
+        self
+    }
+
+    /// Calls `told` with each statement that takes this long or longer, failed ones too; not those that are interrupted
+    /// because nobody awaits them any more. It is called on the thread that ran the statement, and should return soon; a
+    /// panic of it is dropped.
+    ///
+    /// With the feature `tracing` each is also an event at level WARN, from one second on unless this says otherwise.
+    ///
+    /// # Example
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use std::sync::{Arc, Mutex};
+    /// use std::time::Duration;
+    /// use anyorm::prelude::*;
+    ///
+    /// let log = Arc::new(Mutex::new(Vec::new()));
+    /// let lines = log.clone();
+    /// let engine = Engine::builder("sqlite::memory:")
+    ///     .slow_statements(Duration::ZERO, move |slow| lines.lock().unwrap().push(slow.to_string()))
+    ///     .open()
+    ///     .await?;
+    /// engine.scalar(sql("SELECT ?").bind(7).returning::<i64>()).await?;
+    /// let line = log.lock().unwrap().remove(0); // slow statement: 21µs at src/main.rs:12, 1 rows read, 0 affected: SELECT ?
+    /// assert!(line.starts_with("slow statement: ") && line.ends_with(", 1 rows read, 0 affected: SELECT ?"), "{line}");
+    /// # Ok::<_, anyorm::Error>(()) }).unwrap();
+    /// ```
+    pub fn slow_statements(
+        mut self,
+        threshold: Duration,
+        told: impl Fn(&SlowStatement<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.telemetry.slow = Some(SlowStatements { threshold, told: Some(Arc::new(told)) });
+        self
+    }
+
+    /// Whether slow statements, and the spans of the feature `tracing`, have the values of their parameters: not unless
+    /// asked for, as logs live longer than one thinks. Observers always see them.
+    pub fn show_parameters(mut self, show: bool) -> Self {
+        self.telemetry.show_parameters = show;
+        self
+    }
+
+    /// Looks for queries in loops in all sessions of the engine: for development and tests.
+    pub fn n_plus_one(mut self, look: NPlusOne) -> Self {
+        self.telemetry.n_plus_one = Some(look);
         self
     }
 
@@ -216,9 +262,10 @@ impl EngineBuilder {
     pub(super) fn open_at(self, location: &'static Location<'static>) -> Operation<'static, Engine> {
         Operation::new(async move {
             let (sqlite, pool) = self.config?.checked()?;
+            let telemetry = Arc::new(Telemetry::new(self.telemetry, "sqlite"));
             let connector =
                 self.connector.unwrap_or_else(|| Box::new(SqliteConnector::new(sqlite, self.hooks)));
-            let pool = Pool::new(connector, pool, self.observer, self.workers, self.clock);
+            let pool = Pool::new(connector, pool, telemetry, self.workers, self.clock);
             let lease = pool.acquire(Access::Write, location).await?;
             let output = lease.run(Program::default(), Discard).await;
             output.result.map_err(Error::from)?;

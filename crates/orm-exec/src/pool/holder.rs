@@ -54,7 +54,12 @@ impl Holder {
         Self { location, since: now, state: Mutex::new(state) }
     }
 
-    /// Where the connection was taken: file and line.
+    /// Where the connection was taken.
+    pub(super) fn location(&self) -> &'static Location<'static> {
+        self.location
+    }
+
+    /// The same as text: file and line.
     pub(super) fn place(&self) -> String {
         place(self.location)
     }

@@ -1,6 +1,6 @@
 //! A connection that is out: who has it, and how it comes home.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::{Arc, PoisonError};
 
 use orm_core::program::Failure;
@@ -11,6 +11,7 @@ use super::{Holder, LaneKind, OpenConnection, Pool};
 use crate::bridge::Urgency;
 use crate::driver::{BlockingConnection, Interrupt};
 use crate::job::Job;
+use crate::observe::JobContext;
 
 /// The right to use one connection. Dropping it is the only way back to the pool.
 ///
@@ -31,6 +32,8 @@ pub struct Lease {
     one_job: bool,
     /// Whether it went.
     gone: bool,
+    /// The call that it works for now.
+    location: &'static Location<'static>,
 }
 
 impl Lease {
@@ -40,6 +43,7 @@ impl Lease {
         connection: Permit<OpenConnection>,
         holder: Arc<Holder>,
     ) -> Self {
+        let location = holder.location();
         Self {
             pool,
             lane,
@@ -49,6 +53,7 @@ impl Lease {
             holder,
             one_job: false,
             gone: false,
+            location,
         }
     }
 
@@ -66,6 +71,16 @@ impl Lease {
     /// Takes [`Lease::pin`] back.
     pub fn unpin(&self) {
         self.holder.pin(false);
+    }
+
+    /// Says which call the next job is for: one that keeps the connection tells more of them than the one that took it.
+    pub fn called_at(&mut self, location: &'static Location<'static>) {
+        self.location = location;
+    }
+
+    /// What the next job takes along for those who listen.
+    pub(crate) fn context(&self) -> Option<Arc<JobContext>> {
+        JobContext::capture(self.pool.telemetry(), self.location)
     }
 
     /// Runs a program on a worker thread, as one job. Nothing happens until the job is polled.

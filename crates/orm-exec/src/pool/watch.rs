@@ -10,7 +10,6 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 
 use futures_timer::Delay;
@@ -158,13 +157,9 @@ impl Pool {
         }
     }
 
-    /// Tells the observer of leaks.
+    /// Tells the observers of leaks.
     pub(super) fn tell(&self, leaks: &[HeldConnection]) {
-        let Some(observer) = &self.0.observer else { return };
-        for leak in leaks {
-            // Nobody awaits this: a panic would go nowhere, or into a call that has nothing to do with it.
-            let _ = catch_unwind(AssertUnwindSafe(|| observer.leaked(leak)));
-        }
+        leaks.iter().for_each(|leak| self.0.telemetry.tell(|observer| observer.leaked(leak)));
     }
 
     /// Closes connections on a worker thread: that does I/O, and this may be a thread that polls futures.

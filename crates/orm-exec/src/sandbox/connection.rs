@@ -9,7 +9,7 @@ use orm_core::{Dialect, Error, Program, Result, Sink};
 
 use crate::driver::{Access, BlockingConnection, Connect, Interrupt, JobId};
 use crate::engine::bare_step;
-use crate::observe::Observer;
+use crate::observe::Telemetry;
 use crate::pool::Lease;
 
 /// What a transaction inside is.
@@ -33,11 +33,7 @@ impl Connect for SandboxConnector {
         self.dialect
     }
 
-    fn connect(
-        &self,
-        _access: Access,
-        _observer: Option<Arc<dyn Observer>>,
-    ) -> Result<Box<dyn BlockingConnection>> {
+    fn connect(&self, _access: Access, _telemetry: Arc<Telemetry>) -> Result<Box<dyn BlockingConnection>> {
         let outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut outer = outer.ok_or_else(|| {
             Error::configuration(

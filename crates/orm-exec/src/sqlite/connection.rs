@@ -22,7 +22,7 @@ use super::files::{Files, Missing};
 use super::options::{OpenMode, Place, SqliteOptions};
 use super::setup::ConnectHook;
 use crate::driver::{Access, BlockingConnection, Interrupt, JobId};
-use crate::observe::{Observer, Parameters, StatementEvent};
+use crate::observe::{Parameters, Rows, Telemetry, is_commit};
 
 /// Prepared statements that one connection keeps: rusqlite's 16 are fewer than one flush may have.
 const STATEMENT_CACHE: usize = 256;
@@ -33,7 +33,7 @@ const PROGRESS_STEPS: i32 = 1_000;
 pub(super) struct SqliteConnection {
     pub(super) raw: rusqlite::Connection,
     pub(super) cancel: Arc<Cancel>,
-    pub(super) observer: Option<Arc<dyn Observer>>,
+    pub(super) telemetry: Arc<Telemetry>,
     /// `None` in memory.
     files: Option<Files>,
     /// The log, once one of the connections has seen that it is gone.
@@ -52,7 +52,7 @@ impl SqliteConnection {
         again: bool,
         hooks: &[ConnectHook],
         access: Access,
-        observer: Option<Arc<dyn Observer>>,
+        telemetry: Arc<Telemetry>,
     ) -> Result<Self> {
         let opened = |error| open_error(&error, options, again);
         let mut raw = Self::open_file(options, again).map_err(opened)?;
@@ -67,7 +67,7 @@ impl SqliteConnection {
             Place::File(path) if options.vfs.is_none() => Some(Files::of(raw.path().map_or(path, Path::new))),
             _ => None,
         };
-        Ok(Self { raw, cancel, observer, files, lost_log: Arc::default(), is_lost: false })
+        Ok(Self { raw, cancel, telemetry, files, lost_log: Arc::default(), is_lost: false })
     }
 
     fn open_file(options: &SqliteOptions, again: bool) -> rusqlite::Result<rusqlite::Connection> {
@@ -180,6 +180,7 @@ impl SqliteConnection {
             verified.clone()?;
             self.control(begin).map_err(Failure::outside)?;
             *begun = true;
+            self.telemetry.transaction_begun();
         }
         // Also before a program that is refused: what follows a failure may name these savepoints.
         for sql in &program.before {
@@ -209,12 +210,12 @@ impl SqliteConnection {
         }
         // What cannot be rolled back shows in `in_transaction`, and the pool then discards the connection.
         let _ = match &program.on_failure {
-            _ if begun => self.rollback(),
+            _ if begun => self.roll_back(),
             OnFailure::Keep => Ok(()),
-            OnFailure::Rollback => self.rollback(),
+            OnFailure::Rollback => self.roll_back(),
             OnFailure::RollbackTo(savepoint) => {
                 let back = self.control(&format!("ROLLBACK TO \"{savepoint}\""));
-                back.or_else(|_| self.rollback())
+                back.or_else(|_| self.roll_back())
             }
         };
     }
@@ -239,8 +240,10 @@ impl SqliteConnection {
 
     /// Runs a statement without parameters or rows: BEGIN and its kin.
     fn control(&self, sql: &str) -> Result<()> {
-        self.tell(sql, 1, Parameters::none());
-        self.run_control(sql)
+        let statement = self.telemetry.begin(sql, 1, Parameters::none());
+        let result = self.run_control(sql);
+        statement.end(result.as_ref().map(|()| Rows::default()));
+        result
     }
 
     fn run_control(&self, sql: &str) -> Result<()> {
@@ -248,11 +251,35 @@ impl SqliteConnection {
         run().map(drop).map_err(|error| statement_error(&error, sql))
     }
 
-    /// Tells the observer, if there is one.
-    pub(super) fn tell(&self, sql: &str, rows: u32, parameters: Parameters<'_>) {
-        if let Some(observer) = &self.observer {
-            observer.statement(&StatementEvent::new(sql, rows, parameters));
+    /// Counts what a program did to transactions, besides its own BEGIN.
+    fn count_transactions(&self, open_before: bool, begun: bool, committed: impl FnOnce() -> bool) {
+        match (open_before || begun, self.in_transaction()) {
+            (false, true) => self.telemetry.transaction_begun(),
+            (true, false) => self.telemetry.transaction_ended(committed()),
+            _ => {}
         }
+    }
+
+    fn roll_back(&mut self) -> Result<()> {
+        // Nothing stops a rollback, not even the interrupt that was its cause.
+        self.cancel.end();
+        if self.raw.is_autocommit() {
+            return Ok(());
+        }
+        // An observer that panics must not keep the transaction open: the connection would have to be discarded, and a
+        // database in memory with it.
+        let begin = || self.telemetry.begin("ROLLBACK", 1, Parameters::none());
+        let statement = catch_unwind(AssertUnwindSafe(begin)).ok();
+        let rolled_back = self.run_control("ROLLBACK");
+        let rolled_back = match self.raw.is_autocommit() {
+            true => Ok(()),
+            // An interrupt that came in this moment hit the ROLLBACK itself: it is used up now.
+            false => rolled_back.or_else(|_| self.run_control("ROLLBACK")),
+        };
+        if let Some(statement) = statement {
+            statement.end(rolled_back.as_ref().map(|()| Rows::default()));
+        }
+        rolled_back
     }
 }
 
@@ -275,16 +302,18 @@ fn until_free(timeout: Duration, attempt: impl Fn() -> rusqlite::Result<()>) -> 
 
 impl BlockingConnection for SqliteConnection {
     fn run(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
-        let mut begun = false;
+        let (open_before, mut begun) = (self.in_transaction(), false);
         self.cancel.start(job);
-        let inside = !self.raw.is_autocommit();
         let mut result = self.check_files(program).and_then(|()| self.run_steps(program, sink, &mut begun));
         self.cancel.end();
         if let Err(failure) = &mut result {
-            let ended = inside && self.raw.is_autocommit();
+            let ended = open_before && self.raw.is_autocommit();
             self.undo(program, begun);
             self.explain(&mut failure.error, ended);
         }
+        self.count_transactions(open_before, begun, || {
+            result.is_ok() && (program.commit || program.steps.iter().any(|step| is_commit(&step.shape.sql)))
+        });
         result
     }
 
@@ -297,20 +326,10 @@ impl BlockingConnection for SqliteConnection {
     }
 
     fn rollback(&mut self) -> Result<()> {
-        // Nothing stops a rollback, not even the interrupt that was its cause.
-        self.cancel.end();
-        if self.raw.is_autocommit() {
-            return Ok(());
-        }
-        // An observer that panics must not keep the transaction open: the connection would have to be discarded, and a
-        // database in memory with it.
-        let _ = catch_unwind(AssertUnwindSafe(|| self.tell("ROLLBACK", 1, Parameters::none())));
-        let rolled_back = self.run_control("ROLLBACK");
-        match self.raw.is_autocommit() {
-            true => Ok(()),
-            // An interrupt that came in this moment hit the ROLLBACK itself: it is used up now.
-            false => rolled_back.or_else(|_| self.run_control("ROLLBACK")),
-        }
+        let open = self.in_transaction();
+        let result = self.roll_back();
+        self.count_transactions(open, false, || false);
+        result
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupt> {

@@ -13,12 +13,20 @@ use super::connection::SqliteConnection;
 use super::error::statement_error;
 use super::list::{self, List};
 use super::row::SqliteRow;
-use crate::observe::Parameters;
+use crate::observe::{Parameters, Rows};
 
 /// What a step answers, besides the rows that went to the sink.
 pub(super) struct Answer {
     pub(super) affected: u64,
     pub(super) generated: Vec<i64>,
+    /// Rows that went to the sink.
+    read: u64,
+}
+
+impl Answer {
+    fn rows(&self) -> Rows {
+        Rows { read: self.read, affected: self.affected }
+    }
 }
 
 /// A step while it runs: what all its functions need.
@@ -52,23 +60,36 @@ impl SqliteConnection {
         let mut statement = self.raw.prepare_cached(sql).map_err(|error| running.failed(0, &error, sql))?;
         let width = usize::from(step.shape.parameters);
         running.check_statement(&statement, width, sql)?;
-        if self.observer.is_some() {
-            let resolved = running.resolved()?;
-            self.tell(sql, step.rows, Parameters::new(&resolved, width));
-        }
+        let values = if self.telemetry.wants_parameters() { Some(running.resolved()?) } else { None };
+        let parameters =
+            values.as_ref().map_or_else(Parameters::none, |values| Parameters::new(values, width));
+        let told = self.telemetry.begin(sql, step.rows, parameters);
+        let result = self.run_rows(running, &mut statement, width, sql);
+        told.end(result.as_ref().map(Answer::rows).map_err(|failure| &failure.error));
+        result
+    }
 
+    /// Runs a statement once for each of its parameter rows.
+    fn run_rows(
+        &self,
+        running: &mut Running<'_>,
+        statement: &mut Statement<'_>,
+        width: usize,
+        sql: &str,
+    ) -> Result<Answer, Failure> {
+        let step = running.step;
         let changes = self.raw.total_changes();
         let keys = step.shape.returns == Returns::GeneratedKey;
-        let mut answer =
-            Answer { affected: 0, generated: Vec::with_capacity(if keys { step.rows as usize } else { 0 }) };
+        let generated = Vec::with_capacity(if keys { step.rows as usize } else { 0 });
+        let mut answer = Answer { affected: 0, generated, read: 0 };
         for row in 0..step.rows {
             let first = step.cells.start as usize + row as usize * width;
             for index in 0..width {
-                running.bind(&mut statement, index, row, first + index, sql)?;
+                running.bind(statement, index, row, first + index, sql)?;
             }
             answer.affected += self
-                .execute(running, &mut statement, row, sql)
-                .map_err(|failure| self.count_rest(running, &mut statement, answer.affected, failure, sql))?;
+                .execute(running, statement, row, sql)
+                .map_err(|failure| self.count_rest(running, statement, answer.affected, failure, sql))?;
             if keys {
                 let key = self.raw.last_insert_rowid();
                 answer.generated.push(key);
@@ -116,8 +137,7 @@ impl SqliteConnection {
         let step = running.step;
         let list = running.list(place)?;
         let elements = list.elements(running.answers);
-        let changes = self.raw.total_changes();
-        let mut answer = Answer { affected: 0, generated: Vec::new() };
+        let mut answer = Answer { affected: 0, generated: Vec::new(), read: 0 };
         for chunk in elements.chunks(list::CHUNK) {
             let size = list::padded(chunk.len());
             let sql = step.shape.sql_with_list(size, &SQLITE);
@@ -125,14 +145,31 @@ impl SqliteConnection {
                 self.raw.prepare_cached(&sql).map_err(|error| running.failed(0, &error, &sql))?;
             let values = running.list_row(place, list, chunk, size)?;
             running.check_statement(&statement, values.len(), &sql)?;
-            self.tell(&sql, 1, Parameters::new(&values, values.len()));
-            for index in 0..values.len() {
-                bind(&mut statement, index, values.value(index))
-                    .map_err(|error| running.failed(0, &error, &sql))?;
-            }
-            answer.affected += self.execute(running, &mut statement, 0, &sql)?;
+            let told = self.telemetry.begin(&sql, 1, Parameters::new(&values, values.len()));
+            let result = self.run_chunk(running, &mut statement, &values, &sql);
+            told.end(result.as_ref().map(Answer::rows).map_err(|failure| &failure.error));
+            let Answer { affected, read, .. } = result?;
+            answer.affected += affected;
+            answer.read += read;
         }
-        self.settle_count(&mut answer, step, changes);
+        Ok(answer)
+    }
+
+    /// Runs a statement for one chunk of its list.
+    fn run_chunk(
+        &self,
+        running: &mut Running<'_>,
+        statement: &mut Statement<'_>,
+        values: &Cells,
+        sql: &str,
+    ) -> Result<Answer, Failure> {
+        let changes = self.raw.total_changes();
+        for index in 0..values.len() {
+            bind(statement, index, values.value(index)).map_err(|error| running.failed(0, &error, sql))?;
+        }
+        let affected = self.execute(running, statement, 0, sql)?;
+        let mut answer = Answer { affected, generated: Vec::new(), read: 0 };
+        self.settle_count(&mut answer, running.step, changes);
         Ok(answer)
     }
 
@@ -161,7 +198,9 @@ impl SqliteConnection {
 
     /// SQLite's count of changes is that of the last statement that made any: not of a CREATE TABLE, say.
     fn settle_count(&self, answer: &mut Answer, step: &Step, changes_before: u64) {
-        if step.shape.returns == Returns::Rows || self.raw.total_changes() == changes_before {
+        if step.shape.returns == Returns::Rows {
+            answer.read = std::mem::take(&mut answer.affected);
+        } else if self.raw.total_changes() == changes_before {
             answer.affected = 0;
         }
     }

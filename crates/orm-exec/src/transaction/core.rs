@@ -1,5 +1,6 @@
 //! What a transaction and its savepoints share: the connection, and what is to be sent before the next statement.
 
+use std::panic::Location;
 use std::sync::Arc;
 
 use orm_core::program::{Discard, Failure, OnFailure};
@@ -42,6 +43,13 @@ impl Core {
             pending: Vec::new(),
             depth: 0,
             ended: ended.into(),
+        }
+    }
+
+    /// Says which call the next statement is for.
+    pub(super) fn called_at(&mut self, location: &'static Location<'static>) {
+        if let Some(lease) = &mut self.lease {
+            lease.called_at(location);
         }
     }
 

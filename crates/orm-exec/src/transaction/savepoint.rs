@@ -1,5 +1,7 @@
 //! A part of a transaction that can be undone on its own.
 
+use std::panic::Location;
+
 use orm_core::Result;
 
 use super::core::Core;
@@ -135,7 +137,9 @@ impl<'a> Savepoint<'a> {
         })
     }
 
+    #[track_caller]
     fn on(&mut self) -> &mut Core {
+        self.core.called_at(Location::caller());
         self.core
     }
 }

@@ -51,6 +51,7 @@ impl Session {
         sink: S,
         location: &'static Location<'static>,
     ) -> Result<(Outcome, S), Failure> {
+        self.look_for_repeats(&program, location);
         let writes = !program.reads_only();
         if writes && self.begin.is_read_only() {
             let sql = program.steps.iter().find(|step| !step.shape.reads_only).map(|step| &*step.shape.sql);
@@ -95,8 +96,9 @@ impl Session {
         location: &'static Location<'static>,
     ) -> Result<Lease, Failure> {
         if let Scope::Open(open) = &mut self.scope
-            && let Some(lease) = open.lease.take()
+            && let Some(mut lease) = open.lease.take()
         {
+            lease.called_at(location);
             return Ok(lease);
         }
         let lease = self.engine.lease(Access::of(self.begin), location).await.map_err(Failure::outside)?;

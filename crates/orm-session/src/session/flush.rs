@@ -10,10 +10,11 @@ use orm_core::entity::RelationMeta;
 use orm_core::entity::VersionKind;
 use orm_core::relation::Leg;
 use orm_core::{Error, Outcome, Reads, Result, Sink};
-use orm_exec::{Job, JobOutput, Lease, Operation};
+use orm_exec::{Job, JobOutput, Lease, Operation, Span};
 
 use super::connection::Scope;
 use super::events::Due;
+use super::flush_watch::{FlushWatch, written};
 use super::{Session, Status};
 use crate::load;
 use crate::tracker::Place;
@@ -54,6 +55,8 @@ pub(super) struct Ticket {
     plan: FlushPlan,
     commit: bool,
     due: Option<Box<Due>>,
+    /// For those who listen.
+    watch: Option<FlushWatch>,
 }
 
 impl Session {
@@ -155,6 +158,22 @@ impl Session {
     /// Sends a plan and settles it. `due` are the hooks that follow, for whoever settles it.
     pub(super) async fn send(
         &mut self,
+        plan: FlushPlan,
+        commit: bool,
+        due: Option<Box<Due>>,
+        location: &'static Location<'static>,
+    ) -> Result<()> {
+        if plan.is_empty() {
+            return self.send_and_settle(plan, commit, due, location).await;
+        }
+        let span = Span::flush(location);
+        span.written(|| written(&plan));
+        let result = span.around(self.send_and_settle(plan, commit, due, location)).await;
+        result.inspect_err(|error| span.failed(error))
+    }
+
+    async fn send_and_settle(
+        &mut self,
         mut plan: FlushPlan,
         commit: bool,
         due: Option<Box<Due>>,
@@ -176,6 +195,8 @@ impl Session {
             let changes = Changes::of(&plan, &self.tracker);
             return Err(self.only_reads(&format!("its next flush would\n{changes}\n")));
         }
+        self.look_for_flushes(&plan.program, location);
+        let watch = FlushWatch::start(self.engine.telemetry(), &plan, commit, location);
         let mut program = std::mem::take(&mut plan.program);
         let lease = self.pinned(&mut program, location).await?;
         program.commit = commit;
@@ -186,7 +207,7 @@ impl Session {
         self.nesting.sent();
         let returned = plan.returned(program.steps.len());
         let job = lease.run(program, returned);
-        self.in_flight = Some(InFlight::Flush(Box::new(Ticket { job, plan, commit, due })));
+        self.in_flight = Some(InFlight::Flush(Box::new(Ticket { job, plan, commit, due, watch })));
         self.finish_flush().await
     }
 
@@ -213,7 +234,22 @@ impl Session {
         let Some(InFlight::Flush(ticket)) = &mut self.in_flight else { return Ok(()) };
         let output = AssertUnwindSafe(&mut ticket.job).catch_unwind().await;
         let Some(InFlight::Flush(ticket)) = self.in_flight.take() else { return Ok(()) };
-        let Ticket { mut plan, commit, due, .. } = *ticket;
+        let Ticket { plan, commit, due, watch, .. } = *ticket;
+        let result = self.settle_flush(output, plan, commit, due);
+        if let Some(watch) = watch {
+            watch.end(self.engine.telemetry(), result.as_ref().err());
+        }
+        result
+    }
+
+    /// Takes the outcome of a flush over.
+    fn settle_flush(
+        &mut self,
+        output: std::thread::Result<JobOutput<Returned>>,
+        mut plan: FlushPlan,
+        commit: bool,
+        due: Option<Box<Due>>,
+    ) -> Result<()> {
         let JobOutput { lease, result } = match output {
             Ok(output) => output,
             Err(panic) => {

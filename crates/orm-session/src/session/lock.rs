@@ -62,6 +62,7 @@ impl Session {
         }
         self.autoflush(&self.reads_of_key::<E>(), location).await?;
         let program = self.row_of_key::<E>(key, true)?;
+        self.look_for_repeats(&program, location);
         let (_, rows) = self.run_pinned(program, super::query::rows_of::<E>(), false, location).await?;
         let Some(row) = rows.into_rows().into_iter().next() else { return Ok(None) };
         let arena = self.tracker.ensure(E::meta());

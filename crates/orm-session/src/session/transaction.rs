@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use orm_core::program::{Discard, Program, Returns, StatementShape};
 use orm_core::{Begin, Cells, Error, Result};
-use orm_exec::Operation;
+use orm_exec::{Operation, Span};
 
 use super::connection::Scope;
 use super::nested::Nesting;
@@ -143,7 +143,9 @@ impl Session {
         Operation::new(async move {
             self.ready().await?;
             self.refuse_in_hook("commit")?;
-            self.send_plan(true, location).await
+            let span = Span::commit(location);
+            let result = span.around(self.send_plan(true, location)).await;
+            result.inspect_err(|error| span.failed(error))
         })
     }
 

@@ -1,0 +1,83 @@
+//! What a job takes along for those who listen: from the task that sends it to the thread that runs it.
+
+use std::cell::RefCell;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use orm_core::program::Failure;
+
+use super::count::{self, Count};
+use super::spans::Caller;
+use super::{JobEnd, Telemetry};
+
+/// Made only if somebody listens.
+#[derive(Debug)]
+pub(crate) struct JobContext {
+    pub(super) location: &'static Location<'static>,
+    /// The statements that the task counts.
+    pub(super) count: Option<Arc<Count>>,
+    /// The subscriber and the span of the task.
+    pub(super) caller: Caller,
+    sent: Option<Instant>,
+}
+
+thread_local! {
+    /// What runs on this thread: one job at a time.
+    static CURRENT: RefCell<Option<Running>> = const { RefCell::new(None) };
+}
+
+/// A job that runs.
+#[derive(Clone, Debug)]
+pub(super) struct Running {
+    pub(super) context: Arc<JobContext>,
+    /// How long it waited for a thread.
+    pub(super) waited: Duration,
+}
+
+impl JobContext {
+    /// Of the task that sends a job now. `None` if nobody listens.
+    pub(crate) fn capture(telemetry: &Telemetry, location: &'static Location<'static>) -> Option<Arc<Self>> {
+        let (count, caller) = (count::current(), Caller::capture());
+        let timed = telemetry.is_observed() || caller.listens();
+        if count.is_none() && !timed {
+            return None;
+        }
+        Some(Arc::new(Self { location, count, caller, sent: timed.then(Instant::now) }))
+    }
+
+    /// Runs a job: what it sends is told to those who listen, and at last that it has ended.
+    pub(crate) fn run<T>(
+        context: Option<&Arc<Self>>,
+        telemetry: &Telemetry,
+        job: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let Some(context) = context else { return job() };
+        let started = context.sent.map(|_| Instant::now());
+        let waited = context.sent.zip(started).map_or(Duration::ZERO, |(sent, started)| started - sent);
+        let running = Running { context: Arc::clone(context), waited };
+        let around = Around(CURRENT.replace(Some(running)));
+        let output = context.caller.on_this_thread(job);
+        drop(around);
+        if let Some(started) = started {
+            let (location, ran) = (context.location, started.elapsed());
+            let error = output.as_ref().err().map(|failure| &failure.error);
+            telemetry.tell(|observer| observer.job_end(&JobEnd { location, waited, ran, error }));
+        }
+        output
+    }
+}
+
+/// The job that runs on this thread.
+pub(super) fn current() -> Option<Running> {
+    CURRENT.with_borrow(Clone::clone)
+}
+
+/// Puts back what was there before, also after a panic.
+struct Around(Option<Running>);
+
+impl Drop for Around {
+    fn drop(&mut self) {
+        CURRENT.set(self.0.take());
+    }
+}
