@@ -57,7 +57,7 @@ async fn closures_run_wholly_or_not_at_all(db: Database) -> Result<()> {
     drop_each!(
         runs = Runs::default();
         [
-            "Limiter::run_sync" => done(start(&runs).on_drop(OnDrop::Wait)),
+            "RunSync::on_drop" => done(start(&runs).on_drop(OnDrop::Wait)),
             "RunSync::timeout" => start(&runs).on_drop(OnDrop::Wait).timeout(long),
         ];
         dropped => {

@@ -20,6 +20,7 @@ mod sandbox;
 mod savepoint;
 mod session;
 mod session_transaction;
+mod streams;
 mod tally;
 mod transaction;
 mod waiting;
@@ -39,6 +40,7 @@ const ALL: &[&[Behaviour]] = &[
     savepoint::CASES,
     session::CASES,
     session_transaction::CASES,
+    streams::CASES,
     transaction::CASES,
     waiting::CASES,
 ];

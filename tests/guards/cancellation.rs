@@ -1,7 +1,7 @@
 //! `docs/cancellation.md` has a row for each public async call, and each row is proved by a case of `tests/cancellation`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a call returns that runs as it is awaited, and can be dropped.
 const FUTURES: [&str; 6] =
@@ -72,13 +72,23 @@ impl EngineExt for Engine {
     fn transaction<F>(&self, body: F) -> impl Future<Output = F> {}
 }
 
+impl<'a, T> Operation<'a, T> {
+    pub fn new(future: impl Future<Output = T>) -> Self {}
+
+    pub fn timeout(self, limit: Duration) -> Self {}
+}
+
 pub async fn run_sync() {}
 
 fn helper() -> Operation<'static, ()> {}
 ";
     let verbs = BTreeMap::from([("verbs".to_owned(), vec!["all".to_owned()])]);
-    let found = calls_in(code, "bridge", &["Engine", "EngineExt", "run_sync"], &verbs);
-    let expected = ["Engine::all", "Engine::close", "EngineExt::transaction", "bridge::run_sync"];
+    let futures = types_in("impl<T> Future for Operation<'_, T> {\n");
+    assert_eq!(futures, ["Operation"]);
+    let public = ["Engine", "EngineExt", "Operation", "run_sync"];
+    let found = calls_in(code, "bridge", &public, &futures, &verbs);
+    let expected =
+        ["Engine::all", "Engine::close", "EngineExt::transaction", "Operation::timeout", "bridge::run_sync"];
     assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
 }
 
@@ -98,7 +108,10 @@ macro_rules! verbs {
     };
 }
 ";
-    assert_eq!(macros_in(code), BTreeMap::from([("verbs".to_owned(), vec!["all".to_owned()])]));
+    assert_eq!(
+        macros_in(code, &["Operation".to_owned()]),
+        BTreeMap::from([("verbs".to_owned(), vec!["all".to_owned()])])
+    );
 }
 
 #[test]
@@ -134,8 +147,10 @@ fn calls() -> BTreeSet<String> {
         facade.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
     let files: Vec<_> =
         ["crates/orm-exec/src", "crates/orm-session/src"].into_iter().flat_map(crate::rust_files).collect();
-    let macros = files.iter().flat_map(|path| macros_in(&crate::read(path))).collect();
-    files.iter().flat_map(|path| calls_in(&crate::read(path), module_of(path), &public, &macros)).collect()
+    let futures: Vec<String> = files.iter().flat_map(|path| types_in(&crate::read(path))).collect();
+    let macros = files.iter().flat_map(|path| macros_in(&crate::read(path), &futures)).collect();
+    let calls = |path: &PathBuf| calls_in(&crate::read(path), module_of(path), &public, &futures, &macros);
+    files.iter().flat_map(calls).collect()
 }
 
 /// The module that users find a free function of this file in.
@@ -143,11 +158,21 @@ fn module_of(path: &Path) -> &'static str {
     if path.iter().any(|part| part == "bridge" || part == "bridge.rs") { "bridge" } else { "anyorm" }
 }
 
+/// The types that are futures or streams.
+fn types_in(code: &str) -> Vec<String> {
+    let heads = code.lines().filter(|line| line.starts_with("impl"));
+    let futures = heads.filter_map(|head| {
+        let (_, of) = head.split_once(" Future for ").or_else(|| head.split_once(" Stream for "))?;
+        Some(first_word(of).to_owned())
+    });
+    futures.collect()
+}
+
 /// The async methods that each macro writes.
-fn macros_in(code: &str) -> BTreeMap<String, Vec<String>> {
+fn macros_in(code: &str, futures: &[String]) -> BTreeMap<String, Vec<String>> {
     let bodies = items(code).into_iter().filter_map(|(head, body)| {
         let name = head.strip_prefix("macro_rules! ")?.trim_end_matches(" {");
-        Some((name.to_owned(), async_functions(&body, "        ", "pub ")))
+        Some((name.to_owned(), async_functions(&body, "        ", "pub ", "", futures)))
     });
     bodies.filter(|(_, functions)| !functions.is_empty()).collect()
 }
@@ -156,20 +181,22 @@ fn calls_in(
     code: &str,
     module: &str,
     public: &[&str],
+    futures: &[String],
     macros: &BTreeMap<String, Vec<String>>,
 ) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (head, body) in items(code) {
         let (of, functions) = if let Some(name) = head.strip_prefix("pub trait ") {
-            (first_word(name), async_functions(&body, "    ", ""))
+            (first_word(name), async_functions(&body, "    ", "", "", futures))
         } else if head.starts_with("impl") && !head.contains(" for ") {
-            let mut functions = async_functions(&body, "    ", "pub ");
+            let of = first_word(after_generics(&head["impl".len()..]));
+            let mut functions = async_functions(&body, "    ", "pub ", of, futures);
             for (name, more) in macros {
                 if body.iter().any(|line| line.starts_with(&format!("    {name}!("))) {
                     functions.extend(more.iter().cloned());
                 }
             }
-            (first_word(after_generics(&head["impl".len()..])), functions)
+            (of, functions)
         } else {
             continue;
         };
@@ -178,7 +205,9 @@ fn calls_in(
         }
     }
     let lines: Vec<String> = code.lines().map(str::to_owned).collect();
-    let free = async_functions(&lines, "", "pub ").into_iter().filter(|name| public.contains(&name.as_str()));
+    let free = async_functions(&lines, "", "pub ", "", futures)
+        .into_iter()
+        .filter(|name| public.contains(&name.as_str()));
     found.extend(free.map(|function| format!("{module}::{function}")));
     found
 }
@@ -205,7 +234,13 @@ fn items(code: &str) -> Vec<(String, Vec<String>)> {
 }
 
 /// The functions of this margin that return a future, those that the documentation hides left out.
-fn async_functions(lines: &[String], margin: &str, visibility: &str) -> Vec<String> {
+fn async_functions(
+    lines: &[String],
+    margin: &str,
+    visibility: &str,
+    of: &str,
+    futures: &[String],
+) -> Vec<String> {
     let mut found = Vec::new();
     let mut hidden = false;
     for (number, line) in lines.iter().enumerate() {
@@ -223,7 +258,7 @@ fn async_functions(lines: &[String], margin: &str, visibility: &str) -> Vec<Stri
             Some(name) => (true, name),
             None => (false, function.strip_prefix("fn ").unwrap_or_default()),
         };
-        if !name.is_empty() && !hidden && (is_async || returns_a_future(&lines[number..])) {
+        if !name.is_empty() && !hidden && (is_async || returns_a_future(&lines[number..], of, futures)) {
             found.push(first_word(name).to_owned());
         }
         hidden = false;
@@ -231,8 +266,8 @@ fn async_functions(lines: &[String], margin: &str, visibility: &str) -> Vec<Stri
     found
 }
 
-/// Whether the signature that begins here has a future behind its last arrow at the outer level.
-fn returns_a_future(lines: &[String]) -> bool {
+/// Whether the signature that begins here, of a method of this type, has a future behind its arrow.
+fn returns_a_future(lines: &[String], of: &str, futures: &[String]) -> bool {
     let mut signature = String::new();
     for line in lines {
         signature.push_str(line.trim());
@@ -255,7 +290,13 @@ fn returns_a_future(lines: &[String]) -> bool {
         }
     }
     let output = output.split(" where ").next().unwrap_or_default();
+    let words = || output.split(|c: char| !c.is_alphanumeric() && c != '_');
     FUTURES.iter().any(|future| output.contains(future))
+        || words().any(|word| futures.iter().any(|future| future == word))
+        // A future that becomes another one.
+        || futures.iter().any(|future| future == of)
+            && words().any(|word| word == "Self")
+            && signature.contains("self")
 }
 
 /// What follows the generics of an `impl`.

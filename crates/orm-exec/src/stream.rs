@@ -50,7 +50,8 @@ use producer::Producer;
 /// It implements [`Stream`] for the combinators of other crates; [`next`](Self::next) needs none of them.
 ///
 /// # Dropped
-/// The query is stopped, and the connection goes back: to the pool, or to its guard, whose transaction stays open.
+/// The query is stopped, and the connection goes back: to the pool, or to its guard, whose transaction stays open. Only
+/// where the BEGIN or SAVEPOINT in front of the query was under way, the transaction is rolled back.
 ///
 /// # Panics
 /// A panic of a decoder resumes in the task that polls, after the rows before it.
@@ -369,7 +370,8 @@ macro_rules! stream_verb {
         /// Until its last row, or until it is dropped, the stream holds its connection and a worker thread. Prefer `all`
         /// where the rows fit in memory, and keep what waits for others out of the loop.
         ///
-        /// Dropped: the query is stopped and the connection is free at once; a transaction around it stays open.
+        /// Dropped: the query is stopped and the connection is free at once; a transaction around it stays open, unless
+        /// its BEGIN or SAVEPOINT was under way.
         ///
         /// # Errors
         /// The stream's items tell them, the rows before first: as for `all`, or if the statement may write.
