@@ -1,6 +1,7 @@
 //! Engines, connections and the pool: every behaviour once, on every backend, under every executor.
 
 mod counting;
+mod deadlines;
 mod disk_full;
 mod files;
 mod from_worker;
@@ -16,6 +17,7 @@ use orm_testkit::Behaviour;
 
 const ALL: &[&[Behaviour]] = &[
     counting::BEHAVIOURS,
+    deadlines::BEHAVIOURS,
     disk_full::BEHAVIOURS,
     files::BEHAVIOURS,
     from_worker::BEHAVIOURS,

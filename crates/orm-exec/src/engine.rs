@@ -163,7 +163,9 @@ impl Engine {
         location: &'static Location<'static>,
     ) -> Operation<'static, Transaction> {
         let (lease, dialect) = (self.lease(Access::of(begin), location), self.dialect());
-        Operation::new(async move { Ok(Transaction::new(lease.await?, begin, dialect)) })
+        Operation::named("engine.begin", "nothing was changed", async move {
+            Ok(Transaction::new(lease.await?, begin, dialect))
+        })
     }
 
     /// An engine inside one transaction that is rolled back at the end: for tests, which leave nothing behind. It takes the
@@ -189,7 +191,11 @@ impl Engine {
     /// ```
     #[track_caller]
     pub fn sandbox(&self) -> Operation<'static, Sandbox> {
-        Operation::new(Sandbox::begin(self.clone(), Location::caller()))
+        Operation::named(
+            "engine.sandbox",
+            "nothing was changed",
+            Sandbox::begin(self.clone(), Location::caller()),
+        )
     }
 
     /// The connection that writes, for statements that must share it: PRAGMAs, temporary tables. It goes back when the
@@ -214,7 +220,9 @@ impl Engine {
     pub fn connection(&self) -> Operation<'static, Connection> {
         let location = Location::caller();
         let (pool, lease) = (self.pool.clone(), self.lease(Access::Write, location));
-        Operation::new(async move { Ok(Connection::new(pool, lease.await?, location)) })
+        Operation::named("engine.connection", "nothing was changed", async move {
+            Ok(Connection::new(pool, lease.await?, location))
+        })
     }
 
     /// Creates the tables and indexes of these entities that are not there yet, all or none, in one hop. A table that is
@@ -281,7 +289,11 @@ impl Engine {
     /// # Ok(()) });
     /// ```
     pub fn close(&self) -> Operation<'_, ()> {
-        Operation::new(self.pool.close())
+        Operation::named(
+            "engine.close",
+            "it is closed to new work, and each connection that is out is closed as it comes home",
+            self.pool.close(),
+        )
     }
 
     /// As [`close`](Engine::close), with a deadline: those who have a connection have so long to give it back. Then

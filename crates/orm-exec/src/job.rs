@@ -20,6 +20,7 @@ use orm_core::{Error, Outcome, Program, Sink};
 use crate::bridge::Urgency;
 use crate::driver::{Interrupt, JobId};
 use crate::observe::JobContext;
+use crate::operation::under_way::{self, UnderWay};
 use crate::pool::{Holder, Lease, Pool, Stop};
 use crate::sync::lock;
 
@@ -104,7 +105,7 @@ impl<S: Sink + 'static> Job<S> {
 
     /// Ends the program early: what runs is interrupted, and the output says so. The connection comes back as after any
     /// failure, so a transaction that was open before the program stays open.
-    pub(crate) fn stop(&self) {
+    pub fn stop(&self) {
         let mut state = self.shared.state();
         state.stopped = true;
         if let Some(interrupter) = &state.interrupter {
@@ -116,8 +117,11 @@ impl<S: Sink + 'static> Job<S> {
     fn send(&mut self) {
         self.sent = true;
         let (urgency, context) = match &self.shared.state().stage {
-            Stage::Waiting(work) if self.waits => (Urgency::Waiting, work.lease.context()),
-            Stage::Waiting(work) => (work.lease.urgency(&work.program), work.lease.context()),
+            Stage::Waiting(work) => {
+                under_way::note(|| UnderWay { what: on_a_worker(&work.program), sent: true });
+                let urgency = if self.waits { Urgency::Waiting } else { work.lease.urgency(&work.program) };
+                (urgency, work.lease.context())
+            }
             _ => return,
         };
         let stop: Weak<dyn Stop> = Arc::<Shared<S>>::downgrade(&self.shared);
@@ -151,6 +155,7 @@ impl<S: Sink + 'static> Future for Job<S> {
         match done {
             Some(output) => {
                 self.shared.holder.rests(self.shared.pool.now());
+                under_way::clear();
                 Poll::Ready(output.unwrap_or_else(|panic| resume_unwind(panic)))
             }
             None => {
@@ -274,6 +279,22 @@ impl<S: Sink + 'static> Stop for Shared<S> {
         // Under the lock, as in `Job::drop`.
         if let Some(interrupter) = &self.state().interrupter {
             interrupter.interrupt(self.id);
+        }
+    }
+}
+
+/// What a program does, in a few words.
+fn on_a_worker(program: &Program) -> String {
+    match (program.steps.as_slice(), program.commit) {
+        ([], true) => "had COMMIT on a worker thread".to_owned(),
+        ([], false) => "had a worker thread".to_owned(),
+        ([step], _) => format!("had a statement on a worker thread: {}", step.shape.sql),
+        ([step, ..], _) => {
+            format!(
+                "had {} statements on a worker thread, the first one: {}",
+                program.steps.len(),
+                step.shape.sql
+            )
         }
     }
 }

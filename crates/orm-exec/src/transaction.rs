@@ -76,11 +76,15 @@ impl Transaction {
     pub fn commit(mut self) -> Operation<'static, ()> {
         let location = Location::caller();
         self.core.called_at(location);
-        Operation::new(async move {
-            let span = Span::commit(location);
-            let result = span.around(self.core.commit()).await;
-            result.inspect_err(|error| span.failed(error))
-        })
+        Operation::named(
+            "transaction.commit",
+            "it is committed or rolled back: read the rows to know",
+            async move {
+                let span = Span::commit(location);
+                let result = span.around(self.core.commit()).await;
+                result.inspect_err(|error| span.failed(error))
+            },
+        )
     }
 
     /// Undoes the work of the transaction. Dropping the transaction does the same, without waiting for it.
@@ -103,7 +107,7 @@ impl Transaction {
     #[track_caller]
     pub fn rollback(mut self) -> Operation<'static, ()> {
         self.core.called_at(Location::caller());
-        Operation::new(self.core.rollback())
+        Operation::named("transaction.rollback", "it is rolled back all the same", self.core.rollback())
     }
 
     /// A part of the transaction that can be undone on its own. SAVEPOINT rides with its first statement.

@@ -194,6 +194,7 @@ macro_rules! verbs {
             Q: orm_core::Query<Shape: orm_core::Rows + orm_core::Detached>,
         {
             $crate::verbs::all(self.$on(), query)
+                .called(concat!($receiver, ".all"), $crate::verbs::left_by($receiver))
         }
 
         /// The first row, or `None` if there is none. A typed query asks the database for one row; raw SQL is read to
@@ -213,6 +214,7 @@ macro_rules! verbs {
             Q: orm_core::Query<Shape: orm_core::Rows + orm_core::Detached>,
         {
             $crate::verbs::first(self.$on(), query)
+                .called(concat!($receiver, ".first"), $crate::verbs::left_by($receiver))
         }
 
         /// The only row.
@@ -233,6 +235,7 @@ macro_rules! verbs {
             Q: orm_core::Query<Shape: orm_core::Rows + orm_core::Detached>,
         {
             $crate::verbs::one(self.$on(), query)
+                .called(concat!($receiver, ".one"), $crate::verbs::left_by($receiver))
         }
 
         /// The value of a query that answers one row of one column.
@@ -252,6 +255,7 @@ macro_rules! verbs {
             Q: orm_core::Query<Shape = orm_core::Values<T>>,
         {
             $crate::verbs::scalar(self.$on(), query)
+                .called(concat!($receiver, ".scalar"), $crate::verbs::left_by($receiver))
         }
 
         /// How many rows the query has. The database counts; no row is sent.
@@ -266,6 +270,7 @@ macro_rules! verbs {
         #[track_caller]
         pub fn count<Q: orm_core::Query>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, u64> {
             $crate::verbs::count(self.$on(), query)
+                .called(concat!($receiver, ".count"), $crate::verbs::left_by($receiver))
         }
 
         /// Whether the query has any rows. The database looks for one; none is sent.
@@ -281,6 +286,7 @@ macro_rules! verbs {
         #[track_caller]
         pub fn exists<Q: orm_core::Query>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, bool> {
             $crate::verbs::exists(self.$on(), query)
+                .called(concat!($receiver, ".exists"), $crate::verbs::left_by($receiver))
         }
 
         /// Runs a statement for its effect. Answers how many rows it inserted, changed or deleted.
@@ -296,6 +302,7 @@ macro_rules! verbs {
         #[track_caller]
         pub fn execute<Q: orm_core::Query>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, u64> {
             $crate::verbs::execute(self.$on(), query)
+                .called(concat!($receiver, ".execute"), $crate::verbs::left_by($receiver))
         }
 
         /// Inserts values in their order, with one prepared statement and in one hop. Answers how many. All or none are
@@ -320,6 +327,7 @@ macro_rules! verbs {
             values: impl IntoIterator<Item = E>,
         ) -> $crate::operation::Operation<'_, u64> {
             $crate::verbs::insert_many(self.$on(), values)
+                .called(concat!($receiver, ".insert_many"), $crate::verbs::left_by($receiver))
         }
 
         /// Writes values over the rows of their keys, all columns, with one prepared statement and in one hop. Answers how
@@ -343,8 +351,20 @@ macro_rules! verbs {
             values: impl IntoIterator<Item = E>,
         ) -> $crate::operation::Operation<'_, u64> {
             $crate::verbs::update_many(self.$on(), values)
+                .called(concat!($receiver, ".update_many"), $crate::verbs::left_by($receiver))
         }
     };
+}
+
+/// What a verb leaves behind that was sent and then dropped.
+pub(crate) const fn left_by(receiver: &'static str) -> &'static str {
+    match receiver.as_bytes() {
+        b"transaction" | b"savepoint" => "its transaction is rolled back: begin a new one",
+        b"connection" => {
+            "its statement was stopped, and undone unless it had just ended; a transaction open on the connection is rolled back"
+        }
+        _ => "its statement was stopped, and undone unless it had just ended",
+    }
 }
 
 /// A documentation example on the blog of `orm-blog`.

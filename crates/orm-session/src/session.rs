@@ -7,6 +7,7 @@ mod filters;
 mod flush;
 mod flush_watch;
 mod index;
+mod left;
 mod link;
 mod lock;
 mod merge;

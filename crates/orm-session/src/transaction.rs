@@ -275,7 +275,7 @@ impl Tx {
     /// ```
     pub fn commit(mut self) -> Operation<'static, ()> {
         // Not before it is polled: a commit that was never awaited leaves the transaction to its closure's end.
-        Operation::new(async move {
+        Operation::named("tx.commit", "it is committed or rolled back: read the rows to know", async move {
             match self.end() {
                 Some(mut session) => session.commit().await,
                 None => Ok(()),
@@ -309,7 +309,7 @@ impl Tx {
     /// ```
     pub fn rollback(mut self) -> Operation<'static, ()> {
         let session = self.end();
-        Operation::new(async move {
+        Operation::named("tx.rollback", "it is rolled back all the same", async move {
             match session {
                 Some(mut session) => session.rollback().await,
                 None => Ok(()),

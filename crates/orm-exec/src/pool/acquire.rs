@@ -14,6 +14,7 @@ use orm_core::{Error, Result};
 
 use super::lane::Permit;
 use super::{Holder, LaneKind, Lease, OpenConnection, Pool, State, Statistics};
+use crate::operation::under_way::{self, UnderWay};
 
 /// A wait for a connection. Dropped, it leaves the queue, and what it was just given goes to the next in line.
 #[must_use = "nothing is waited for until this is awaited"]
@@ -103,7 +104,8 @@ impl Acquire {
         }
     }
 
-    fn timeout(&self, since: Instant) -> Error {
+    /// What is waited for, and who has it.
+    fn wanted(&self) -> (&'static str, Vec<String>) {
         let mut state = self.pool.state();
         let lane = state.lane(self.lane);
         let what = match self.lane {
@@ -111,7 +113,11 @@ impl Acquire {
             LaneKind::Writer if self.pool.has_one_connection() => "the only connection",
             LaneKind::Writer => "the writer connection",
         };
-        let holders = lane.holders().iter().map(|holder| holder.place()).collect();
+        (what, lane.holders().iter().map(|holder| holder.place()).collect())
+    }
+
+    fn timeout(&self, since: Instant) -> Error {
+        let (what, holders) = self.wanted();
         Error::Timeout(Arc::new(TimeoutError {
             what,
             waited: self.pool.now().saturating_duration_since(since),
@@ -141,6 +147,7 @@ impl Future for Acquire {
             state.counters.wait_total += waited;
             state.counters.wait_longest = state.counters.wait_longest.max(waited);
             this.place = None;
+            under_way::clear();
             return Poll::Ready(Ok(this.lease(state, permit, cx.waker(), now)));
         }
         drop(state);
@@ -151,7 +158,16 @@ impl Future for Acquire {
                 this.leave(|counters| counters.wait_timeouts += 1);
                 Poll::Ready(Err(error))
             }
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                under_way::note(|| {
+                    let (what, holders) = this.wanted();
+                    UnderWay {
+                        what: format!("waited for {what}; held by {}", holders.join(", ")),
+                        sent: false,
+                    }
+                });
+                Poll::Pending
+            }
         }
     }
 }

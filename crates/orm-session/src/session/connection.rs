@@ -80,7 +80,10 @@ impl Session {
         // What the program asks for itself goes last: a savepoint of its own.
         program.before.splice(0..0, self.nesting.statements());
         self.nesting.sent();
-        let mut job = Borrowed { parking: &mut self.in_flight, job: Some(lease.run(program, sink)), writes };
+        // Stopped half way, these would leave a savepoint of which nobody knows, or a write half done.
+        let may_be_stopped = program.before.is_empty() && program.reads_only();
+        let job = Some(lease.run(program, sink));
+        let mut job = Borrowed { parking: &mut self.in_flight, job, writes, may_be_stopped };
         let output = job.finish().await;
         drop(job);
         let error = output.result.as_ref().err().map(|failure| failure.error.clone());
@@ -148,11 +151,12 @@ impl Session {
 }
 
 /// A job in the session's transaction. If the future that awaits it is dropped, the job stays with the session, which
-/// takes the connection back in its next call: the transaction does not end by a dropped read.
+/// takes the connection back in its next call: the transaction does not end by a dropped read, which is stopped.
 struct Borrowed<'s, S: Sink + Unpin + 'static> {
     parking: &'s mut Option<InFlight>,
     job: Option<Job<S>>,
     writes: bool,
+    may_be_stopped: bool,
 }
 
 impl<S: Sink + Unpin + 'static> Borrowed<'_, S> {
@@ -168,6 +172,9 @@ impl<S: Sink + Unpin + 'static> Drop for Borrowed<'_, S> {
     fn drop(&mut self) {
         // After a panic of the job there is nothing left to await.
         if let Some(job) = self.job.take().filter(|_| !std::thread::panicking()) {
+            if self.may_be_stopped {
+                job.stop();
+            }
             *self.parking = Some(InFlight::Statement(left_by(job, self.writes)));
         }
     }

@@ -10,7 +10,7 @@ use orm_core::stmt::Criteria;
 use orm_core::{Cell, Entity, Reads, Result, Sink, Statement, bulk, shapes};
 use orm_exec::Operation;
 
-use super::Session;
+use super::{Session, left};
 use crate::arena::{Part, Parts};
 use crate::query::Track;
 use crate::tracker::Place;
@@ -43,7 +43,7 @@ impl Session {
     pub fn insert_many<E: Entity>(&mut self, values: impl IntoIterator<Item = E>) -> Operation<'_, u64> {
         let location = Location::caller();
         let program = bulk::insert(values, self.engine.dialect());
-        Operation::new(async move {
+        Operation::named("session.insert_many", left::TAKEN_OVER, async move {
             let program = program?;
             self.ready().await?;
             self.autoflush(&Reads::Any, location).await?;

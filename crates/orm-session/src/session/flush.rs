@@ -15,7 +15,7 @@ use orm_exec::{Job, JobOutput, Lease, Operation, Span};
 use super::connection::Scope;
 use super::events::Due;
 use super::flush_watch::{FlushWatch, written};
-use super::{Session, Status};
+use super::{Session, Status, left};
 use crate::load;
 use crate::tracker::Place;
 use crate::unit_of_work::{
@@ -87,7 +87,7 @@ impl Session {
     #[track_caller]
     pub fn flush(&mut self) -> Operation<'_, ()> {
         let location = Location::caller();
-        Operation::new(async move {
+        Operation::named("session.flush", left::RUNS_ON, async move {
             self.ready().await?;
             self.refuse_in_flush()?;
             self.send_plan(false, location).await

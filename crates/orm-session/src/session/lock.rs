@@ -9,7 +9,7 @@ use orm_core::query::Whole;
 use orm_core::{Cells, Error, Handle, Result, ValueRef};
 use orm_exec::Operation;
 
-use super::Session;
+use super::{Session, left};
 use crate::state::State;
 use crate::tracker::Place;
 
@@ -48,7 +48,9 @@ impl Session {
         key: impl KeyArg<E::Key>,
     ) -> Operation<'_, Option<Handle<E>>> {
         let (location, key) = (Location::caller(), key.into_key());
-        Operation::new(async move { self.lock::<E>(&key, location).await })
+        Operation::named("session.get_for_update", left::TAKEN_OVER, async move {
+            self.lock::<E>(&key, location).await
+        })
     }
 
     async fn lock<E: Entity>(

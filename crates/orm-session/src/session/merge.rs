@@ -12,7 +12,7 @@ use orm_core::relation::{Link, LinkMut, OneState};
 use orm_core::{Cells, Error, Handle, Reads, Result, shapes};
 use orm_exec::Operation;
 
-use super::Session;
+use super::{Session, left};
 use crate::arena::{Finder, Parts};
 use crate::load::KEYS_AT_ONCE;
 use crate::state::State;
@@ -52,7 +52,7 @@ impl Session {
     #[track_caller]
     pub fn merge<E: Entity>(&mut self, value: E) -> Operation<'_, Handle<E>> {
         let location = Location::caller();
-        Operation::new(async move {
+        Operation::named("session.merge", left::TAKEN_OVER, async move {
             self.ready().await?;
             // The values wait in slots that nobody has a handle to; whatever happens, they leave them.
             let mut guests = Guests::seat(&mut self.tracker, value);

@@ -10,7 +10,7 @@ use orm_core::program::OnFailure;
 use orm_exec::Operation;
 
 use super::connection::Scope;
-use super::{Session, Status};
+use super::{Session, Status, left};
 
 impl Session {
     /// Opens a savepoint, after a flush of what is pending. Changes from here on are kept by
@@ -46,7 +46,7 @@ impl Session {
     }
 
     pub(super) fn nested_at(&mut self, location: &'static Location<'static>) -> Operation<'_, Nested<'_>> {
-        Operation::new(async move {
+        Operation::named("session.begin_nested", left::TAKEN_OVER, async move {
             self.ready().await?;
             self.refuse_in_flush()?;
             if matches!(self.scope, Scope::None) {
@@ -214,7 +214,7 @@ impl Nested<'_> {
     where
         Self: 'n,
     {
-        Operation::new(async move {
+        Operation::named("savepoint.release", left::RUNS_ON, async move {
             self.session.ready().await?;
             self.session.refuse_in_flush()?;
             self.session.send_plan(false, location).await?;
@@ -237,7 +237,7 @@ impl Nested<'_> {
     where
         Self: 'n,
     {
-        Operation::new(async move {
+        Operation::named("savepoint.rollback", left::ROLLED_BACK, async move {
             self.session.resolve().await;
             self.ended = true;
             self.session.roll_back_nested(self.depth);

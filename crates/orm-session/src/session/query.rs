@@ -12,7 +12,7 @@ use orm_core::row::{ColumnError, Row};
 use orm_core::{Cells, Error, Handle, Reads, Result, Sink, Statement, shapes};
 use orm_exec::Operation;
 
-use super::Session;
+use super::{Session, left};
 use crate::arena::Adopt;
 use crate::load::{self, LoadPlan};
 use crate::query::Track;
@@ -46,7 +46,7 @@ impl Session {
     #[track_caller]
     pub fn get<E: Entity>(&mut self, key: impl KeyArg<E::Key>) -> Operation<'_, Option<Handle<E>>> {
         let (location, key) = (Location::caller(), key.into_key());
-        Operation::new(async move { self.find(key, location).await })
+        Operation::named("session.get", left::TAKEN_OVER, async move { self.find(key, location).await })
     }
 
     /// The entity of a key, as [`get`](Self::get).
@@ -71,7 +71,7 @@ impl Session {
     #[track_caller]
     pub fn get_one<E: Entity>(&mut self, key: impl KeyArg<E::Key>) -> Operation<'_, Handle<E>> {
         let (location, key) = (Location::caller(), key.into_key());
-        Operation::new(async move {
+        Operation::named("session.get_one", left::TAKEN_OVER, async move {
             let found = self.find::<E>(key.clone(), location).await?;
             found.ok_or_else(|| not_found::<E>(&key))
         })
@@ -144,7 +144,7 @@ impl Session {
     pub fn refresh<E: Entity>(&mut self, handle: Handle<E>) -> Operation<'_, ()> {
         let location = Location::caller();
         let place = self.place(handle);
-        Operation::new(async move {
+        Operation::named("session.refresh", left::TAKEN_OVER, async move {
             self.ready().await?;
             let Some(key) = self.tracker.of::<E>().and_then(|arena| arena.key_of_row(place.slot)) else {
                 let message = match self.tracker.state(place) {
@@ -191,7 +191,9 @@ impl Session {
         Q: Query<Shape: Track>,
     {
         let (location, statement) = (Location::caller(), query.statement());
-        Operation::new(async move { self.read::<Q::Shape>(statement?, location).await.map(|(rows, _)| rows) })
+        Operation::named("session.all", left::TAKEN_OVER, async move {
+            self.read::<Q::Shape>(statement?, location).await.map(|(rows, _)| rows)
+        })
     }
 
     /// The first row of a query, or `None`. As [`all`](Self::all).
@@ -217,7 +219,7 @@ impl Session {
         Q: Query<Shape: Track>,
     {
         let (location, statement) = (Location::caller(), query.statement());
-        Operation::new(async move {
+        Operation::named("session.first", left::TAKEN_OVER, async move {
             let (rows, _) = self.read::<Q::Shape>(statement?.with_limit(1), location).await?;
             Ok(rows.into_iter().next())
         })
@@ -248,7 +250,7 @@ impl Session {
         Q: Query<Shape: Track>,
     {
         let (location, statement) = (Location::caller(), query.statement());
-        Operation::new(async move {
+        Operation::named("session.one", left::TAKEN_OVER, async move {
             let (rows, sql) = self.read::<Q::Shape>(statement?.with_limit(2), location).await?;
             only(rows, sql)
         })
@@ -298,7 +300,7 @@ impl Session {
     #[track_caller]
     pub fn count<Q: Query>(&mut self, query: Q) -> Operation<'_, u64> {
         let (location, statement) = (Location::caller(), query.statement());
-        Operation::new(async move {
+        Operation::named("session.count", left::TAKEN_OVER, async move {
             let (rows, sql) = self.read::<Values<i64>>(statement?.into_count(), location).await?;
             only(rows, sql).map(|count| count as u64)
         })
@@ -323,7 +325,7 @@ impl Session {
     #[track_caller]
     pub fn exists<Q: Query>(&mut self, query: Q) -> Operation<'_, bool> {
         let (location, statement) = (Location::caller(), query.statement());
-        Operation::new(async move {
+        Operation::named("session.exists", left::TAKEN_OVER, async move {
             let (rows, sql) = self.read::<Values<bool>>(statement?.into_exists(), location).await?;
             only(rows, sql)
         })
@@ -359,7 +361,9 @@ impl Session {
     #[track_caller]
     pub fn execute<Q: Query>(&mut self, query: Q) -> Operation<'_, u64> {
         let (location, statement) = (Location::caller(), query.statement());
-        Operation::new(async move { self.execute_statement(statement?, location).await })
+        Operation::named("session.execute", left::TAKEN_OVER, async move {
+            self.execute_statement(statement?, location).await
+        })
     }
 
     /// Loads a relation, or a path of them, of entities that the session has. Collections that are loaded already, and
@@ -396,7 +400,7 @@ impl Session {
         let location = Location::caller();
         let mut slots: Vec<u32> = handles.iter().map(|&handle| self.place(handle).slot).collect();
         let mut path = relation.into_path().into_legs();
-        Operation::new(async move {
+        Operation::named("session.load", left::TAKEN_OVER, async move {
             path.iter().try_for_each(Leg::check)?;
             self.filters().check()?;
             path.iter_mut().for_each(|leg| self.filters().narrow(leg));

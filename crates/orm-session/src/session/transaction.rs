@@ -9,7 +9,7 @@ use orm_exec::{Operation, Span};
 
 use super::connection::Scope;
 use super::nested::Nesting;
-use super::{Session, Status};
+use super::{Session, Status, left};
 
 impl Session {
     /// Begins a transaction: from now on all reads and writes of this session go through one connection, until
@@ -66,7 +66,7 @@ impl Session {
     /// # Ok(()) });
     /// ```
     pub fn begin_with(&mut self, begin: Begin) -> Operation<'_, ()> {
-        Operation::new(async move {
+        Operation::named("session.begin", left::TAKEN_OVER, async move {
             self.ready().await?;
             match self.scope {
                 Scope::None => {
@@ -140,7 +140,7 @@ impl Session {
     #[track_caller]
     pub fn commit(&mut self) -> Operation<'_, ()> {
         let location = Location::caller();
-        Operation::new(async move {
+        Operation::named("session.commit", left::RUNS_ON, async move {
             self.ready().await?;
             self.refuse_in_hook("commit")?;
             let span = Span::commit(location);
@@ -178,7 +178,7 @@ impl Session {
     /// # Ok(()) });
     /// ```
     pub fn rollback(&mut self) -> Operation<'_, ()> {
-        Operation::new(async move {
+        Operation::named("session.rollback", left::ROLLED_BACK, async move {
             self.refuse_in_hook("roll back")?;
             let hooks = self.resolve_to_end().await;
             let takes_back = self.has_something_to_take_back();
@@ -225,7 +225,7 @@ impl Session {
     /// # Ok(()) });
     /// ```
     pub fn recover(&mut self) -> Operation<'_, ()> {
-        Operation::new(async move {
+        Operation::named("session.recover", left::ROLLED_BACK, async move {
             self.refuse_in_hook("recover")?;
             let hooks = self.resolve_to_end().await;
             let takes_back = self.has_transaction_to_take_back();
