@@ -21,6 +21,7 @@
 //! the same threads under a bound of their own, [`worker_limit`]: closures that block for long do not keep them waiting.
 
 mod call;
+mod deterministic;
 mod event;
 mod from_worker;
 mod gate;
@@ -28,6 +29,7 @@ mod limiter;
 mod run_sync;
 mod workers;
 
+pub use deterministic::Deterministic;
 pub use from_worker::{check_cancelled, from_worker, is_cancelled};
 pub use limiter::Limiter;
 pub use run_sync::{OnDrop, RunSync, run_sync};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use super::deterministic::Deterministic;
 use super::gate::Gate;
 
 /// How many jobs of all engines run at once in the process, unless told otherwise (see [`set_worker_limit`]).
@@ -92,7 +93,10 @@ pub(crate) fn default_workers() -> Arc<dyn Workers> {
 
 /// The workers for a closure that the current thread sends.
 pub(super) fn current_workers() -> Arc<dyn Workers> {
-    default_workers()
+    match Deterministic::of_this_thread() {
+        Some(double) => Arc::new(double),
+        None => default_workers(),
+    }
 }
 
 fn gate() -> &'static Arc<Gate> {

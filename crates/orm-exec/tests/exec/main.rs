@@ -2,6 +2,7 @@
 
 mod bridge;
 mod cancel;
+mod deterministic;
 /// The entities of orm-core's own tests, so that its SQL also meets a database.
 #[allow(dead_code, unused_imports, reason = "these tests use some of them")]
 #[path = "../../../orm-core/tests/sql/entities.rs"]
