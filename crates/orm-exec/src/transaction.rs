@@ -89,6 +89,8 @@ impl Transaction {
 
     /// Undoes the work of the transaction. Dropping the transaction does the same, without waiting for it.
     ///
+    /// Dropped: rolled back all the same.
+    ///
     /// # Errors
     /// If the connection cannot get out of the transaction: it is discarded, which undoes the work too.
     ///
@@ -111,6 +113,8 @@ impl Transaction {
     }
 
     /// A part of the transaction that can be undone on its own. SAVEPOINT rides with its first statement.
+    ///
+    /// Dropped before it was polled: there is no savepoint. It is ready at its first poll.
     ///
     /// # Errors
     /// [`Error::Ended`](orm_core::Error::Ended) if the transaction has ended.

@@ -180,6 +180,8 @@ macro_rules! verbs {
     ($on:ident, $receiver:literal, $setup:literal $(, $mutability:tt)?) => {
         /// All rows, as plain values.
         ///
+        /// Dropped: the statement is stopped; a transaction around it is rolled back.
+        ///
         /// # Errors
         /// If the query contradicts itself, the database refuses it, or a value does not fit.
         ///
@@ -200,6 +202,8 @@ macro_rules! verbs {
         /// The first row, or `None` if there is none. A typed query asks the database for one row; raw SQL is read to
         /// its end, unless it says `LIMIT 1` itself.
         ///
+        /// Dropped: the statement is stopped; a transaction around it is rolled back.
+        ///
         /// # Errors
         /// As for `all`.
         ///
@@ -218,6 +222,8 @@ macro_rules! verbs {
         }
 
         /// The only row.
+        ///
+        /// Dropped: the statement is stopped; a transaction around it is rolled back.
         ///
         /// # Errors
         /// [`Error::RowCount`](orm_core::Error::RowCount) if there is none, or more than one; else as for `all`.
@@ -240,6 +246,8 @@ macro_rules! verbs {
 
         /// The value of a query that answers one row of one column.
         ///
+        /// Dropped: the statement is stopped; a transaction around it is rolled back.
+        ///
         /// # Errors
         /// As for `one`.
         ///
@@ -260,6 +268,8 @@ macro_rules! verbs {
 
         /// How many rows the query has. The database counts; no row is sent.
         ///
+        /// Dropped: the statement is stopped; a transaction around it is rolled back.
+        ///
         /// # Errors
         /// If the query contradicts itself, or the database refuses it.
         ///
@@ -274,6 +284,8 @@ macro_rules! verbs {
         }
 
         /// Whether the query has any rows. The database looks for one; none is sent.
+        ///
+        /// Dropped: the statement is stopped; a transaction around it is rolled back.
         ///
         /// # Errors
         /// As for `count`.
@@ -290,6 +302,8 @@ macro_rules! verbs {
         }
 
         /// Runs a statement for its effect. Answers how many rows it inserted, changed or deleted.
+        ///
+        /// Dropped: stopped, so that all of it happened or nothing did; a transaction around it is rolled back.
         ///
         /// # Errors
         /// [`Error::Constraint`](orm_core::Error::Constraint) if a constraint is violated; else as for `count`.
@@ -311,6 +325,8 @@ macro_rules! verbs {
         /// The keys that the database gives are not read back: for those use `Session::add_all`, or an insert with
         /// `returning`. Where some values have a key and some have none, or leave other defaults to the database, each run
         /// of values of one kind is a statement of its own.
+        ///
+        /// Dropped: stopped, so that all of it happened or nothing did; a transaction around it is rolled back.
         ///
         /// # Errors
         /// [`Error::Constraint`](orm_core::Error::Constraint) if a constraint is violated. An error for a value whose link
@@ -334,6 +350,8 @@ macro_rules! verbs {
         /// many. All or none are written. A version must be that of the row, and is raised there, not in the values.
         ///
         /// A column with `server_default` that is unset is left as it is.
+        ///
+        /// Dropped: stopped, so that all of it happened or nothing did; a transaction around it is rolled back.
         ///
         /// # Errors
         /// [`Error::StaleData`](orm_core::Error::StaleData), naming the key, for a value whose row is not there, or has

@@ -53,6 +53,8 @@ impl ReadSession {
     /// Begins a transaction that only reads: until [`end`](Self::end), every read sees the state of the database that the
     /// first one saw. Does no I/O. Otherwise as [`Session::begin`].
     ///
+    /// Dropped before it was polled: nothing was begun. It is ready at its first poll.
+    ///
     /// # Errors
     /// If one is open already.
     pub fn begin(&mut self) -> Operation<'_, ()> {

@@ -62,6 +62,8 @@ impl<'a> Savepoint<'a> {
     /// Keeps what was done since the savepoint, as far as the transaction does. RELEASE rides with the transaction's next
     /// statement, or its commit.
     ///
+    /// Dropped before it was polled: undone. It is ready at its first poll.
+    ///
     /// # Errors
     /// [`Error::Ended`](orm_core::Error::Ended) if the transaction has ended.
     ///
@@ -85,6 +87,8 @@ impl<'a> Savepoint<'a> {
 
     /// Undoes what was done since the savepoint. Rides with the transaction's next statement, as after a drop.
     ///
+    /// Dropped: undone all the same.
+    ///
     /// # Errors
     /// [`Error::Ended`](orm_core::Error::Ended) if the transaction has ended.
     ///
@@ -106,6 +110,8 @@ impl<'a> Savepoint<'a> {
     }
 
     /// A part of this part.
+    ///
+    /// Dropped before it was polled: there is no savepoint. It is ready at its first poll.
     ///
     /// # Errors
     /// [`Error::Ended`](orm_core::Error::Ended) if the transaction has ended.

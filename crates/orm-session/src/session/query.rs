@@ -258,6 +258,8 @@ impl Session {
 
     /// The only value of a query that answers one row.
     ///
+    /// Dropped: as [`all`](Self::all).
+    ///
     /// # Errors
     /// As [`one`](Self::one).
     ///
@@ -283,6 +285,8 @@ impl Session {
 
     /// How many rows a query has.
     ///
+    /// Dropped: as [`all`](Self::all).
+    ///
     /// # Errors
     /// As [`all`](Self::all).
     ///
@@ -307,6 +311,8 @@ impl Session {
     }
 
     /// Whether a query has any row.
+    ///
+    /// Dropped: as [`all`](Self::all).
     ///
     /// # Errors
     /// As [`all`](Self::all).

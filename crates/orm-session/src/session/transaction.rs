@@ -15,6 +15,8 @@ impl Session {
     /// Begins a transaction: from now on all reads and writes of this session go through one connection, until
     /// `commit` or `rollback`. Does no I/O: BEGIN rides with the first statement.
     ///
+    /// Dropped before it was polled: nothing was begun. It is ready at its first poll.
+    ///
     /// # Errors
     /// If a transaction is open already, or the session is inactive.
     ///
