@@ -15,6 +15,7 @@ mod connection;
 mod engine;
 mod hooks;
 mod moments;
+mod operation;
 mod read_session;
 mod sandbox;
 mod savepoint;
@@ -35,6 +36,7 @@ const ALL: &[&[Behaviour]] = &[
     connection::CASES,
     engine::CASES,
     hooks::CASES,
+    operation::CASES,
     read_session::CASES,
     sandbox::CASES,
     savepoint::CASES,
