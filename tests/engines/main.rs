@@ -8,6 +8,8 @@ mod from_worker;
 mod loops;
 mod observability;
 mod run_sync;
+#[cfg(feature = "tracing")]
+mod spans;
 mod statistics;
 mod streams;
 
@@ -24,6 +26,8 @@ const ALL: &[&[Behaviour]] = &[
     loops::BEHAVIOURS,
     observability::BEHAVIOURS,
     run_sync::BEHAVIOURS,
+    #[cfg(feature = "tracing")]
+    spans::BEHAVIOURS,
     statistics::BEHAVIOURS,
     streams::BEHAVIOURS,
 ];

@@ -40,6 +40,17 @@ fn users_build_within_the_budget() {
     assert!(crates <= BUDGET, "{crates} packages: {built:?}");
 }
 
+/// Who does not ask for spans does not build them.
+#[test]
+fn tracing_is_built_only_when_asked_for() {
+    assert!(!built_by_users().contains_key("tracing"));
+    let asked = built_with(&["--features", "tracing"]);
+    assert!(asked.contains_key("tracing") && !asked.contains_key("tracing-attributes"), "{asked:?}");
+    let runtimes: Vec<_> = RUNTIMES.iter().filter(|name| asked.contains_key(**name)).collect();
+    assert!(runtimes.is_empty(), "{runtimes:?}");
+    assert_eq!(twice(&asked), [""; 0]);
+}
+
 #[test]
 fn a_crate_of_two_versions_is_found() {
     let built = parse("a v1.0.0\nb v1.0.0 (proc-macro)\na v2.0.0\nb v1.0.0 (*)\n");
@@ -53,7 +64,13 @@ fn twice(built: &BTreeMap<String, Vec<String>>) -> Vec<String> {
 
 /// The packages that the facade needs on this machine, and the versions of each.
 fn built_by_users() -> BTreeMap<String, Vec<String>> {
-    parse(&crate::cargo(&["tree", "--package", "anyorm", "--edges", "normal,build", "--prefix", "none"]))
+    built_with(&[])
+}
+
+/// The same with more arguments.
+fn built_with(more: &[&str]) -> BTreeMap<String, Vec<String>> {
+    let tree = ["tree", "--package", "anyorm", "--edges", "normal,build", "--prefix", "none"];
+    parse(&crate::cargo(&[&tree, more].concat()))
 }
 
 /// Reads lines of a name, a version and remarks.

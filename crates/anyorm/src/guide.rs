@@ -7,6 +7,7 @@
 //! | [`flush_order`] | what a flush sends, in which order, and when it refuses |
 //! | [`transactions`] | begin, commit, roll back, savepoints, failures, retries, tests |
 //! | [`events`] | hooks: what runs before and after inserts, updates, deletes, flushes and commits |
+//! | [`observability`] | counters, slow statements, spans, and how many statements a test sends |
 //!
 //! Those who come from SQLAlchemy find the differences at the end of each chapter.
 //!
@@ -27,3 +28,6 @@ pub mod relations {}
 
 #[doc = include_str!("guide/events.md")]
 pub mod events {}
+
+#[doc = include_str!("guide/observability.md")]
+pub mod observability {}

@@ -127,7 +127,7 @@ impl<S: Sink + 'static> Job<S> {
         let stop: Weak<dyn Stop> = Arc::<Shared<S>>::downgrade(&self.shared);
         self.shared.holder.works_on(stop);
         let shared = Arc::clone(&self.shared);
-        self.shared.pool.hop(urgency, move || shared.work(context.as_ref()));
+        self.shared.pool.hop(urgency, move || shared.work(context));
     }
 }
 
@@ -187,12 +187,12 @@ impl<S: Sink + 'static> Drop for Job<S> {
 
 impl<S: Sink + 'static> Shared<S> {
     /// On the worker: the whole job.
-    fn work(&self, context: Option<&Arc<JobContext>>) {
+    fn work(&self, context: Option<Arc<JobContext>>) {
         let Some(work) = self.start() else { return };
         let Work { mut lease, program, mut sink } = *work;
         let telemetry = Arc::clone(lease.pool().telemetry());
         let result = catch_unwind(AssertUnwindSafe(|| {
-            JobContext::run(context, &telemetry, || {
+            JobContext::run(context.as_ref(), &telemetry, || {
                 let (connection, interrupter) = lease.open()?;
                 if !self.may_run(interrupter) {
                     return Err(Failure::outside(Error::Interrupted));
@@ -200,6 +200,8 @@ impl<S: Sink + 'static> Shared<S> {
                 connection.run(self.id, &program, &mut sink)
             })
         }));
+        // It has the caller's span, which must be able to end as soon as the caller goes on.
+        drop(context);
         // Nobody dropped it: the engine's deadline stopped it.
         let result = result.map(|result| result.map_err(|failure| self.told(failure)));
         // From here on the job is not interrupted: it would hit the clean-up.
