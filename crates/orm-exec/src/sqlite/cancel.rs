@@ -65,12 +65,20 @@ impl fmt::Debug for SqliteInterrupt {
     }
 }
 
-/// Waits for a lock like SQLite's own busy handler, except that a job which is to stop gives up.
+/// The pause between two tries for a lock, at first.
+const LONGEST_PAUSE: Duration = Duration::from_millis(6);
+/// The pause of those who have waited for a quarter of the timeout, or longer.
+const SHORTEST_PAUSE: Duration = Duration::from_micros(500);
+
+/// Waits for a lock, at most as long as the timeout says, and not for a job that is to stop.
+///
+/// SQLite has no queue: who happens to try when the lock is free has it next. So pauses are short; they become shorter the
+/// longer somebody has waited, so that newcomers do not overtake for ever; and no two are the same, so that processes that
+/// began to wait together do not try together.
 pub(super) fn busy_handler(
     cancel: Arc<Cancel>,
     timeout: Duration,
 ) -> impl FnMut(i32) -> bool + Send + 'static {
-    const PAUSES: [u64; 8] = [1, 2, 5, 10, 15, 20, 25, 25];
     let mut since = Instant::now();
     move |tries| {
         if tries == 0 {
@@ -82,8 +90,44 @@ pub(super) fn busy_handler(
         if left.is_zero() || cancel.is_stopped() {
             return false;
         }
-        let pause = PAUSES.get(tries as usize).copied().unwrap_or(50);
-        thread::sleep(Duration::from_millis(pause).min(left));
+        thread::sleep(pause(waited, timeout).min(left));
         true
+    }
+}
+
+/// How long to pause after such a wait: between half of what is due, and one and a half.
+fn pause(waited: Duration, timeout: Duration) -> Duration {
+    let old = timeout / 4;
+    let rest = old.saturating_sub(waited).as_secs_f64() / old.as_secs_f64().max(f64::MIN_POSITIVE);
+    let due = SHORTEST_PAUSE + (LONGEST_PAUSE - SHORTEST_PAUSE).mul_f64(rest.min(1.0));
+    // The nanoseconds of a clock are as random as this needs, mixed so that all of them count.
+    let mixed = waited.subsec_nanos().wrapping_mul(0x9e37_79b1) >> 16;
+    due.mul_f64(0.5 + f64::from(mixed) / 65_536.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_waited_longer_tries_more_often() {
+        let timeout = Duration::from_secs(4);
+        let mean = |waited: u64| {
+            let waits = (0..1_000).map(|n| Duration::from_millis(waited) + Duration::from_nanos(n * 7_919));
+            waits.map(|waited| pause(waited, timeout)).sum::<Duration>() / 1_000
+        };
+        let means = [0, 400, 800, 1_200, 3_900].map(mean);
+        assert!(means[0] > means[1] && means[1] > means[2] && means[2] > means[3], "{means:?}");
+        assert!(means[4] < Duration::from_millis(1), "{means:?}");
+    }
+
+    #[test]
+    fn no_pause_is_nothing_and_none_is_long() {
+        for timeout in [Duration::ZERO, Duration::from_nanos(3), Duration::from_secs(5), Duration::MAX] {
+            for nanos in (0..5_000_000_000).step_by(1_234_567) {
+                let pause = pause(Duration::from_nanos(nanos), timeout);
+                assert!(pause >= SHORTEST_PAUSE / 2 && pause <= LONGEST_PAUSE * 3 / 2, "{pause:?}");
+            }
+        }
     }
 }
