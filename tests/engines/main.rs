@@ -5,6 +5,7 @@ mod deadlines;
 mod disk_full;
 mod files;
 mod from_worker;
+mod locks;
 mod loops;
 mod observability;
 mod run_sync;
@@ -25,6 +26,7 @@ const ALL: &[&[Behaviour]] = &[
     from_worker::BEHAVIOURS,
     loops::BEHAVIOURS,
     observability::BEHAVIOURS,
+    locks::BEHAVIOURS,
     run_sync::BEHAVIOURS,
     #[cfg(feature = "tracing")]
     spans::BEHAVIOURS,

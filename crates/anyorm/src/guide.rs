@@ -8,6 +8,7 @@
 //! | [`transactions`] | begin, commit, roll back, savepoints, failures, retries, tests |
 //! | [`events`] | hooks: what runs before and after inserts, updates, deletes, flushes and commits |
 //! | [`observability`] | counters, slow statements, spans, and how many statements a test sends |
+//! | [`failures`] | full disks, lost files, locks of other processes: which error, and what to do next |
 //!
 //! Those who come from SQLAlchemy find the differences at the end of each chapter.
 //!
@@ -31,3 +32,6 @@ pub mod events {}
 
 #[doc = include_str!("guide/observability.md")]
 pub mod observability {}
+
+#[doc = include_str!("guide/failures.md")]
+pub mod failures {}

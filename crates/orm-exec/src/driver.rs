@@ -75,7 +75,7 @@ pub trait Connect: Debug + Send + Sync {
     /// Opens a connection, which tells `telemetry` of its statements. Called on a worker thread.
     ///
     /// # Errors
-    /// [`Error::Configuration`](orm_core::Error::Configuration), naming the place and what to do.
+    /// Of the [classes](self) that a driver has, naming the place and what to do.
     fn connect(&self, access: Access, telemetry: Arc<Telemetry>) -> Result<Box<dyn BlockingConnection>>;
 
     /// Whether a connection may be closed because it is old or idle, and another opened later: not where the database

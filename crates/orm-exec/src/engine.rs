@@ -80,7 +80,9 @@ impl Engine {
     /// leaves at most an empty file.
     ///
     /// # Errors
-    /// [`Error::Configuration`] naming what is wrong with the URL or the file, and what to do.
+    /// [`Error::Configuration`] naming what is wrong with the URL or the file, and what to do. [`Error::Busy`] if another
+    /// process keeps the file to itself for longer than the busy timeout, and [`Error::Database`] with its
+    /// [kind](orm_core::error::DatabaseErrorKind) if the disk is full or fails, or the file is damaged.
     #[track_caller]
     pub fn open(url: &str) -> Operation<'static, Engine> {
         Self::builder(url).open_at(Location::caller())

@@ -253,7 +253,8 @@ impl EngineBuilder {
     /// half way, it leaves at most an empty file.
     ///
     /// # Errors
-    /// [`Error::Configuration`] naming what is wrong with the URL, the options or the file, and what to do.
+    /// [`Error::Configuration`] naming what is wrong with the URL, the options or the file, and what to do. What a lock,
+    /// the disk or a damaged file is in the way of: as for [`Engine::open`].
     #[track_caller]
     pub fn open(self) -> Operation<'static, Engine> {
         self.open_at(Location::caller())
