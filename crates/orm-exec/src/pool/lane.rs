@@ -36,13 +36,13 @@ struct Waiter<C> {
     waker: Waker,
     /// What it was given and when, until it is polled again.
     given: Option<(Permit<C>, Instant)>,
-    /// Whether it was given something and did not take it in time.
-    asleep: bool,
+    /// Since when it sleeps: it was given something and did not take it in time.
+    asleep: Option<Instant>,
 }
 
 impl<C> Waiter<C> {
     fn is_waiting(&self) -> bool {
-        self.given.is_none() && !self.asleep
+        self.given.is_none() && self.asleep.is_none()
     }
 }
 
@@ -84,7 +84,7 @@ impl<C> Lane<C> {
 
     /// Joins the queue.
     pub(super) fn wait(&mut self, ticket: u64, waker: Waker) {
-        self.waiters.push_back(Waiter { ticket, waker, given: None, asleep: false });
+        self.waiters.push_back(Waiter { ticket, waker, given: None, asleep: None });
     }
 
     /// What a waiter was given, or what is free if it had slept. It has left the queue then; otherwise `waker` is woken
@@ -96,7 +96,7 @@ impl<C> Lane<C> {
             let (permit, _) = self.waiters.remove(at)?.given?;
             return Some(permit);
         }
-        waiter.asleep = false;
+        waiter.asleep = None;
         if self.free > 0 {
             self.waiters.remove(at);
             return self.try_take();
@@ -128,11 +128,18 @@ impl<C> Lane<C> {
         let mut late = Vec::new();
         for waiter in &mut self.waiters {
             if waiter.given.as_ref().is_some_and(|(_, since)| *since + grace <= now) {
-                waiter.asleep = true;
+                waiter.asleep = Some(now);
                 late.extend(waiter.given.take().map(|(permit, _)| permit));
             }
         }
         late.into_iter().filter_map(|permit| self.give_back(permit, now)).collect()
+    }
+
+    /// Forgets those who sleep since `longest` ago: they have waited too long, and hear that when they are polled, or
+    /// never.
+    pub(super) fn forget_sleepers(&mut self, longest: Duration, now: Instant) {
+        let is_over = |since: Instant| since.checked_add(longest).is_some_and(|end| end <= now);
+        self.waiters.retain(|waiter| !waiter.asleep.is_some_and(is_over));
     }
 
     /// When the first of those was given something who have it and were not polled since.

@@ -118,8 +118,13 @@ impl Pool {
         let (wakers, expired, leaks, again) = {
             let mut state = self.state();
             state.watch_due = None;
-            let mut wakers = state.writer.hand_on(GRACE, now);
-            wakers.append(&mut state.readers.hand_on(GRACE, now));
+            let longest = self.0.options.acquire_timeout;
+            let mut wakers = Vec::new();
+            let State { writer, readers, .. } = &mut *state;
+            for lane in [writer, readers] {
+                lane.forget_sleepers(longest, now);
+                wakers.append(&mut lane.hand_on(GRACE, now));
+            }
             let expired = state.take_expired(&self.0.options, now);
             let leaks = state.new_leaks(&self.0.options, now);
             let next = state.next_due(&self.0.options, now);

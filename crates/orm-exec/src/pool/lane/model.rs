@@ -20,7 +20,8 @@ struct Waiting {
     ticket: u64,
     /// Since when it has something, in steps of the program.
     given: Option<u64>,
-    asleep: bool,
+    /// Since when, in steps.
+    asleep: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +39,7 @@ impl Model {
 
     /// A permit came free: who is served?
     fn serve(&mut self, step: u64) -> Option<u64> {
-        let next = self.line.iter_mut().find(|waiter| waiter.given.is_none() && !waiter.asleep)?;
+        let next = self.line.iter_mut().find(|waiter| waiter.given.is_none() && waiter.asleep.is_none())?;
         next.given = Some(step);
         Some(next.ticket)
     }
@@ -119,12 +120,13 @@ impl Run {
 
     fn one_step(&mut self) {
         self.step += 1;
-        match self.random.below(12) {
+        match self.random.below(13) {
             0..=3 => self.ask(),
             4 | 5 => self.poll(),
             6..=8 => self.give_back(),
             9 => self.cancel(),
             10 => self.time_passes(),
+            11 => self.forget(),
             _ if self.random.below(40) == 0 => self.close(),
             _ => self.expire(),
         }
@@ -142,7 +144,7 @@ impl Run {
             None => {
                 assert!(!free, "refused where the model has something");
                 self.lane.wait(self.step, self.waker(self.step));
-                self.model.line.push(Waiting { ticket: self.step, given: None, asleep: false });
+                self.model.line.push(Waiting { ticket: self.step, given: None, asleep: None });
             }
         }
     }
@@ -168,7 +170,7 @@ impl Run {
                 self.model.line.remove(at);
                 self.take(permit);
             }
-            None => self.model.line[at].asleep = false,
+            None => self.model.line[at].asleep = None,
         }
     }
 
@@ -198,7 +200,7 @@ impl Run {
             .collect();
         for &ticket in &late {
             let at = self.model.at(ticket);
-            (self.model.line[at].given, self.model.line[at].asleep) = (None, true);
+            (self.model.line[at].given, self.model.line[at].asleep) = (None, Some(self.step));
         }
         let mut served: Vec<u64> = late.iter().filter_map(|_| self.model.serve(self.step)).collect();
         let wakers = self.lane.hand_on(GRACE, self.now());
@@ -206,6 +208,16 @@ impl Run {
         served.sort_unstable();
         woken.sort_unstable();
         assert_eq!(woken, served, "who is served after {late:?} were late");
+    }
+
+    /// Some sleep for longer than anybody waits.
+    fn forget(&mut self) {
+        let step = self.step;
+        self.model.line.retain(|one| one.asleep.is_none_or(|since| step < since + 30));
+        self.lane.forget_sleepers(GRACE * 3, self.now());
+        let left: Vec<u64> = self.lane.waiters.iter().map(|waiter| waiter.ticket).collect();
+        let expected: Vec<u64> = self.model.line.iter().map(|one| one.ticket).collect();
+        assert_eq!(left, expected, "who is left in line");
     }
 
     /// Everyone in line is sent away. The lane goes on: a second close finds nothing.
@@ -226,7 +238,7 @@ impl Run {
 
     fn compare(&self) {
         let model = &self.model;
-        let awake = model.line.iter().filter(|one| one.given.is_none() && !one.asleep).count();
+        let awake = model.line.iter().filter(|one| one.given.is_none() && one.asleep.is_none()).count();
         assert_eq!(self.lane.in_use(), model.size - model.free());
         assert_eq!(self.lane.waiting(), awake);
         assert!(self.lane.idle() <= model.free());

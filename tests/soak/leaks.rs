@@ -1,0 +1,80 @@
+//! Guards that are kept on purpose, and who was told of them.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use anyorm::HeldConnection;
+use anyorm::observe::Observer;
+
+/// The file and line of a call.
+pub(crate) type Place = (&'static str, u32);
+
+/// What the engine told.
+#[derive(Default)]
+pub(crate) struct Leaks(Mutex<BTreeMap<Place, u64>>);
+
+impl Observer for Leaks {
+    fn leaked(&self, held: &HeldConnection) {
+        let place = (held.location.file(), held.location.line());
+        *self.0.lock().unwrap().entry(place).or_default() += 1;
+    }
+}
+
+impl Leaks {
+    /// How many were told of the places of the stash.
+    pub(crate) fn told(&self, stashed: &BTreeMap<Place, u64>) -> BTreeMap<Place, u64> {
+        let told = self.0.lock().unwrap();
+        told.iter().filter(|(place, _)| stashed.contains_key(*place)).map(|(place, n)| (*place, *n)).collect()
+    }
+
+    /// Of all places: also of a call whose task was not polled for so long, because the machine is busy.
+    pub(crate) fn all(&self) -> u64 {
+        self.0.lock().unwrap().values().sum()
+    }
+}
+
+/// Guards, kept until it was told that they are leaked.
+#[derive(Default)]
+pub(crate) struct Stash(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    guards: Vec<Box<dyn Any + Send>>,
+    stashed: BTreeMap<Place, u64>,
+}
+
+impl Stash {
+    pub(crate) fn put(&self, place: Place, guard: impl Any + Send) {
+        let mut kept = self.0.lock().unwrap();
+        kept.guards.push(Box::new(guard));
+        *kept.stashed.entry(place).or_default() += 1;
+    }
+
+    /// How many were kept, by the call that took them.
+    pub(crate) fn stashed(&self) -> BTreeMap<Place, u64> {
+        self.0.lock().unwrap().stashed.clone()
+    }
+
+    /// Lets guards go whenever all of them were told. Ends after the tasks, which may wait for what is in here.
+    pub(crate) fn keep(&self, leaks: &Leaks, until: Instant) {
+        let mut quiet_since = Instant::now();
+        while Instant::now() < until || quiet_since.elapsed() < Duration::from_secs(2) {
+            std::thread::sleep(Duration::from_millis(5));
+            let mut kept = self.0.lock().unwrap();
+            let told = leaks.told(&kept.stashed);
+            if kept.guards.is_empty() {
+                continue;
+            }
+            let waited = quiet_since.elapsed();
+            assert!(waited < Duration::from_secs(60), "{:?} were kept, and {told:?} told", kept.stashed);
+            if kept.stashed == told {
+                let guards = std::mem::take(&mut kept.guards);
+                drop(kept);
+                drop(guards);
+                quiet_since = Instant::now();
+            }
+        }
+    }
+}
