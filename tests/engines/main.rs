@@ -1,5 +1,6 @@
 //! Engines, connections and the pool: every behaviour once, on every backend, under every executor.
 
+mod cases_pool;
 mod counting;
 mod deadlines;
 mod disk_full;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use orm_testkit::Behaviour;
 
 const ALL: &[&[Behaviour]] = &[
+    cases_pool::BEHAVIOURS,
     counting::BEHAVIOURS,
     deadlines::BEHAVIOURS,
     disk_full::BEHAVIOURS,

@@ -9,6 +9,7 @@
 //! | [`events`] | hooks: what runs before and after inserts, updates, deletes, flushes and commits |
 //! | [`observability`] | counters, slow statements, spans, and how many statements a test sends |
 //! | [`failures`] | full disks, lost files, locks of other processes: which error, and what to do next |
+//! | [`pool`] | who has a connection and for how long; functions and PRAGMAs for new ones; limits, leaks, closing |
 //!
 //! Those who come from SQLAlchemy find the differences at the end of each chapter.
 //!
@@ -35,3 +36,6 @@ pub mod observability {}
 
 #[doc = include_str!("guide/failures.md")]
 pub mod failures {}
+
+#[doc = include_str!("guide/pool.md")]
+pub mod pool {}

@@ -32,7 +32,8 @@
 //! |---|---|
 //! | learn it | [`guide`], chapter by chapter |
 //! | describe tables | [`derive@Entity`], [`derive@SqlType`], [`schema!`], [`BelongsTo`], [`HasMany`], [`HasOne`], [`ManyToMany`], [`Json`] |
-//! | open a database | [`Engine`], [`EngineBuilder`] |
+//! | open a database | [`Engine`], [`EngineBuilder`], [`sqlite`] |
+//! | see what the pool does | [`guide::pool`], [`Statistics`], [`HeldConnection`] |
 //! | read, change, store | [`Session`], [`Handle`], [`EngineExt`] |
 //! | make sessions that are alike | [`SessionFactory`], [`Retry`], [`ReadSession`] |
 //! | say how a transaction begins | [`Begin`], [`Isolation`] |
@@ -105,10 +106,12 @@ pub use orm_core::{
     sql, stmt,
 };
 pub use orm_derive::{Entity, SqlType};
+#[doc(hidden)]
+pub use orm_exec::Clock;
 pub use orm_exec::{
-    Closed, Connection, Engine, EngineBuilder, HeldConnection, JournalMode, NextRow, OpenMode, Operation,
-    RowStream, Sandbox, Savepoint, Statistics, Synchronous, Transaction, assert_statements, bridge, observe,
-    rusqlite, sqlite,
+    Access, Closed, Connection, Engine, EngineBuilder, HeldConnection, JournalMode, NextRow, OpenMode,
+    Operation, RowStream, Sandbox, Savepoint, Statistics, Synchronous, Transaction, assert_statements,
+    bridge, observe, rusqlite, sqlite,
 };
 pub use orm_session::{
     Change, Changes, ColumnChange, EngineExt, EntityHooks, Hooks, Listeners, Moments, Nested, ReadSession,

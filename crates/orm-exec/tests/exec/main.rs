@@ -8,6 +8,7 @@ mod deterministic;
 #[path = "../../../orm-core/tests/sql/entities.rs"]
 mod entities;
 mod errors;
+mod faulty;
 mod leaks;
 mod limits;
 mod list;
