@@ -164,7 +164,11 @@ async fn a_dropped_merge_leaves_nothing(db: Database) -> anyorm::Result<()> {
     session.add(user("Ada"));
     session.commit().await?;
     let mut session = db.engine.session();
-    assert!(step::polls(1, session.merge(User { id: 1, name: "x".into(), ..user("Ada") })).is_none());
+    if step::polls(1, session.merge(User { id: 1, name: "x".into(), ..user("Ada") })).is_some() {
+        // The row was read inline, so that there was no moment in which to drop it.
+        assert_eq!(db.log.inline(), 1);
+        return Ok(());
+    }
     assert!(!session.is_dirty());
     let ada = session.get_one::<User>(1).await?;
     assert_eq!(session[ada].name, "Ada");

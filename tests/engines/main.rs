@@ -4,6 +4,7 @@ mod cases_pool;
 mod counting;
 mod deadlines;
 mod disk_full;
+mod dispatch;
 mod files;
 mod from_worker;
 mod locks;
@@ -24,6 +25,10 @@ const ALL: &[&[Behaviour]] = &[
     counting::BEHAVIOURS,
     deadlines::BEHAVIOURS,
     disk_full::BEHAVIOURS,
+    dispatch::BEHAVIOURS,
+    dispatch::heavy::BEHAVIOURS,
+    dispatch::never::BEHAVIOURS,
+    dispatch::whole::BEHAVIOURS,
     files::BEHAVIOURS,
     from_worker::BEHAVIOURS,
     loops::BEHAVIOURS,

@@ -102,8 +102,8 @@ pub use orm_core::schema;
 pub use orm_core::schema::Schema;
 pub use orm_core::types::{Json, SqlType};
 pub use orm_core::{
-    Begin, Column, Dialect, Error, Handle, Isolation, POSTGRES, Result, SQLITE, Value, error, expr, query,
-    sql, stmt,
+    Begin, Column, Dialect, Dispatch, Error, Handle, Isolation, POSTGRES, Result, SQLITE, Value, error, expr,
+    query, sql, stmt,
 };
 pub use orm_derive::{Entity, SqlType};
 #[doc(hidden)]

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use anyorm::Engine;
+use anyorm::{Dispatch, Engine};
 use rusqlite::Connection;
 
 /// Whatever went wrong: there is nobody to tell but the terminal.
@@ -18,6 +18,8 @@ pub(crate) type Ours = Pin<Box<dyn Future<Output = Result<Lap, Fault>> + Send>>;
 /// the work alone.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
+    /// Where anyorm's reads run.
+    pub(crate) dispatch: Dispatch,
     /// Pieces of work in one round: what times are divided by.
     pub(crate) per: fn(Size) -> usize,
     /// What hops are divided by.

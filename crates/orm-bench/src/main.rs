@@ -72,7 +72,7 @@ fn measure(
         folder.join(format!("{}-{side}.db", case.name.replace(|c: char| !c.is_alphanumeric(), "_")))
     };
     let mut raw = model::open_by_hand(&file("raw"))?;
-    let engine = future::block_on(model::open(&file("ours")))?;
+    let engine = future::block_on(model::open(&file("ours"), case.dispatch))?;
     let mut times = Times::default();
     // The first round fills caches and files.
     for round in 0..=size.rounds {
@@ -90,7 +90,7 @@ fn measure(
 /// Runs one case by anyorm alone.
 fn profile(case: &Case, size: Size, folder: &Path) -> Result<(), Fault> {
     future::block_on(async {
-        let engine = model::open(&folder.join("profile.db")).await?;
+        let engine = model::open(&folder.join("profile.db"), case.dispatch).await?;
         for _ in 0..size.rounds {
             (case.ours)(engine.clone(), size).await?;
         }

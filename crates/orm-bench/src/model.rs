@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyorm::prelude::*;
-use anyorm::{SQLITE, Schema};
+use anyorm::{Dispatch, SQLITE, Schema};
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::case::{CHILDREN, Fault};
@@ -75,8 +75,8 @@ pub(crate) fn open_by_hand(file: &Path) -> Result<Connection, Fault> {
     Ok(raw)
 }
 
-pub(crate) async fn open(file: &Path) -> Result<Engine, Fault> {
-    let engine = Engine::open(&format!("sqlite://{}", file.display())).await?;
+pub(crate) async fn open(file: &Path, dispatch: Dispatch) -> Result<Engine, Fault> {
+    let engine = Engine::builder(&format!("sqlite://{}", file.display())).dispatch(dispatch).open().await?;
     engine.create_all(&schema()).await?;
     Ok(engine)
 }

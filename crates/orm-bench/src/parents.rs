@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use anyorm::Dispatch;
 use anyorm::prelude::*;
 use rusqlite::Connection;
 
@@ -13,6 +14,7 @@ use crate::model::{Author, fill_authors, fill_authors_by_hand};
 pub(crate) fn cases() -> [Case; 1] {
     [Case {
         name: "1,000 parents with 10 children each",
+        dispatch: Dispatch::Worker,
         per: |size| size.parents,
         hops_of: |_| 1,
         goal: Some(1.3),

@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use anyorm::Dispatch;
 use anyorm::prelude::*;
 
 use crate::case::{Fault, Size, check};
@@ -16,7 +17,7 @@ pub(crate) async fn line(size: Size, folder: &Path, is_wanted: impl Fn(&str) -> 
     if !is_wanted(NAME) {
         return Ok(());
     }
-    let engine = model::open(&folder.join("plans.db")).await?;
+    let engine = model::open(&folder.join("plans.db"), Dispatch::Worker).await?;
     let tracked = size.rows * 10;
     fill(&engine, tracked).await?;
     let mut session = engine.session();

@@ -3,31 +3,30 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use anyorm::Dispatch;
 use anyorm::prelude::*;
 use rusqlite::Connection;
 
 use crate::case::{Case, Fault, Ours, Size, Watch};
 use crate::model::{SELECT_USER, User, decode_user, fill, fill_by_hand};
 
-pub(crate) fn cases() -> [Case; 2] {
-    let requests = |size: Size| size.requests;
+pub(crate) fn cases() -> [Case; 4] {
+    let case = |name, dispatch, goal, ours| Case {
+        name,
+        dispatch,
+        per: |size| size.requests,
+        hops_of: |size| size.requests,
+        goal,
+        by_hand,
+        ours,
+    };
+    let session: fn(Engine, Size) -> Ours = |engine, size| Box::pin(with_session(engine, size));
+    let engine: fn(Engine, Size) -> Ours = |engine, size| Box::pin(with_engine(engine, size));
     [
-        Case {
-            name: "read by key: session.get, fresh session",
-            per: requests,
-            hops_of: requests,
-            goal: None,
-            by_hand,
-            ours: |engine, size| Box::pin(with_session(engine, size)) as Ours,
-        },
-        Case {
-            name: "read by key: engine.first",
-            per: requests,
-            hops_of: requests,
-            goal: None,
-            by_hand,
-            ours: |engine, size| Box::pin(with_engine(engine, size)) as Ours,
-        },
+        case("read by key: session.get, fresh session", Dispatch::Worker, None, session),
+        case("read by key: engine.first", Dispatch::Worker, None, engine),
+        case("read by key, Auto: session.get", Dispatch::Auto, Some(1.3), session),
+        case("read by key, Auto: engine.first", Dispatch::Auto, Some(1.3), engine),
     ]
 }
 

@@ -2,22 +2,27 @@
 
 use std::time::{Duration, Instant};
 
+use anyorm::Dispatch;
 use anyorm::prelude::*;
 use rusqlite::{Connection, params};
 
 use crate::case::{Case, Fault, Lap, Ours, Size, Watch};
 use crate::model::{INSERT_USER, SELECT_USER, User, decode_user, fill, fill_by_hand, user};
 
-pub(crate) fn cases() -> [Case; 1] {
-    let requests = |size: Size| size.requests;
-    [Case {
-        name: "mixed request: get, change, insert, commit",
-        per: requests,
-        hops_of: requests,
+pub(crate) fn cases() -> [Case; 2] {
+    let case = |name, dispatch| Case {
+        name,
+        dispatch,
+        per: |size| size.requests,
+        hops_of: |size| size.requests,
         goal: None,
         by_hand,
         ours: |engine, size| Box::pin(ours(engine, size)) as Ours,
-    }]
+    };
+    [
+        case("mixed request: get, change, insert, commit", Dispatch::Worker),
+        case("mixed request, Auto", Dispatch::Auto),
+    ]
 }
 
 fn key(request: usize, size: Size) -> i64 {

@@ -5,8 +5,8 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyorm::bridge;
 use anyorm::prelude::*;
+use anyorm::{Dispatch, bridge};
 use rusqlite::{Connection, params};
 
 use crate::case::{Case, Fault, Lap, Ours, Size, Watch, check};
@@ -17,6 +17,7 @@ pub(crate) fn cases() -> [Case; 5] {
     [
         Case {
             name: "10,000 rows into plain values: engine.all",
+            dispatch: Dispatch::Worker,
             per: rows,
             hops_of: once,
             goal: None,
@@ -26,6 +27,7 @@ pub(crate) fn cases() -> [Case; 5] {
         // What crossing threads costs on its own, without anything of ours but the bridge.
         Case {
             name: "10,000 rows by hand, in bridge::run_sync",
+            dispatch: Dispatch::Worker,
             per: rows,
             hops_of: once,
             goal: None,
@@ -34,6 +36,7 @@ pub(crate) fn cases() -> [Case; 5] {
         },
         Case {
             name: "10,000 rows into tracked entities",
+            dispatch: Dispatch::Worker,
             per: rows,
             hops_of: once,
             goal: Some(1.2),
@@ -42,6 +45,7 @@ pub(crate) fn cases() -> [Case; 5] {
         },
         Case {
             name: "insert 10,000, keys known after",
+            dispatch: Dispatch::Worker,
             per: rows,
             hops_of: once,
             goal: Some(1.25),
@@ -50,6 +54,7 @@ pub(crate) fn cases() -> [Case; 5] {
         },
         Case {
             name: "change one field of 10,000 and save",
+            dispatch: Dispatch::Worker,
             per: rows,
             hops_of: once,
             goal: Some(1.4),

@@ -9,7 +9,7 @@ pub(crate) fn head(size: Size) {
         size.rounds
     );
     println!(
-        "anyorm: Dispatch::Worker, every call to SQLite on a worker thread (Dispatch::Auto does not exist yet)\n"
+        "anyorm: Dispatch::Worker, every call to SQLite on a worker thread; in lines that say so, Dispatch::Auto\n"
     );
     println!(
         "{:<44}{:>12}  {:>22}  {:>22}{:>8}{:>7}",

@@ -19,7 +19,9 @@ fn every_line_is_printed() {
         "mixed",
     ] {
         let lines = printed.lines().filter(|line| line.contains(name) && line.contains(" x ")).count();
-        assert_eq!(lines, 1, "{name} in\n{printed}");
+        // Some work is measured under both dispatches.
+        let dispatches = if ["session.get", "engine.first", "mixed"].contains(&name) { 2 } else { 1 };
+        assert_eq!(lines, dispatches, "{name} in\n{printed}");
     }
 }
 
@@ -28,8 +30,13 @@ fn a_filter_selects_lines() {
     let output =
         Command::new(env!("CARGO_BIN_EXE_ratios")).args(["--quick", "mixed"]).output().expect("it starts");
     let printed = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(printed.lines().filter(|line| line.contains(" x ")).count(), 1, "{printed}");
+    assert_eq!(printed.lines().filter(|line| line.contains(" x ")).count(), 2, "{printed}");
     // Read on one connection, then everything else in one job on another.
-    let mixed = printed.lines().find(|line| line.contains("mixed")).expect("its line");
-    assert!(mixed.trim_end().ends_with(" 2"), "two hops: {mixed}");
+    let hops_of = |name: &str| {
+        let line = printed.lines().find(|line| line.contains(name)).expect("its line");
+        line.split_whitespace().last().map(str::to_owned)
+    };
+    assert_eq!(hops_of("mixed request:").as_deref(), Some("2"), "{printed}");
+    // The read is inline.
+    assert_eq!(hops_of("mixed request, Auto").as_deref(), Some("1"), "{printed}");
 }

@@ -173,6 +173,7 @@ impl Program {
             parameters: 0,
             returns: Returns::Count,
             reads_only: false,
+            cheap: false,
             list: None,
         };
         let origin = self.steps.len() as u32;

@@ -14,6 +14,7 @@
 //! | [`schema`](mod@schema) | CREATE and DROP of the tables of a list of entities |
 //! | [`dialect`] | how databases differ, as data |
 //! | [`begin`] | how a transaction begins |
+//! | [`dispatch`] | where a statement runs |
 //! | [`program`], [`cells`], [`row`] | what a driver runs in one hop, its parameters and its rows |
 //! | [`error`] | the one error type |
 
@@ -23,6 +24,7 @@ pub mod bulk;
 pub mod cells;
 pub mod column;
 pub mod dialect;
+pub mod dispatch;
 pub mod entity;
 pub mod error;
 pub mod expr;
@@ -42,6 +44,7 @@ pub use begin::{Begin, Isolation};
 pub use cells::{Cell, Cells};
 pub use column::Column;
 pub use dialect::{Dialect, POSTGRES, SQLITE};
+pub use dispatch::Dispatch;
 pub use entity::{Entity, EntityMeta, Key, KeyArg, Target};
 pub use error::{Error, Result};
 pub use expr::{

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::cells::{Cell, Cells};
 use crate::dialect::Dialect;
+use crate::dispatch::Dispatch;
 use crate::row::{ColumnError, Row};
 
 /// The text of a statement and what it takes and answers. Shared by all steps and rows that differ in values only.
@@ -27,6 +28,9 @@ pub struct StatementShape {
     pub returns: Returns,
     /// Whether the statement changes nothing, so that a reader may run it.
     pub reads_only: bool,
+    /// Whether the statement is a read that is known to be cheap, as far as can be told without the data: by key or unique
+    /// value, or of few rows, and without functions. It may run inline then: see [`Dispatch::Auto`].
+    pub cheap: bool,
     /// Where a list of unknown length stands: its elements' placeholders are written at this byte of `sql`,
     /// between parentheses that are already there, by [`with_list`](Self::with_list). A shape with a list takes one
     /// parameter row only.
@@ -97,6 +101,8 @@ pub struct Program {
     /// What becomes of a transaction that was open before the program, should the program fail. A transaction that
     /// the program itself began is always rolled back.
     pub on_failure: OnFailure,
+    /// Where it runs, if not as the engine says.
+    pub dispatch: Option<Dispatch>,
 }
 
 /// What a program that fails leaves of the transaction it ran in. It happens in the same hop as the failure.
@@ -152,6 +158,15 @@ impl Program {
     pub fn reads_only(&self) -> bool {
         self.steps.iter().all(|step| step.shape.reads_only)
     }
+
+    /// Whether the program is nothing but reads that are known to be cheap. What it leaves of a transaction is the
+    /// transaction, whether it fails or not.
+    pub fn is_cheap(&self) -> bool {
+        let bare = self.begin.is_none() && self.before.is_empty() && !self.commit;
+        bare && self.on_failure == OnFailure::Keep
+            && !self.steps.is_empty()
+            && self.steps.iter().all(|step| step.shape.cheap)
+    }
 }
 
 /// Takes the rows of a program as the driver reads them, on the driver's thread: this is where rows become the
@@ -162,6 +177,12 @@ pub trait Sink: Send {
     /// # Errors
     /// A value that does not fit. The driver stops and adds the SQL.
     fn row(&mut self, step: u16, row: &Row<'_>) -> Result<(), ColumnError>;
+
+    /// The program begins, perhaps again: the rows so far are forgotten. Answers whether they could be. A sink that hands
+    /// its rows on cannot forget them; its programs are never begun inline, where they may be given up half way.
+    fn restart(&mut self) -> bool {
+        false
+    }
 }
 
 /// A sink for programs whose rows nobody wants.
@@ -171,6 +192,10 @@ pub struct Discard;
 impl Sink for Discard {
     fn row(&mut self, _step: u16, _row: &Row<'_>) -> Result<(), ColumnError> {
         Ok(())
+    }
+
+    fn restart(&mut self) -> bool {
+        true
     }
 }
 

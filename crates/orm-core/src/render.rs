@@ -25,6 +25,8 @@ pub(crate) struct Writer<'d> {
     input: Cells,
     parameters: usize,
     list: Option<ListAt>,
+    /// Whether the statement is known to be cheap.
+    cheap: bool,
     /// A table, and the name that its columns have instead.
     renamed: Option<(&'static str, String)>,
 }
@@ -37,6 +39,7 @@ impl<'d> Writer<'d> {
             input: Cells::default(),
             parameters: 0,
             list: None,
+            cheap: false,
             renamed: None,
         }
     }
@@ -175,6 +178,7 @@ impl<'d> Writer<'d> {
             parameters: self.parameters as u16,
             returns,
             reads_only,
+            cheap: false,
             list: self.list,
         }
     }
@@ -183,7 +187,7 @@ impl<'d> Writer<'d> {
     ///
     /// # Errors
     /// If it has more parameters than the dialect allows.
-    pub(crate) fn compiled(self, returns: Returns, reads_only: bool) -> Result<Compiled> {
+    pub(crate) fn compiled(mut self, returns: Returns, reads_only: bool) -> Result<Compiled> {
         let most = self.dialect.max_parameters;
         if self.parameters > most {
             return Err(Error::build(format!(
@@ -191,7 +195,8 @@ impl<'d> Writer<'d> {
                 self.parameters, self.dialect.name
             )));
         }
-        let input = self.input.clone();
-        Ok(Compiled { shape: Arc::new(self.shape(returns, reads_only)), input })
+        let (input, cheap) = (std::mem::take(&mut self.input), self.cheap);
+        let shape = StatementShape { cheap, ..self.shape(returns, reads_only) };
+        Ok(Compiled { shape: Arc::new(shape), input, dispatch: None })
     }
 }

@@ -121,7 +121,7 @@ pub fn select_by_key(meta: &EntityMeta, dialect: &Dialect) -> StatementShape {
     let mut out = Writer::new(dialect);
     select_all(&mut out, meta);
     by_key(&mut out, meta, false);
-    out.shape(Returns::Rows, true)
+    cheap(out.shape(Returns::Rows, true))
 }
 
 /// `SELECT "id", "name" FROM "users" WHERE "id" = ?`, with FOR UPDATE where rows are locked one by one: one row, locked
@@ -140,7 +140,7 @@ pub fn select_by_keys(meta: &EntityMeta, dialect: &Dialect) -> StatementShape {
     let mut out = Writer::new(dialect);
     select_all(&mut out, meta);
     out.push(" WHERE ").in_list(None, &key_names(meta).collect::<Vec<_>>());
-    out.shape(Returns::Rows, true)
+    cheap(out.shape(Returns::Rows, true))
 }
 
 /// `SELECT "id", "name" FROM "users" WHERE "id" = ? AND "users"."deleted_at" IS NULL`: [`select_by_key`], or
@@ -159,7 +159,8 @@ pub fn select_by_key_and(
     }
     out.push(if locked { dialect.for_update } else { "" });
     let input = out.take_input();
-    (out.shape(Returns::Rows, !locked), input)
+    let is_cheap = !locked && conditions.iter().all(Node::is_cheap);
+    (StatementShape { cheap: is_cheap, ..out.shape(Returns::Rows, !locked) }, input)
 }
 
 /// `SELECT "id", "author_id" FROM "posts" WHERE "author_id" IN () ORDER BY "id"`: the rows that refer to a list of
@@ -179,7 +180,7 @@ pub fn select_by_foreign_key(
         out.name(meta.columns[column].name);
     });
     out.names(key_names(meta));
-    out.shape(Returns::Rows, true)
+    cheap(out.shape(Returns::Rows, true))
 }
 
 /// `SELECT "tags"."id", "tags"."name", "post_tags"."post_id" FROM "post_tags" JOIN "tags" ON "tags"."id" =
@@ -213,7 +214,7 @@ pub fn select_through(
     out.separated(", ", key_names(target), |out, key| {
         out.column(target.table, key);
     });
-    out.shape(Returns::Rows, true)
+    cheap(out.shape(Returns::Rows, true))
 }
 
 /// `INSERT INTO "post_tags" ("post_id", "tag_id") VALUES (?, ?) ON CONFLICT DO NOTHING`: one pair, which may be there
@@ -261,6 +262,11 @@ pub(crate) fn order_terms(out: &mut Writer<'_>, members: &Members, column: impl 
         column(out, at);
         out.push(if descending { " DESC, " } else { ", " });
     }
+}
+
+/// Finds its rows by a key, its own or one that it refers to.
+fn cheap(shape: StatementShape) -> StatementShape {
+    StatementShape { cheap: true, ..shape }
 }
 
 fn select_all(out: &mut Writer<'_>, meta: &EntityMeta) {

@@ -1,5 +1,6 @@
 //! Statements: what the builders make and a dialect turns into text.
 
+mod cheap;
 mod conflict;
 mod delete;
 mod filters;
@@ -36,10 +37,11 @@ use std::sync::Arc;
 
 use crate::cells::Cells;
 use crate::dialect::Dialect;
+use crate::dispatch::Dispatch;
 use crate::entity::EntityMeta;
 use crate::error::{Error, Result};
 use crate::expr::{Kind, Node};
-use crate::program::StatementShape;
+use crate::program::{Program, StatementShape};
 use crate::render;
 
 /// A finished statement, without types.
@@ -50,6 +52,8 @@ pub struct Statement {
     pub(crate) loads: Loads,
     /// Whether what is read overwrites what the session has.
     pub(crate) populate: bool,
+    /// Where it runs, if not as the engine says.
+    pub(crate) dispatch: Option<Dispatch>,
 }
 
 #[derive(Clone, Debug)]
@@ -72,6 +76,14 @@ pub struct Compiled {
     pub shape: Arc<StatementShape>,
     /// The parameters.
     pub input: Cells,
+    /// Where it runs, if not as the engine says.
+    pub dispatch: Option<Dispatch>,
+}
+
+impl From<Compiled> for Program {
+    fn from(compiled: Compiled) -> Self {
+        Self { dispatch: compiled.dispatch, ..Self::single(compiled.shape, compiled.input) }
+    }
 }
 
 /// The tables that a statement reads, for autoflush.
@@ -89,7 +101,8 @@ impl Statement {
     /// # Errors
     /// If the dialect cannot say it: it has more parameters than the database takes.
     pub fn compile(&self, dialect: &Dialect) -> Result<Compiled> {
-        render::statement(&self.body, &self.loads, dialect)
+        let compiled = render::statement(&self.body, &self.loads, dialect)?;
+        Ok(Compiled { dispatch: self.dispatch, ..compiled })
     }
 
     /// The tables it reads, those of its subqueries and of the relations to load included.
@@ -143,7 +156,7 @@ impl Statement {
     /// checked by [`compile`](Self::compile).
     #[must_use]
     pub fn into_exists(self) -> Self {
-        Body::Exists(Box::new(self.body)).into()
+        Self { dispatch: self.dispatch, ..Body::Exists(Box::new(self.body)).into() }
     }
 
     /// A typed update or delete, made to answer the keys of the rows it affects, behind what it answers anyway; `None` for
@@ -176,7 +189,7 @@ pub struct Criteria {
 
 impl From<Body> for Statement {
     fn from(body: Body) -> Self {
-        Self { body, loads: Loads::default(), populate: false }
+        Self { body, loads: Loads::default(), populate: false, dispatch: None }
     }
 }
 

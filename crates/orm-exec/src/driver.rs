@@ -1,7 +1,9 @@
-//! What a database driver for the bridge does: blocking calls, made on a worker thread, never while a future is polled.
+//! What a database driver for the bridge does: blocking calls, made on a worker thread. The one call that is made while a
+//! future is polled is [`BlockingConnection::try_inline`], which bounds its own time.
 //!
 //! ```text
 //! Connect::connect ──► BlockingConnection ──► run(job, program, sink) ──► Outcome | Failure
+//!                                         ├─► try_inline(program, sink) ──► the same, or given up
 //!                                         ├─► in_transaction, rollback   between two tenants
 //!                                         └─► interrupter                from the thread that drops a future
 //! ```
@@ -94,6 +96,13 @@ pub trait BlockingConnection: Debug + Send {
     /// At the first step that fails, after what the program says about failures was done.
     fn run(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult;
 
+    /// Runs a program that [is cheap](Program::is_cheap) on the thread that polls, for some microseconds at most, and without
+    /// waiting for a lock. What is given up has changed nothing, and is run again by [`run`](Self::run).
+    fn try_inline(&mut self, program: &Program, sink: &mut dyn Sink) -> Inline {
+        let _ = (program, sink);
+        Inline::Never
+    }
+
     /// Whether a transaction is open, as the database says it. Does no I/O.
     fn in_transaction(&self) -> bool;
 
@@ -111,6 +120,19 @@ pub trait BlockingConnection: Debug + Send {
 
     /// What stops a statement of this connection from another thread.
     fn interrupter(&self) -> Arc<dyn Interrupt>;
+}
+
+/// What became of a program that was to run inline.
+#[derive(Debug)]
+pub enum Inline {
+    /// It ran to its end, or failed.
+    Ran(ProgramResult),
+    /// This step was too long for the thread that polls.
+    TooLong(usize),
+    /// A lock was held by somebody else.
+    Locked,
+    /// It was not begun: the driver, or this connection, runs everything on a worker.
+    Never,
 }
 
 /// Stops a statement from another thread.

@@ -75,6 +75,7 @@ impl Engine {
     /// | `nolock=true` | the file is not locked | `false` |
     /// | `nofollow=true` | symbolic links are refused | `false` |
     /// | `vfs=name` | SQLite's way to the operating system | its own |
+    /// | `dispatch=worker\|auto` | where cheap reads run: see [`Dispatch`](orm_core::Dispatch) | `worker`; `auto` in memory |
     ///
     /// A character of the path that means something in a URL is written as `%` and two digits. Dropped half way, this
     /// leaves at most an empty file.
@@ -401,7 +402,7 @@ impl Engine {
         location: &'static Location<'static>,
     ) -> Operation<'static, ()> {
         let lease = self.lease(Access::Write, location);
-        let begin = self.dialect().begin_write;
+        let (begin, pool) = (self.dialect().begin_write, self.pool.clone());
         Operation::new(async move {
             let program = Program {
                 steps: statements?.into_iter().map(|sql| bare_step(sql.into())).collect(),
@@ -410,6 +411,8 @@ impl Engine {
                 ..Program::default()
             };
             let output = lease.await?.run(program, Discard).await;
+            // There may be an index now.
+            pool.heavy().forget();
             output.result.map(drop).map_err(Error::from)
         })
     }
@@ -422,7 +425,14 @@ impl Engine {
 
 /// A step of a statement without parameters or rows.
 pub(crate) fn bare_step(sql: Arc<str>) -> Step {
-    let shape = StatementShape { sql, parameters: 0, returns: Returns::Count, reads_only: false, list: None };
+    let shape = StatementShape {
+        sql,
+        parameters: 0,
+        returns: Returns::Count,
+        reads_only: false,
+        cheap: false,
+        list: None,
+    };
     let cells: Range<u32> = 0..0;
     Step { shape: Arc::new(shape), rows: 1, cells, expect: Expect::Any, after: Vec::new(), origin: 0 }
 }

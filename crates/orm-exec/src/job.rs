@@ -1,20 +1,26 @@
-//! One job: a connection, a program and a sink that move to a worker thread together and come back together.
+//! One job: a connection, a program and a sink that move to a worker thread together and come back together. One of cheap
+//! reads may stay where it is: see [`inline`].
 //!
 //! ```text
-//! Waiting ──► Running ──► Done ──► Taken
-//!    │           │          │
-//!    └─ dropped ─┴──────────┴─► the connection goes home: as it is, interrupted and rolled back, or rolled back
+//! New ──► Waiting ──► Running ──► Done ──► Taken
+//!  │         │           │          │
+//!  └ dropped ┴───────────┴──────────┴─► the connection goes home: as it is, interrupted and rolled back, or rolled back
 //! ```
+
+mod heavy;
+mod inline;
+
+pub(crate) use heavy::Heavy;
 
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-use orm_core::program::Failure;
+use orm_core::program::{Failure, ProgramResult};
 use orm_core::{Error, Outcome, Program, Sink};
 
 use crate::bridge::Urgency;
@@ -23,23 +29,45 @@ use crate::observe::JobContext;
 use crate::operation::under_way::{self, UnderWay};
 use crate::pool::{Holder, Lease, Pool, Stop};
 use crate::sync::lock;
+use inline::Attempt;
 
 /// A program that runs, or will when this is first polled. It may be polled from different tasks over its life.
+///
+/// It runs on a worker thread. A program [of cheap reads](Program::is_cheap) may run in the first poll itself, which is then
+/// the last: see [`Dispatch::Auto`](orm_core::Dispatch::Auto).
 ///
 /// Dropped before it was polled, or before a worker thread took it: the program never runs. Dropped while it runs: the
 /// statement is interrupted and its transaction rolled back on the worker; a COMMIT that was under way may have been
 /// done. In each case the connection goes home.
 ///
 /// # Panics
-/// A panic of the sink is caught on the worker, where the connection is rolled back and kept; it resumes in the task
-/// that awaits the job.
+/// A panic of the sink is caught, and the connection is rolled back on a worker and kept; it resumes in the task that awaits
+/// the job.
 #[must_use = "nothing happens until the job is awaited"]
 pub struct Job<S: Sink + 'static> {
-    shared: Arc<Shared<S>>,
-    sent: bool,
+    place: Place<S>,
     /// Whether its sink may wait for the program.
     waits: bool,
+    /// Whether it was told to end early before it was sent.
+    stopped: bool,
 }
+
+/// Where the job is.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would cost an allocation that an inline read does without"
+)]
+enum Place<S: Sink + 'static> {
+    /// Here: it was not polled yet. The mutex is never locked: it makes `Sync` what only its owner touches.
+    Here(Mutex<Work<S>>),
+    /// Between this and a worker.
+    Sent(Arc<Shared<S>>),
+    /// It has given its output.
+    Ended,
+}
+
+// Nothing is pinned in place: between two polls all of it may move.
+impl<S: Sink + 'static> Unpin for Job<S> {}
 
 /// What a job gives back.
 #[derive(Debug)]
@@ -88,13 +116,7 @@ struct Work<S> {
 
 impl<S: Sink + 'static> Job<S> {
     pub(crate) fn new(lease: Lease, program: Program, sink: S) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let id = JobId(NEXT.fetch_add(1, Ordering::Relaxed));
-        let (holder, pool) = (Arc::clone(lease.holder()), lease.pool().clone());
-        let stage = Stage::Waiting(Box::new(Work { lease, program, sink }));
-        let state =
-            Mutex::new(State { stage, dropped: false, stopped: false, interrupter: None, waker: None });
-        Self { shared: Arc::new(Shared { id, holder, pool, state }), sent: false, waits: false }
+        Self { place: Place::Here(Mutex::new(Work { lease, program, sink })), waits: false, stopped: false }
     }
 
     /// Says that the sink may wait for the program itself: the job takes no place that others may need.
@@ -105,29 +127,79 @@ impl<S: Sink + 'static> Job<S> {
 
     /// Ends the program early: what runs is interrupted, and the output says so. The connection comes back as after any
     /// failure, so a transaction that was open before the program stays open.
-    pub fn stop(&self) {
-        let mut state = self.shared.state();
+    pub fn stop(&mut self) {
+        self.stopped = true;
+        let Place::Sent(shared) = &self.place else { return };
+        let mut state = shared.state();
         state.stopped = true;
         if let Some(interrupter) = &state.interrupter {
-            interrupter.interrupt(self.shared.id);
+            interrupter.interrupt(shared.id);
         }
     }
 
-    /// Sends the job to a worker.
-    fn send(&mut self) {
-        self.sent = true;
-        let (urgency, context) = match &self.shared.state().stage {
-            Stage::Waiting(work) => {
-                under_way::note(|| UnderWay { what: on_a_worker(&work.program), sent: true });
-                let urgency = if self.waits { Urgency::Waiting } else { work.lease.urgency(&work.program) };
-                (urgency, work.lease.context())
-            }
-            _ => return,
+    /// The first poll: runs the job inline, or sends it to a worker.
+    fn begin(&mut self, cx: &mut Context<'_>) -> Poll<JobOutput<S>> {
+        let Place::Here(work) = &mut self.place else { unreachable!("only a job that is here begins") };
+        let attempt = match self.stopped {
+            true => Attempt::Send,
+            false => inline::attempt(work.get_mut().unwrap_or_else(PoisonError::into_inner), cx.waker()),
         };
-        let stop: Weak<dyn Stop> = Arc::<Shared<S>>::downgrade(&self.shared);
-        self.shared.holder.works_on(stop);
-        let shared = Arc::clone(&self.shared);
-        self.shared.pool.hop(urgency, move || shared.work(context));
+        if matches!(attempt, Attempt::Yield) {
+            return Poll::Pending;
+        }
+        let Place::Here(work) = std::mem::replace(&mut self.place, Place::Ended) else {
+            unreachable!("it was here a moment ago")
+        };
+        let work = work.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match attempt {
+            Attempt::Ran(result) => Poll::Ready(work.ended(result)),
+            Attempt::Panicked(panic) => {
+                let Work { mut lease, sink, .. } = work;
+                // An open transaction is rolled back on its way home, on a worker.
+                lease.look();
+                drop(lease);
+                drop_quietly(sink);
+                resume_unwind(panic)
+            }
+            Attempt::Yield | Attempt::Send => {
+                self.send(work, cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn send(&mut self, work: Work<S>, waker: &Waker) {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        inline::waits();
+        let id = JobId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let (pool, holder) = (work.lease.pool().clone(), Arc::clone(work.lease.holder()));
+        under_way::note(|| UnderWay { what: on_a_worker(&work.program), sent: true });
+        let urgency = if self.waits { Urgency::Waiting } else { work.lease.urgency(&work.program) };
+        let context = work.lease.context();
+        let (stage, waker, stopped) = (Stage::Waiting(Box::new(work)), waker.clone(), self.stopped);
+        holder.works_for(&waker);
+        let state = State { stage, dropped: false, stopped, interrupter: None, waker: Some(waker) };
+        let shared = Arc::new(Shared { id, holder, pool: pool.clone(), state: Mutex::new(state) });
+        let stop: Weak<dyn Stop> = Arc::<Shared<S>>::downgrade(&shared);
+        shared.holder.works_on(stop);
+        self.place = Place::Sent(Arc::clone(&shared));
+        pool.hop(urgency, move || shared.work(context));
+    }
+}
+
+impl<S: Sink + 'static> Work<S> {
+    /// What becomes of a job that ran to its end.
+    fn ended(self, result: ProgramResult) -> JobOutput<S> {
+        let Self { mut lease, sink, .. } = self;
+        lease.after_job();
+        let result = match result {
+            Ok(outcome) => Ok((outcome, sink)),
+            Err(failure) => {
+                drop_quietly(sink);
+                Err(failure)
+            }
+        };
+        JobOutput { lease, result }
     }
 }
 
@@ -135,8 +207,13 @@ impl<S: Sink + 'static> Future for Job<S> {
     type Output = JobOutput<S>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<JobOutput<S>> {
+        let shared = match &self.place {
+            Place::Here(_) => return self.begin(cx),
+            Place::Sent(shared) => shared,
+            Place::Ended => panic!("a job was polled after it had given its output"),
+        };
         let done = {
-            let mut state = self.shared.state();
+            let mut state = shared.state();
             match std::mem::replace(&mut state.stage, Stage::Taken) {
                 Stage::Done(output) => Some(output),
                 Stage::Taken => panic!("a job was polled after it had given its output"),
@@ -147,34 +224,31 @@ impl<S: Sink + 'static> Future for Job<S> {
                         none => *none = Some(cx.waker().clone()),
                     }
                     // Still under the lock: the worker says after this that it is done.
-                    self.shared.holder.works_for(cx.waker());
+                    shared.holder.works_for(cx.waker());
                     None
                 }
             }
         };
         match done {
             Some(output) => {
-                self.shared.holder.rests(self.shared.pool.now());
+                shared.holder.rests(shared.pool.now());
+                self.place = Place::Ended;
                 under_way::clear();
                 Poll::Ready(output.unwrap_or_else(|panic| resume_unwind(panic)))
             }
-            None => {
-                if !self.sent {
-                    self.send();
-                }
-                Poll::Pending
-            }
+            None => Poll::Pending,
         }
     }
 }
 
 impl<S: Sink + 'static> Drop for Job<S> {
     fn drop(&mut self) {
-        let mut state = self.shared.state();
+        let Place::Sent(shared) = &self.place else { return };
+        let mut state = shared.state();
         state.dropped = true;
         // Still under the lock: the worker cannot leave the job now, so nobody else's statement is hit.
         if let Some(interrupter) = &state.interrupter {
-            interrupter.interrupt(self.shared.id);
+            interrupter.interrupt(shared.id);
         }
         let left = match state.stage {
             Stage::Running => None,
@@ -189,15 +263,15 @@ impl<S: Sink + 'static> Shared<S> {
     /// On the worker: the whole job.
     fn work(&self, context: Option<Arc<JobContext>>) {
         let Some(work) = self.start() else { return };
-        let Work { mut lease, program, mut sink } = *work;
-        let telemetry = Arc::clone(lease.pool().telemetry());
+        let mut work = *work;
+        let telemetry = Arc::clone(work.lease.pool().telemetry());
         let result = catch_unwind(AssertUnwindSafe(|| {
             JobContext::run(context.as_ref(), &telemetry, || {
-                let (connection, interrupter) = lease.open()?;
+                let (connection, interrupter) = work.lease.open()?;
                 if !self.may_run(interrupter) {
                     return Err(Failure::outside(Error::Interrupted));
                 }
-                connection.run(self.id, &program, &mut sink)
+                connection.run(self.id, &work.program, &mut work.sink)
             })
         }));
         // It has the caller's span, which must be able to end as soon as the caller goes on.
@@ -207,16 +281,9 @@ impl<S: Sink + 'static> Shared<S> {
         // From here on the job is not interrupted: it would hit the clean-up.
         self.state().interrupter = None;
         match result {
-            Ok(Ok(outcome)) => {
-                lease.after_job();
-                self.finish(Ok(JobOutput { lease, result: Ok((outcome, sink)) }));
-            }
-            Ok(Err(failure)) => {
-                lease.after_job();
-                drop_quietly(sink);
-                self.finish(Ok(JobOutput { lease, result: Err(failure) }));
-            }
+            Ok(result) => self.finish(Ok(work.ended(result))),
             Err(panic) => {
+                let Work { mut lease, sink, .. } = work;
                 lease.clean();
                 drop(lease);
                 drop_quietly(sink);
@@ -308,6 +375,10 @@ fn drop_quietly<S>(sink: S) {
 
 impl<S: Sink + 'static> fmt::Debug for Job<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Job").field("id", &self.shared.id).finish_non_exhaustive()
+        let id = match &self.place {
+            Place::Sent(shared) => Some(shared.id),
+            Place::Here(_) | Place::Ended => None,
+        };
+        f.debug_struct("Job").field("id", &id).finish_non_exhaustive()
     }
 }

@@ -62,6 +62,7 @@ pub use observe::{Observer, Parameters, StatementEvent};
 #[doc(hidden)]
 pub use observe::{Span, Telemetry};
 pub use operation::Operation;
+pub use orm_core::Dispatch;
 pub use pool::{Closed, HeldConnection, Lease, Statistics};
 #[doc(no_inline)]
 pub use rusqlite;

@@ -42,7 +42,8 @@ pub use crate::pool::{Metric, MetricKind};
 /// | method | called |
 /// |---|---|
 /// | `hop`, `acquire_end`, `flush_end`, `repeated` | in the task that makes the call |
-/// | `statement`, `statement_end`, `job_end` | where the statements run: on a worker thread, unless the engine runs short reads on the task |
+/// | `statement`, `statement_end`, `job_end` | where the statements run: on a worker thread, or inline, on the thread of the task: see [`Dispatch`](crate::Dispatch) |
+/// | `inline`, `inline_aborted` | in the task that makes the call |
 ///
 /// All should return soon. A panic in `statement` ends the job like a panic of a decoder: it resumes in the task that
 /// awaits. In the methods about what has happened already, a panic is dropped: it must not hide a commit.
@@ -72,6 +73,12 @@ pub trait Observer: Send + Sync {
     /// A job was sent to a worker thread.
     fn hop(&self) {}
 
+    /// A job ran inline, without a hop.
+    fn inline(&self) {}
+
+    /// A job was begun inline and given up. A `hop` follows, and the same statements again.
+    fn inline_aborted(&self) {}
+
     /// A statement is about to run, once for each of its parameter rows. BEGIN, COMMIT and ROLLBACK are statements too.
     fn statement(&self, event: &StatementEvent<'_>) {
         let _ = event;
@@ -89,7 +96,7 @@ pub trait Observer: Send + Sync {
         let _ = end;
     }
 
-    /// A job has ended on its worker thread.
+    /// A job has ended, on its worker thread or inline.
     fn job_end(&self, end: &JobEnd<'_>) {
         let _ = end;
     }

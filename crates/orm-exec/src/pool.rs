@@ -28,11 +28,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use orm_core::{Dialect, Result};
+use orm_core::{Dialect, Dispatch, Result};
 
 use crate::bridge::{Urgency, Workers};
 use crate::clock::Clock;
 use crate::driver::{Access, BlockingConnection, Connect, Interrupt};
+use crate::job::Heavy;
 use crate::observe::{AcquireEnd, Span, Telemetry};
 use crate::sync::lock;
 use lane::{Lane, Permit};
@@ -54,6 +55,8 @@ pub(crate) struct PoolOptions {
     pub(crate) limits: Limits,
     /// For how long a connection may be held unused before it is taken to be leaked.
     pub(crate) leak_threshold: Option<Duration>,
+    /// Where reads run.
+    pub(crate) dispatch: Dispatch,
 }
 
 struct Shared {
@@ -66,6 +69,10 @@ struct Shared {
     /// Whether nothing may run any more on connections that are out.
     cut_off: AtomicBool,
     watch: Arc<Watch>,
+    inline: AtomicU64,
+    inline_aborted: AtomicU64,
+    /// Statements that are not begun inline any more.
+    heavy: Heavy,
     state: Mutex<State>,
 }
 
@@ -129,6 +136,9 @@ impl Pool {
             hops: AtomicU64::new(0),
             cut_off: AtomicBool::new(false),
             watch: Arc::new(Watch::new(shared.clone())),
+            inline: AtomicU64::new(0),
+            inline_aborted: AtomicU64::new(0),
+            heavy: Heavy::default(),
             state: Mutex::new(state),
         }))
     }
@@ -197,6 +207,8 @@ impl Pool {
             writer_waiting: state.writer.waiting(),
             leaked: holders.filter(|holder| holder.is_leaked()).count(),
             hops: self.0.hops.load(Ordering::Relaxed),
+            inline: self.0.inline.load(Ordering::Relaxed),
+            inline_aborted: self.0.inline_aborted.load(Ordering::Relaxed),
             ..state.counters
         };
         drop(state);
@@ -257,6 +269,27 @@ impl Pool {
         self.0.hops.fetch_add(1, Ordering::Relaxed);
         self.0.telemetry.hop();
         self.0.workers.spawn(urgency, Box::new(job));
+    }
+
+    /// Where reads run, unless a statement says otherwise.
+    pub(crate) fn dispatch(&self) -> Dispatch {
+        self.0.options.dispatch
+    }
+
+    pub(crate) fn heavy(&self) -> &Heavy {
+        &self.0.heavy
+    }
+
+    /// Counts a job that ran inline.
+    pub(crate) fn ran_inline(&self) {
+        self.0.inline.fetch_add(1, Ordering::Relaxed);
+        self.0.telemetry.inline();
+    }
+
+    /// Counts a job that was begun inline and given up.
+    pub(crate) fn gave_up_inline(&self) {
+        self.0.inline_aborted.fetch_add(1, Ordering::Relaxed);
+        self.0.telemetry.inline_aborted();
     }
 
     /// The only way back: whoever waits first has the connection next. After [`Pool::close`], or if it is too old, it is

@@ -268,7 +268,7 @@ impl<'a, T: Send + 'static> Open<'a, T> {
 
     /// Nobody wants the rest.
     fn abandon(self) {
-        let Self { job, channel, holder, pool, home } = self;
+        let Self { mut job, channel, holder, pool, home } = self;
         match home {
             // The job rolls back and gives the connection to the pool by itself.
             Home::Pool => {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use orm_core::{Error, Result};
+use orm_core::{Dispatch, Error, Result};
 
 use crate::pool::{Limits, PoolOptions};
 use crate::sqlite::{JournalMode, OpenMode, Place, SqliteOptions, Synchronous};
@@ -15,6 +15,8 @@ pub(crate) struct Config {
     pub(crate) pool: PoolOptions,
     /// Connections that only read, where something was said about them.
     readers: Option<usize>,
+    /// Where reads run, where something was said about it.
+    pub(crate) dispatch: Option<Dispatch>,
 }
 
 const DEFAULT_READERS: usize = 4;
@@ -22,7 +24,7 @@ const DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 const KNOWN_OPTIONS: &str = "mode=ro|rw|rwc|memory, busy_timeout=<milliseconds>, readers=<number>, \
      acquire_timeout=<milliseconds>, idle_timeout=<milliseconds>, max_lifetime=<milliseconds>, \
      leak_threshold=<milliseconds>, synchronous=normal|full|off, journal_mode=wal|delete|truncate|persist, \
-     immutable=true|false, nolock=true|false, nofollow=true|false, vfs=<name>, cache=private";
+     immutable=true|false, nolock=true|false, nofollow=true|false, vfs=<name>, cache=private, dispatch=worker|auto";
 const KNOWN_URLS: &str = "`sqlite::memory:`, `sqlite:///absolute/path.db` and `sqlite://relative.db`";
 
 impl Config {
@@ -63,8 +65,9 @@ impl Config {
             acquire_timeout: DEFAULT_ACQUIRE_TIMEOUT,
             limits: Limits::default(),
             leak_threshold: None,
+            dispatch: Dispatch::Worker,
         };
-        Self { sqlite: SqliteOptions::new(place), pool, readers: None }
+        Self { sqlite: SqliteOptions::new(place), pool, readers: None, dispatch: None }
     }
 
     /// What is to be opened, after all options are known.
@@ -96,6 +99,9 @@ impl Config {
         }
         let default = if is_file && !unlocked { DEFAULT_READERS } else { 0 };
         self.pool.readers = self.readers.unwrap_or(default);
+        // In memory, nothing does I/O.
+        let default = if is_file { Dispatch::Worker } else { Dispatch::Auto };
+        self.pool.dispatch = self.dispatch.unwrap_or(default);
         Ok((self.sqlite, self.pool))
     }
 
@@ -162,6 +168,14 @@ impl Config {
                 "private" => Ok(()),
                 _ => Err(wrong(name, value, "private (to share a database in memory, use `mode=memory`)")),
             },
+            "dispatch" => {
+                self.dispatch = match value {
+                    "worker" => Some(Dispatch::Worker),
+                    "auto" => Some(Dispatch::Auto),
+                    _ => return Err(wrong(name, value, "worker or auto")),
+                };
+                Ok(())
+            }
             _ => Err(Error::configuration(format!(
                 "the option `{name}` is not known: known are {KNOWN_OPTIONS}"
             ))),

@@ -36,7 +36,7 @@ pub(crate) trait Runner: Send {
     where
         Self: Sized,
     {
-        let run = self.run_program(Program::single(compiled.shape, compiled.input), false, sink);
+        let run = self.run_program(compiled.into(), false, sink);
         async move { run.await.map_err(Error::from) }
     }
 }
@@ -163,6 +163,11 @@ impl<S: Shape> Sink for Collect<S> {
             self.rows.push(S::decode(row)?);
         }
         Ok(())
+    }
+
+    fn restart(&mut self) -> bool {
+        self.rows.clear();
+        true
     }
 }
 

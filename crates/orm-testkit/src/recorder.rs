@@ -1,10 +1,10 @@
-//! What was sent: every statement with its rows, and every hop to a worker thread.
+//! What was sent: every statement with its rows, and every trip to the database, on a worker thread or inline.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyorm::observe::{Observer, StatementEvent};
 
-/// A log of statements and hops.
+/// A log of statements and trips.
 #[derive(Debug, Default)]
 pub struct Recorder {
     log: Mutex<Log>,
@@ -13,6 +13,7 @@ pub struct Recorder {
 #[derive(Debug, Default)]
 struct Log {
     hops: usize,
+    inline: usize,
     statements: Vec<(String, u32)>,
 }
 
@@ -22,9 +23,16 @@ impl Recorder {
         *self.log() = Log::default();
     }
 
-    /// How often a job went to a worker thread since the log was cleared.
+    /// How many jobs went to the database since the log was cleared: to a worker thread, or, under `Dispatch::Auto`, inline.
+    /// Where there is one of them under one dispatch, there is one under the other.
     pub fn hops(&self) -> usize {
-        self.log().hops
+        let log = self.log();
+        log.hops + log.inline
+    }
+
+    /// How many of them ran inline.
+    pub fn inline(&self) -> usize {
+        self.log().inline
     }
 
     /// The SQL of each statement since the log was cleared, BEGIN and COMMIT included, without quotes around names.
@@ -46,6 +54,10 @@ impl Recorder {
 impl Observer for Recorder {
     fn hop(&self) {
         self.log().hops += 1;
+    }
+
+    fn inline(&self) {
+        self.log().inline += 1;
     }
 
     fn statement(&self, event: &StatementEvent<'_>) {

@@ -57,6 +57,7 @@ pub(crate) fn narrowed(
             dialect.max_parameters
         )));
     }
+    out.cheap = !numbered && narrow.is_cheap();
     out.compiled(Returns::Rows, true)
 }
 

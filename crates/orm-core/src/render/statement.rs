@@ -17,7 +17,10 @@ pub(crate) fn statement(body: &Body, loads: &Loads, dialect: &Dialect) -> Result
     let mut out = Writer::new(dialect);
     match body {
         Body::Raw(raw) => return Ok(raw.compile()),
-        Body::Select(query) => select_joined(&mut out, query, loads),
+        Body::Select(query) => {
+            out.cheap = query.is_cheap() && loads.joined().all(|(_, load)| load.leg.is_cheap());
+            select_joined(&mut out, query, loads);
+        }
         Body::Insert(write) => {
             insert(&mut out, write);
             return out.compiled(answer(&write.returning), false);
@@ -40,7 +43,10 @@ pub(crate) fn statement(body: &Body, loads: &Loads, dialect: &Dialect) -> Result
         Body::Exists(inner) => {
             out.push("SELECT EXISTS (");
             match &**inner {
-                Body::Select(query) => select_any(&mut out, query),
+                Body::Select(query) => {
+                    out.cheap = query.is_cheap_to_find();
+                    select_any(&mut out, query);
+                }
                 Body::Raw(raw) => {
                     out.append(raw.text(), raw.input());
                 }

@@ -83,7 +83,7 @@ pub fn select_columns(meta: &EntityMeta, dialect: &Dialect, columns: &[usize]) -
     let mut out = Writer::new(dialect);
     out.push("SELECT ").names(named(meta, columns)).push(" FROM ").name(meta.table).push(" WHERE ");
     out.separated(" AND ", key_names(meta), equals);
-    out.shape(Returns::Rows, true)
+    super::cheap(out.shape(Returns::Rows, true))
 }
 
 /// The text so far, with what its parameters are.

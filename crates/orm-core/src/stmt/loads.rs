@@ -142,7 +142,7 @@ fn twice(relation: &RelationMeta) -> Error {
 }
 
 impl Narrow {
-    fn nodes(&self) -> impl Iterator<Item = &crate::expr::Node> {
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &crate::expr::Node> {
         self.filter.iter().chain(self.order_by.iter().map(|order| &order.node))
     }
 }

@@ -159,9 +159,11 @@ impl RawBody {
             // The driver counts the columns: only it knows what the text selects.
             returns: if self.rows { Returns::Rows } else { Returns::Count },
             reads_only: only_reads(&self.text),
+            // Nobody knows what it does.
+            cheap: false,
             list: None,
         };
-        Compiled { shape: Arc::new(shape), input: self.input.clone() }
+        Compiled { shape: Arc::new(shape), input: self.input.clone(), dispatch: None }
     }
 
     pub(super) fn reads(&self) -> Reads {

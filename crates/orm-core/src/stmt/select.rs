@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use super::scope::{self, Scope};
 use super::{Body, Loads, Statement};
+use crate::dispatch::Dispatch;
 use crate::entity::{Entity, EntityMeta, RelationMeta};
 use crate::error::{Error, Result};
 use crate::expr::{Condition, Kind, Node, Order, OrderBy};
@@ -54,6 +55,8 @@ pub(crate) struct SelectBody {
     pub(crate) unfiltered: bool,
     pub(crate) loads: Vec<Vec<Leg>>,
     pub(crate) populate: bool,
+    /// Where it runs, if not as the engine says.
+    pub(crate) dispatch: Option<Dispatch>,
 }
 
 /// A join along one relation.
@@ -81,6 +84,7 @@ impl<E: Entity> Select<E, Whole<E>> {
             unfiltered: false,
             loads: Vec::new(),
             populate: false,
+            dispatch: None,
         };
         Self::of(body)
     }
@@ -272,6 +276,27 @@ impl<E: Entity, S> Select<E, S> {
         self
     }
 
+    /// Where this query runs, whatever its engine says: see [`Dispatch`]. One that is not known to be cheap runs on a worker
+    /// thread all the same.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::Dispatch;
+    /// use anyorm::prelude::*;
+    ///
+    /// let before = engine.statistics().hops;
+    /// let ada = User::select().filter(User::ID.eq(1));
+    /// assert!(engine.first(ada.dispatch(Dispatch::Worker)).await?.is_some());
+    /// assert_eq!(engine.statistics().hops, before + 1);
+    /// # Ok(()) });
+    /// ```
+    pub fn dispatch(mut self, dispatch: Dispatch) -> Self {
+        self.body.dispatch = Some(dispatch);
+        self
+    }
+
     /// Leaves out rows that are equal to another in all that is selected.
     ///
     /// # Example
@@ -391,8 +416,9 @@ impl<E: Entity, S: Shape> Query for Select<E, S> {
     fn statement(mut self) -> Result<Statement> {
         self.body.check_in(None)?;
         let paths = std::mem::take(&mut self.body.loads);
-        let (loads, populate) = (Loads::new(paths, self.body.entity.columns.len())?, self.body.populate);
-        Ok(Statement { body: Body::Select(Box::new(self.body)), loads, populate })
+        let loads = Loads::new(paths, self.body.entity.columns.len())?;
+        let (populate, dispatch) = (self.body.populate, self.body.dispatch);
+        Ok(Statement { body: Body::Select(Box::new(self.body)), loads, populate, dispatch })
     }
 }
 

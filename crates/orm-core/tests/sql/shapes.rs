@@ -177,8 +177,14 @@ fn references_to_a_row_that_goes() {
 fn a_list_between_other_parameters() {
     let sql = "UPDATE t SET a = ? WHERE b IN () AND c = ?";
     let list = Some(ListAt { byte: sql.find(')').unwrap() as u32, parameter: 1, width: 1 });
-    let shape =
-        StatementShape { sql: sql.into(), parameters: 3, returns: Returns::Count, reads_only: false, list };
+    let shape = StatementShape {
+        sql: sql.into(),
+        parameters: 3,
+        returns: Returns::Count,
+        reads_only: false,
+        cheap: false,
+        list,
+    };
     let written = shape.with_list(2, &SQLITE);
     assert_eq!(&*written.sql, "UPDATE t SET a = ? WHERE b IN (?, ?) AND c = ?");
     assert_eq!((written.parameters, written.returns), (4, Returns::Count));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use orm_core::program::Discard;
-use orm_core::{Error, Program, Result};
+use orm_core::{Dispatch, Error, Program, Result};
 
 use super::Engine;
 use crate::bridge::{Workers, default_workers};
@@ -126,6 +126,15 @@ impl EngineBuilder {
     pub fn synchronous(self, synchronous: Synchronous) -> Self {
         self.with(|config| {
             config.sqlite.synchronous = synchronous;
+            Ok(())
+        })
+    }
+
+    /// Where reads run: [`Dispatch::Worker`] for files, [`Dispatch::Auto`] for `:memory:`, unless told otherwise.
+    /// `?dispatch=worker|auto` in the URL.
+    pub fn dispatch(self, dispatch: Dispatch) -> Self {
+        self.with(|config| {
+            config.dispatch = Some(dispatch);
             Ok(())
         })
     }

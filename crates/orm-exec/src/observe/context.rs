@@ -10,6 +10,7 @@ use orm_core::program::Failure;
 use super::count::{self, Count};
 use super::spans::Caller;
 use super::{JobEnd, Telemetry};
+use crate::driver::Inline;
 
 /// Made only if somebody listens.
 #[derive(Debug)]
@@ -62,6 +63,28 @@ impl JobContext {
         if let Some(started) = started {
             let (location, ran) = (context.location, started.elapsed());
             let error = output.as_ref().err().map(|failure| &failure.error);
+            telemetry.tell(|observer| observer.job_end(&JobEnd { location, waited, ran, error }));
+        }
+        output
+    }
+}
+
+impl JobContext {
+    /// As [`run`](Self::run), on the thread of the task. What is given up has not ended: it is run again.
+    pub(crate) fn run_inline(
+        context: Option<&Arc<Self>>,
+        telemetry: &Telemetry,
+        job: impl FnOnce() -> Inline,
+    ) -> Inline {
+        let Some(context) = context else { return job() };
+        let started = context.sent.map(|_| Instant::now());
+        let running = Running { context: Arc::clone(context), waited: Duration::ZERO };
+        let around = Around(CURRENT.replace(Some(running)));
+        let output = context.caller.on_this_thread(job);
+        drop(around);
+        if let (Some(started), Inline::Ran(result)) = (started, &output) {
+            let (location, waited, ran) = (context.location, Duration::ZERO, started.elapsed());
+            let error = result.as_ref().err().map(|failure| &failure.error);
             telemetry.tell(|observer| observer.job_end(&JobEnd { location, waited, ran, error }));
         }
         output

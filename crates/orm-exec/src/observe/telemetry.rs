@@ -62,6 +62,14 @@ impl Telemetry {
         self.options.observers.iter().for_each(|observer| observer.hop());
     }
 
+    pub(crate) fn inline(&self) {
+        self.tell(|observer| observer.inline());
+    }
+
+    pub(crate) fn inline_aborted(&self) {
+        self.tell(|observer| observer.inline_aborted());
+    }
+
     /// Calls each observer about something that has happened already: a panic of it must not hide that.
     pub(crate) fn tell(&self, mut event: impl FnMut(&dyn Observer)) {
         for observer in &self.options.observers {

@@ -40,6 +40,15 @@ pub(crate) trait Stop: Send + Sync {
     fn stop(&self);
 }
 
+impl State {
+    fn see(&mut self, waker: &Waker) {
+        match &mut self.waker {
+            Some(seen) => seen.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+}
+
 impl Holder {
     pub(super) fn new(location: &'static Location<'static>, waker: &Waker, now: Instant) -> Self {
         let state = State {
@@ -68,15 +77,22 @@ impl Holder {
         self.state().pinned = pinned;
     }
 
+    /// The task of `waker` worked with the connection just now.
+    pub(crate) fn seen_with(&self, waker: &Waker, now: impl FnOnce() -> Instant) {
+        let mut state = self.state();
+        // Else it is given back at once.
+        if state.pinned {
+            state.see(waker);
+            state.unused_since = Some(now());
+        }
+    }
+
     /// A job is under way, awaited by the task of `waker`.
     pub(crate) fn works_for(&self, waker: &Waker) {
         let mut state = self.state();
         state.working = true;
         state.unused_since = None;
-        match &mut state.waker {
-            Some(seen) => seen.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
+        state.see(waker);
     }
 
     /// Which job is under way.

@@ -139,8 +139,13 @@ impl Lease {
         Ok((connection.driver(), interrupter))
     }
 
+    /// The connection, if it is open already.
+    pub(crate) fn opened(&mut self) -> Option<&mut dyn BlockingConnection> {
+        self.connection.as_mut().map(OpenConnection::driver)
+    }
+
     /// Asks the connection whether a transaction is open, and discards one that is of no further use. On a worker thread,
-    /// after a job.
+    /// after a job; after one that ran inline, none is discarded.
     pub(crate) fn look(&mut self) {
         let Some(open) = &mut self.connection else { return self.in_transaction = false };
         let driver = open.driver();

@@ -127,6 +127,11 @@ statistics! {
         gauge leaked: usize,
         /// Jobs sent to a worker thread since the engine was opened.
         counter hops: u64,
+        /// Jobs that ran inline, on the thread of their task. See [`Dispatch::Auto`](orm_core::Dispatch::Auto).
+        counter inline: u64,
+        /// Jobs that were begun inline and given up, because they were too long or had to wait for a lock. Each was sent to a
+        /// worker thread then.
+        counter inline_aborted: u64,
         /// Connections that were opened.
         counter opened: u64,
         /// Connections that were closed.

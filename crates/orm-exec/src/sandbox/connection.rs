@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use orm_core::program::{Discard, Failure, OnFailure, ProgramResult};
 use orm_core::{Dialect, Error, Program, Result, Sink};
 
-use crate::driver::{Access, BlockingConnection, Connect, Interrupt, JobId};
+use crate::driver::{Access, BlockingConnection, Connect, Inline, Interrupt, JobId};
 use crate::engine::bare_step;
 use crate::observe::Telemetry;
 use crate::pool::Lease;
@@ -187,6 +187,14 @@ impl BlockingConnection for SandboxConnection {
         let result = self.run_program(job, program, sink);
         self.interrupt.reading.store(0, Ordering::Release);
         result
+    }
+
+    fn try_inline(&mut self, program: &Program, sink: &mut dyn Sink) -> Inline {
+        match self.outer.opened() {
+            Some(connection) if connection.in_transaction() => connection.try_inline(program, sink),
+            // `run` says why.
+            _ => Inline::Never,
+        }
     }
 
     fn in_transaction(&self) -> bool {

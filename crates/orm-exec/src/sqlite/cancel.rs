@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,12 @@ pub(super) struct Cancel {
     stopped: AtomicU64,
     /// How long the last wait for a lock has taken, in nanoseconds: of this job, 0 if it had none.
     waited: AtomicU64,
+    /// What is left to a run on the thread that polls, in calls of the progress handler, and one more; 0 on a worker.
+    inline: AtomicU32,
 }
+
+/// In place of what is left: a run was stopped for its length.
+const SPENT: u32 = u32::MAX;
 
 impl Cancel {
     pub(super) fn start(&self, job: JobId) {
@@ -35,6 +40,36 @@ impl Cancel {
 
     pub(super) fn end(&self) {
         self.running.store(0, Ordering::SeqCst);
+    }
+
+    /// A run on the thread that polls begins, and may last for so many calls of the progress handler.
+    pub(super) fn start_inline(&self, calls: u32) {
+        self.inline.store(calls + 1, Ordering::Relaxed);
+    }
+
+    /// It has ended. Answers whether it was stopped for its length.
+    pub(super) fn end_inline(&self) -> bool {
+        self.inline.swap(0, Ordering::Relaxed) == SPENT
+    }
+
+    fn is_inline(&self) -> bool {
+        self.inline.load(Ordering::Relaxed) != 0
+    }
+
+    /// What the progress handler asks: whether the running job is to stop.
+    pub(super) fn progressed(&self) -> bool {
+        match self.inline.load(Ordering::Relaxed) {
+            0 => self.is_stopped(),
+            SPENT => true,
+            1 => {
+                self.inline.store(SPENT, Ordering::Relaxed);
+                true
+            }
+            left => {
+                self.inline.store(left - 1, Ordering::Relaxed);
+                false
+            }
+        }
     }
 
     /// Whether the running job is to stop.
@@ -70,7 +105,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(6);
 /// The pause of those who have waited for a quarter of the timeout, or longer.
 const SHORTEST_PAUSE: Duration = Duration::from_micros(500);
 
-/// Waits for a lock, at most as long as the timeout says, and not for a job that is to stop.
+/// Waits for a lock, at most as long as the timeout says, not for a job that is to stop, and not at all inline.
 ///
 /// SQLite has no queue: who happens to try when the lock is free has it next. So pauses are short; they become shorter the
 /// longer somebody has waited, so that newcomers do not overtake for ever; and no two are the same, so that processes that
@@ -81,6 +116,9 @@ pub(super) fn busy_handler(
 ) -> impl FnMut(i32) -> bool + Send + 'static {
     let mut since = Instant::now();
     move |tries| {
+        if cancel.is_inline() {
+            return false;
+        }
         if tries == 0 {
             since = Instant::now();
         }

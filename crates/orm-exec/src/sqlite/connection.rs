@@ -1,7 +1,7 @@
 //! One connection: how it is opened, and how a program runs on it from BEGIN to COMMIT.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -21,7 +21,7 @@ use super::error::{
 use super::files::{Files, Missing};
 use super::options::{OpenMode, Place, SqliteOptions};
 use super::setup::ConnectHook;
-use crate::driver::{Access, BlockingConnection, Interrupt, JobId};
+use crate::driver::{Access, BlockingConnection, Inline, Interrupt, JobId};
 use crate::observe::{Parameters, Rows, Telemetry, is_commit};
 
 /// Prepared statements that one connection keeps: rusqlite's 16 are fewer than one flush may have.
@@ -122,7 +122,7 @@ impl SqliteConnection {
             raw.execute_batch("PRAGMA query_only = ON;")?;
         }
         let watched = Arc::clone(cancel);
-        raw.progress_handler(PROGRESS_STEPS, Some(move || watched.is_stopped()))
+        raw.progress_handler(PROGRESS_STEPS, Some(move || watched.progressed()))
     }
 
     /// Shares what is known of the log with the other connections.
@@ -315,6 +315,38 @@ impl BlockingConnection for SqliteConnection {
             result.is_ok() && (program.commit || program.steps.iter().any(|step| is_commit(&step.shape.sql)))
         });
         result
+    }
+
+    fn try_inline(&mut self, program: &Program, sink: &mut dyn Sink) -> Inline {
+        // What is missing is dealt with on a worker.
+        if self.files.as_mut().is_some_and(|files| !files.are_there()) {
+            return Inline::Never;
+        }
+        let open_before = self.in_transaction();
+        // SQLite counts instructions over the life of a statement, so that a short run may well be the one in which the
+        // handler is called: each step is allowed that, and one of them a second call.
+        self.cancel.start_inline(program.steps.len() as u32);
+        // A panic of the decoder must not leave the connection to a worker as if it were here.
+        let result = catch_unwind(AssertUnwindSafe(|| self.run_steps(program, sink, &mut false)));
+        let stopped = self.cancel.end_inline();
+        let mut result = result.unwrap_or_else(|panic| resume_unwind(panic));
+        match &mut result {
+            Err(Failure { step: Some(step), error: Error::Interrupted, .. }) if stopped => {
+                return Inline::TooLong(usize::from(*step));
+            }
+            Err(Failure { error: Error::Busy(_), .. }) => return Inline::Locked,
+            Err(failure) => {
+                let ended = open_before && self.raw.is_autocommit();
+                self.explain(&mut failure.error, ended);
+                // A connection is closed on a worker, which finds the same.
+                if self.is_lost && !ended {
+                    return Inline::Never;
+                }
+            }
+            Ok(_) => {}
+        }
+        self.count_transactions(open_before, false, || false);
+        Inline::Ran(result)
     }
 
     fn in_transaction(&self) -> bool {

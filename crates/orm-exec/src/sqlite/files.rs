@@ -62,6 +62,16 @@ impl Files {
         database.or_else(index).or_else(|| self.log.missing().map(Missing::Log))
     }
 
+    /// Whether all are there, as far as a program that reads wants to know. Where one is missing, the next program looks again.
+    pub(super) fn are_there(&mut self) -> bool {
+        let looked = self.looked;
+        let there = self.missing(false).is_none();
+        if !there {
+            self.looked = looked;
+        }
+        there
+    }
+
     /// The log was removed by SQLite itself, by another journal mode. The next one is another file.
     pub(super) fn forget_log(&mut self) {
         (self.log.seen, self.index.seen) = (None, None);

@@ -139,6 +139,7 @@ impl Hand {
             parameters: rows.first().map_or(0, |row| row.len()) as u16,
             returns,
             reads_only: false,
+            cheap: false,
             list,
         };
         self.0.steps.push(Step {

@@ -174,6 +174,8 @@ pub(crate) type Finder = Box<dyn Fn(&dyn Any) -> Option<u32>>;
 /// Collects something of each row of a step, on the worker.
 pub(crate) trait Part: Send {
     fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError>;
+    /// Forgets the rows so far.
+    fn clear(&mut self);
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
@@ -183,6 +185,10 @@ impl<E: Entity> Part for Rows<E> {
     fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError> {
         self.0.push(E::decode(row).map_err(|error| error.of(E::meta().name))?);
         Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
@@ -203,6 +209,10 @@ impl<E: Entity> Part for Joined<E> {
         Ok(())
     }
 
+    fn clear(&mut self) {
+        self.rows.clear();
+    }
+
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         Box::new(self.rows)
     }
@@ -217,6 +227,10 @@ impl<K: Key> Part for Keys<K> {
     fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError> {
         self.keys.push(K::decode(row, self.at)?);
         Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.keys.clear();
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
@@ -639,5 +653,10 @@ impl Sink for Parts {
             part.row(row)?;
         }
         Ok(())
+    }
+
+    fn restart(&mut self) -> bool {
+        self.0.iter_mut().flatten().for_each(|part| part.clear());
+        true
     }
 }

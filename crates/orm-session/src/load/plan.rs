@@ -105,4 +105,9 @@ impl Collectors {
         }
         Ok(())
     }
+
+    /// Forgets the rows so far.
+    pub(crate) fn clear(&mut self) {
+        self.0.iter_mut().flat_map(|collector| &mut collector.parts).for_each(|part| part.clear());
+    }
 }

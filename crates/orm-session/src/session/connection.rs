@@ -171,7 +171,7 @@ impl<S: Sink + Unpin + 'static> Borrowed<'_, S> {
 impl<S: Sink + Unpin + 'static> Drop for Borrowed<'_, S> {
     fn drop(&mut self) {
         // After a panic of the job there is nothing left to await.
-        if let Some(job) = self.job.take().filter(|_| !std::thread::panicking()) {
+        if let Some(mut job) = self.job.take().filter(|_| !std::thread::panicking()) {
             if self.may_be_stopped {
                 job.stop();
             }

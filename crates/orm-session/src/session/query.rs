@@ -442,7 +442,7 @@ impl Session {
         }
         let compiled = statement.compile(self.engine.dialect())?;
         let sql = std::sync::Arc::clone(&compiled.shape.sql);
-        let mut program = Program::single(compiled.shape, compiled.input);
+        let mut program = Program::from(compiled);
         let plan = LoadPlan::new(statement.loads(), &mut program, self.engine.dialect())?;
         let sink = Rows::<S> { rows: Vec::new(), parts: plan.parts(&mut self.tracker) };
         let (_, sink) = self.run(program, sink, location).await?;
@@ -542,6 +542,12 @@ impl<S: Shape> Sink for Rows<S> {
             self.rows.push(S::decode(row)?);
         }
         self.parts.row(step, row)
+    }
+
+    fn restart(&mut self) -> bool {
+        self.rows.clear();
+        self.parts.clear();
+        true
     }
 }
 

@@ -254,6 +254,7 @@ pub(super) async fn roll_back(scope: Scope) -> Result<()> {
         parameters: 0,
         returns: Returns::Count,
         reads_only: false,
+        cheap: false,
         list: None,
     };
     let output = lease.run(Program::single(Arc::new(shape), Cells::default()), Discard).await;

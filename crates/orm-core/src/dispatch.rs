@@ -1,0 +1,34 @@
+//! Where a statement runs.
+
+/// Where reads run: always on a worker thread, or on the thread of the task that asks, where that is cheaper than going
+/// to another one and back.
+///
+/// It is about reads that anyorm wrote itself and knows to be cheap: by key or unique value, or with a small limit, and
+/// without functions. Everything else runs on a worker thread whatever is chosen: raw SQL, writes, BEGIN and COMMIT,
+/// counts and aggregates, opening a file.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::Dispatch;
+/// use anyorm::prelude::*;
+///
+/// let engine = Engine::builder("sqlite::memory:").dispatch(Dispatch::Worker).open().await?;
+/// engine.create_all(&schema![Account]).await?;
+/// let before = engine.statistics();
+/// let account = Account::select().filter(Account::ID.eq(1));
+/// engine.first(account.clone()).await?; // on a worker thread
+/// engine.first(account.dispatch(Dispatch::Auto)).await?; // right here
+/// let after = engine.statistics();
+/// assert_eq!((after.hops - before.hops, after.inline - before.inline), (1, 1));
+/// # Ok(()) });
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dispatch {
+    /// Every call to the database is made on a worker thread: nothing of it keeps the executor from other tasks.
+    Worker,
+    /// Cheap reads run *inline*: on the thread that polls the task, under a guard. One that turns out to be long is given
+    /// up after some microseconds, runs on a worker thread instead, and does so from then on.
+    Auto,
+}

@@ -1,0 +1,85 @@
+//! A job of cheap reads on the thread that polls it: [`Dispatch::Auto`].
+//!
+//! The driver bounds how long such a run lasts; here it is decided whether there is one, and what follows from it.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
+use orm_core::program::ProgramResult;
+use orm_core::{Dispatch, Program, Sink};
+
+use super::Work;
+use crate::driver::Inline;
+use crate::observe::JobContext;
+
+/// Jobs that run inline on one thread until the executor has its turn.
+const IN_A_ROW: u32 = 32;
+
+std::thread_local! {
+    /// Jobs that ran inline on this thread since a task on it last waited for something of ours.
+    static RUN: Cell<u32> = const { Cell::new(0) };
+}
+
+/// What is to be done with a job that was polled for the first time.
+pub(super) enum Attempt {
+    /// It ran.
+    Ran(ProgramResult),
+    /// The decoder, or the observer, panicked.
+    Panicked(Box<dyn Any + Send>),
+    /// The executor has its turn before: the task is woken.
+    Yield,
+    /// It is sent to a worker.
+    Send,
+}
+
+/// Runs the job right here, if it may.
+pub(super) fn attempt<S: Sink + 'static>(work: &mut Work<S>, waker: &Waker) -> Attempt {
+    if !may_run(&work.program, work.lease.pool().dispatch()) || !work.sink.restart() {
+        return Attempt::Send;
+    }
+    let Work { lease, program, sink } = work;
+    let pool = lease.pool().clone();
+    if pool.is_cut_off() || pool.heavy().knows(program) {
+        return Attempt::Send;
+    }
+    let context = lease.context();
+    // Opening does I/O.
+    let Some(connection) = lease.opened() else { return Attempt::Send };
+    if RUN.get() >= IN_A_ROW {
+        RUN.set(0);
+        waker.wake_by_ref();
+        return Attempt::Yield;
+    }
+    let run = catch_unwind(AssertUnwindSafe(|| {
+        JobContext::run_inline(context.as_ref(), pool.telemetry(), || connection.try_inline(program, sink))
+    }));
+    match run {
+        Ok(Inline::Ran(result)) => {
+            RUN.set(RUN.get() + 1);
+            lease.holder().seen_with(waker, || pool.now());
+            pool.ran_inline();
+            return Attempt::Ran(result);
+        }
+        Err(panic) => return Attempt::Panicked(panic),
+        Ok(Inline::TooLong(step)) => {
+            program.steps.get(step).into_iter().for_each(|step| pool.heavy().remember(&step.shape.sql));
+            pool.gave_up_inline();
+        }
+        Ok(Inline::Locked) => pool.gave_up_inline(),
+        Ok(Inline::Never) => {}
+    }
+    // What it read before.
+    sink.restart();
+    Attempt::Send
+}
+
+/// The task waits, so that the executor goes on.
+pub(super) fn waits() {
+    RUN.set(0);
+}
+
+fn may_run(program: &Program, engine: Dispatch) -> bool {
+    program.dispatch.unwrap_or(engine) == Dispatch::Auto && program.is_cheap()
+}
