@@ -10,6 +10,7 @@
 //! | [`observability`] | counters, slow statements, spans, and how many statements a test sends |
 //! | [`failures`] | full disks, lost files, locks of other processes: which error, and what to do next |
 //! | [`pool`] | who has a connection and for how long; functions and PRAGMAs for new ones; limits, leaks, closing |
+//! | [`dispatch`] | what runs on worker threads and what on the thread of a task, and how to choose |
 //!
 //! Those who come from SQLAlchemy find the differences at the end of each chapter.
 //!
@@ -39,3 +40,6 @@ pub mod failures {}
 
 #[doc = include_str!("guide/pool.md")]
 pub mod pool {}
+
+#[doc = include_str!("guide/dispatch.md")]
+pub mod dispatch {}
