@@ -36,6 +36,37 @@ fn every_row_has_a_case_that_drops_the_call() {
     assert!(stale.is_empty(), "docs/cancellation.md has no row of: {stale:?}");
 }
 
+/// Readers look at the method first.
+#[test]
+fn every_async_call_says_it_in_its_documentation() {
+    let silent: Vec<String> =
+        documented_calls().into_iter().filter(|(_, docs)| !says_it(docs)).map(|(call, _)| call).collect();
+    assert!(
+        silent.is_empty(),
+        "give these a paragraph `Dropped: ..`, or refer to a call that has one: {silent:?}"
+    );
+    assert!(
+        says_it("Reads. Dropped: stopped.")
+            && says_it("As [`Session::all`].")
+            && says_it("See [`run_sync`].")
+    );
+    assert!(!says_it("Reads all rows. # Errors As [`all`](Self::all)."));
+}
+
+/// Whether a documentation says what a drop leaves behind, or stands for that of another call.
+fn says_it(docs: &str) -> bool {
+    let before_errors = docs.split("# Errors").next().unwrap_or_default();
+    let refers = [
+        "As [`",
+        "as [`",
+        "See [`",
+        "[`transaction`](EngineExt::transaction) for",
+        "[`begin`](Self::begin) for",
+    ];
+    ["ropped", "dropping"].iter().any(|word| docs.contains(word))
+        || refers.iter().any(|words| before_errors.contains(words))
+}
+
 #[test]
 fn calls_are_found_in_code() {
     let code = "
@@ -82,14 +113,16 @@ pub async fn run_sync() {}
 
 fn helper() -> Operation<'static, ()> {}
 ";
-    let verbs = BTreeMap::from([("verbs".to_owned(), vec!["all".to_owned()])]);
+    let all = Function { name: "all".into(), docs: String::new() };
+    let verbs = BTreeMap::from([("verbs".to_owned(), vec![all])]);
     let futures = types_in("impl<T> Future for Operation<'_, T> {\n");
     assert_eq!(futures, ["Operation"]);
     let public = ["Engine", "EngineExt", "Operation", "run_sync"];
     let found = calls_in(code, "bridge", &public, &futures, &verbs);
     let expected =
         ["Engine::all", "Engine::close", "EngineExt::transaction", "Operation::timeout", "bridge::run_sync"];
-    assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
+    assert_eq!(found.keys().map(String::as_str).collect::<Vec<_>>(), expected);
+    assert_eq!(found["Engine::close"], "An operation.");
 }
 
 #[test]
@@ -108,10 +141,8 @@ macro_rules! verbs {
     };
 }
 ";
-    assert_eq!(
-        macros_in(code, &["Operation".to_owned()]),
-        BTreeMap::from([("verbs".to_owned(), vec!["all".to_owned()])])
-    );
+    let found = macros_in(code, &["Operation".to_owned()]);
+    assert_eq!(found["verbs"].iter().map(|function| &*function.name).collect::<Vec<_>>(), ["all"]);
 }
 
 #[test]
@@ -142,6 +173,18 @@ fn is_call(name: &str) -> bool {
 
 /// The public async calls of the crates that do I/O.
 fn calls() -> BTreeSet<String> {
+    documented_calls().into_keys().collect()
+}
+
+/// A function that returns a future, and its documentation on one line.
+#[derive(Clone)]
+struct Function {
+    name: String,
+    docs: String,
+}
+
+/// The calls with their documentation.
+fn documented_calls() -> BTreeMap<String, String> {
     let facade = crate::read("crates/anyorm/src/lib.rs") + &crate::read("crates/orm-exec/src/bridge.rs");
     let public: Vec<&str> =
         facade.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
@@ -169,7 +212,7 @@ fn types_in(code: &str) -> Vec<String> {
 }
 
 /// The async methods that each macro writes.
-fn macros_in(code: &str, futures: &[String]) -> BTreeMap<String, Vec<String>> {
+fn macros_in(code: &str, futures: &[String]) -> BTreeMap<String, Vec<Function>> {
     let bodies = items(code).into_iter().filter_map(|(head, body)| {
         let name = head.strip_prefix("macro_rules! ")?.trim_end_matches(" {");
         Some((name.to_owned(), async_functions(&body, "        ", "pub ", "", futures)))
@@ -182,9 +225,9 @@ fn calls_in(
     module: &str,
     public: &[&str],
     futures: &[String],
-    macros: &BTreeMap<String, Vec<String>>,
-) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+    macros: &BTreeMap<String, Vec<Function>>,
+) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
     for (head, body) in items(code) {
         let (of, functions) = if let Some(name) = head.strip_prefix("pub trait ") {
             (first_word(name), async_functions(&body, "    ", "", "", futures))
@@ -201,14 +244,14 @@ fn calls_in(
             continue;
         };
         if public.contains(&of) {
-            found.extend(functions.into_iter().map(|function| format!("{of}::{function}")));
+            let named = functions.into_iter().map(|Function { name, docs }| (format!("{of}::{name}"), docs));
+            found.extend(named);
         }
     }
     let lines: Vec<String> = code.lines().map(str::to_owned).collect();
-    let free = async_functions(&lines, "", "pub ", "", futures)
-        .into_iter()
-        .filter(|name| public.contains(&name.as_str()));
-    found.extend(free.map(|function| format!("{module}::{function}")));
+    let free = async_functions(&lines, "", "pub ", "", futures).into_iter();
+    let free = free.filter(|function| public.contains(&function.name.as_str()));
+    found.extend(free.map(|Function { name, docs }| (format!("{module}::{name}"), docs)));
     found
 }
 
@@ -240,9 +283,9 @@ fn async_functions(
     visibility: &str,
     of: &str,
     futures: &[String],
-) -> Vec<String> {
+) -> Vec<Function> {
     let mut found = Vec::new();
-    let mut hidden = false;
+    let (mut hidden, mut docs) = (false, Vec::new());
     for (number, line) in lines.iter().enumerate() {
         let Some(text) = line.strip_prefix(margin).filter(|text| !text.starts_with([' ', '}'])) else {
             continue;
@@ -250,7 +293,12 @@ fn async_functions(
         if text.starts_with("#[doc(hidden)]") {
             hidden = true;
         }
-        if text.starts_with("///") || text.starts_with('#') {
+        if let Some(line) = text.strip_prefix("///") {
+            docs.push(line.trim());
+            continue;
+        }
+        // The rest of an attribute on several lines.
+        if text.starts_with(['#', ')']) {
             continue;
         }
         let function = text.strip_prefix(visibility).unwrap_or_default();
@@ -259,9 +307,11 @@ fn async_functions(
             None => (false, function.strip_prefix("fn ").unwrap_or_default()),
         };
         if !name.is_empty() && !hidden && (is_async || returns_a_future(&lines[number..], of, futures)) {
-            found.push(first_word(name).to_owned());
+            let docs = docs.join(" ");
+            found.push(Function { name: first_word(name).to_owned(), docs: docs.trim().to_owned() });
         }
         hidden = false;
+        docs.clear();
     }
     found
 }

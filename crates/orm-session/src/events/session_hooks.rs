@@ -64,6 +64,8 @@ pub trait SessionHooks: Send + Sync + 'static {
     /// A flush is about to look at what there is to write, and there may be something: it may still add, change, delete,
     /// take deletes back ([`undelete`](Session::undelete)), and query. Also before an autoflush and a savepoint.
     ///
+    /// Dropped: nothing was sent but what this sent itself.
+    ///
     /// # Errors
     /// Refuse the flush: nothing is sent, and all is pending as before.
     fn before_flush(&self, session: &mut Session) -> impl Future<Output = Result<()>> + Send {
@@ -73,6 +75,8 @@ pub trait SessionHooks: Send + Sync + 'static {
 
     /// A flush has written something, in a transaction that is still open. What this adds or changes is pending; in a
     /// commit it is flushed in another round before COMMIT.
+    ///
+    /// Dropped: it may be half done, so that the next call rolls the transaction back.
     ///
     /// # Errors
     /// Roll the transaction back: the session is inactive until `rollback` or `recover`.
@@ -87,6 +91,8 @@ pub trait SessionHooks: Send + Sync + 'static {
 
     /// A commit begins; it has not flushed yet. May flush.
     ///
+    /// Dropped: nothing was sent but what this sent itself.
+    ///
     /// # Errors
     /// Refuse the commit: the session goes on, and an open transaction stays open.
     fn before_commit(&self, session: &mut Session) -> impl Future<Output = Result<()>> + Send {
@@ -97,6 +103,8 @@ pub trait SessionHooks: Send + Sync + 'static {
     /// The transaction is committed. What the session does from here on is another transaction. Not run for a session that
     /// was dropped along with its commit: what must not be lost belongs into a table (see the guide on outboxes).
     ///
+    /// Dropped: the work is stored all the same.
+    ///
     /// # Errors
     /// `commit` answers them, though the work is stored: the message says so.
     fn after_commit(&self, session: &mut Session) -> impl Future<Output = Result<()>> + Send {
@@ -106,6 +114,8 @@ pub trait SessionHooks: Send + Sync + 'static {
 
     /// The transaction is gone, after `rollback` or `recover`: what earlier flushes were told did not happen. Not after a
     /// rollback to a savepoint, nor one by drop.
+    ///
+    /// Dropped: the work is rolled back all the same.
     ///
     /// # Errors
     /// `rollback` or `recover` answers them; it has done its work all the same.
