@@ -95,6 +95,11 @@ impl Holder {
         state.see(waker);
     }
 
+    /// Something is under way that is no job of the holder.
+    pub(crate) fn is_used(&self) {
+        self.state().unused_since = None;
+    }
+
     /// Which job is under way.
     pub(crate) fn works_on(&self, job: Weak<dyn Stop>) {
         self.state().job = Some(job);

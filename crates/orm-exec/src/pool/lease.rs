@@ -110,9 +110,12 @@ impl Lease {
         Ok(())
     }
 
-    /// Says that somebody worked with the connection by another way than a job.
-    pub(crate) fn was_used(&self) {
-        self.holder.has_worked(self.pool.now());
+    /// Says that somebody works with the connection by another way than a job, or did until now.
+    pub(crate) fn in_use(&self, begins: bool) {
+        match begins {
+            true => self.holder.is_used(),
+            false => self.holder.has_worked(self.pool.now()),
+        }
     }
 
     /// Runs one program on a worker thread, after which the connection goes back from there: the output may wait.

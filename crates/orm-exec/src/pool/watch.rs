@@ -5,12 +5,11 @@
 //! to a worker thread. The timer is set only while something will be due, so an engine without limits, without a leak
 //! threshold and without a queue never sets one.
 
-use std::sync::{Arc, Mutex, Weak};
-use std::task::{Context, Poll, Wake, Waker};
-use std::time::{Duration, Instant};
-
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, Weak};
+use std::task::{Context, Wake, Waker};
+use std::time::{Duration, Instant};
 
 use futures_timer::Delay;
 
@@ -147,17 +146,19 @@ impl Pool {
         if self.0.clock.is_manual() {
             return;
         }
-        let mut timer = lock(&self.0.watch.timer);
-        // Read under the timer's lock: of two calls, the later one sets what is due first.
         let Some(due) = self.state().watch_due else { return };
         let left = due.saturating_duration_since(self.now()).max(SHORTEST);
         let mut delay = Delay::new(left);
         let waker = Waker::from(Arc::clone(&self.0.watch));
-        let passed = matches!(Pin::new(&mut delay).poll(&mut Context::from_waker(&waker)), Poll::Ready(()));
-        let before = timer.replace(delay);
-        drop(timer);
+        // Without the timer's lock: a timer that rings in this moment may run the waker right here.
+        let rung = Pin::new(&mut delay).poll(&mut Context::from_waker(&waker)).is_ready();
+        let before = {
+            let mut timer = lock(&self.0.watch.timer);
+            // Whoever has changed it meanwhile sets a timer of its own.
+            if self.state().watch_due == Some(due) { timer.replace(delay) } else { Some(delay) }
+        };
         drop(before);
-        if passed {
+        if rung {
             waker.wake();
         }
     }

@@ -94,10 +94,11 @@ impl SandboxConnection {
     }
 
     fn run_inside(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
+        // The program works with what this holds: that is no leak.
+        self.outer.in_use(true);
         let (connection, _) = self.outer.open()?;
         let result = connection.run(job, program, sink);
-        // The program works with what this holds: that is no leak.
-        self.outer.was_used();
+        self.outer.in_use(false);
         result
     }
 

@@ -138,3 +138,53 @@ fn what_a_forgotten_waiter_was_given_goes_to_the_next() {
         full_again(&engine);
     });
 }
+
+#[test]
+fn a_sandbox_that_is_worked_with_is_no_leak() {
+    future::block_on(async {
+        let (folder, clock) = (Folder::new(), Clock::manual());
+        let builder = Engine::builder(&folder.url("?leak_threshold=10000"));
+        let engine = with_table(builder.clock(clock.clone()).open().await.unwrap()).await;
+        let sandbox = engine.sandbox().await.unwrap();
+        for n in 0..3 {
+            clock.advance(Duration::from_secs(9));
+            insert(&sandbox, n).await.unwrap();
+            assert_eq!(engine.statistics().leaks, 0);
+        }
+        // A transaction inside that nobody ends keeps both.
+        let mut inside = sandbox.begin().await.unwrap();
+        inside.execute(sql("INSERT INTO t (n) VALUES (9)")).await.unwrap();
+        clock.advance(Duration::from_secs(10));
+        assert_eq!((engine.statistics().leaked, sandbox.statistics().leaked), (1, 1));
+        drop(inside);
+        sandbox.rollback().await.unwrap();
+        full_again(&engine);
+        assert_eq!(engine.statistics().leaked, 0);
+    });
+}
+
+#[test]
+fn many_short_timers_stop_nothing() {
+    let folder = Folder::new();
+    let url = folder.url("?leak_threshold=1&idle_timeout=1&max_lifetime=2&readers=2");
+    let engine = future::block_on(async { with_table(Engine::open(&url).await.unwrap()).await });
+    crate::support::with_threads(async |executor| {
+        let tasks: Vec<_> = (0..16)
+            .map(|task| {
+                let engine = engine.clone();
+                executor.spawn(async move {
+                    for n in 0..100 {
+                        insert(&engine, task * 100 + n).await.unwrap();
+                        crate::support::numbers(&engine).await;
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await;
+        }
+    });
+    full_again(&engine);
+    assert_eq!(future::block_on(crate::support::numbers(&engine)).len(), 1_600);
+    eventually("what is idle goes", || engine.statistics().open() == 0);
+}
