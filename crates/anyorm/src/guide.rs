@@ -11,6 +11,7 @@
 //! | [`failures`] | full disks, lost files, locks of other processes: which error, and what to do next |
 //! | [`pool`] | who has a connection and for how long; functions and PRAGMAs for new ones; limits, leaks, closing |
 //! | [`dispatch`] | what runs on worker threads and what on the thread of a task, and how to choose |
+//! | [`bridge`] | blocking code, deadlines, the way back into async code, tests of what several tasks do |
 //!
 //! Those who come from SQLAlchemy find the differences at the end of each chapter.
 //!
@@ -43,3 +44,6 @@ pub mod pool {}
 
 #[doc = include_str!("guide/dispatch.md")]
 pub mod dispatch {}
+
+#[doc = include_str!("guide/bridge.md")]
+pub mod bridge {}
