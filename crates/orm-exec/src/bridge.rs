@@ -30,6 +30,7 @@ mod run_sync;
 mod workers;
 
 pub use deterministic::Deterministic;
+pub(crate) use event::Event;
 pub use from_worker::{check_cancelled, from_worker, is_cancelled};
 pub use limiter::Limiter;
 pub use run_sync::{OnDrop, RunSync, run_sync};

@@ -1,17 +1,16 @@
 //! The chunk between the worker that reads rows and the task that wants them.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
+use crate::bridge::Event;
 use crate::pool::Stop;
 use crate::sync::lock;
 
 /// Holds one chunk. The worker waits while it is full; the task is woken when something arrives.
 pub(super) struct Channel<T> {
     state: Mutex<State<T>>,
-    /// Told when there is room, or when nobody wants the rest.
-    room: Condvar,
 }
 
 struct State<T> {
@@ -20,6 +19,8 @@ struct State<T> {
     /// The task that waits for a chunk.
     waker: Option<Waker>,
     ended: Option<Ended>,
+    /// What the worker waits for: there is room, or nobody wants the rest.
+    room: Option<Arc<Event>>,
 }
 
 /// Why no more chunks are taken.
@@ -33,15 +34,18 @@ enum Ended {
 
 impl<T> Channel<T> {
     pub(super) fn new() -> Self {
-        let state = State { chunks: VecDeque::with_capacity(2), waker: None, ended: None };
-        Self { state: Mutex::new(state), room: Condvar::new() }
+        let state = State { chunks: VecDeque::with_capacity(2), waker: None, ended: None, room: None };
+        Self { state: Mutex::new(state) }
     }
 
     /// On the worker: waits for room and puts a chunk in. Answers whether more are wanted.
     pub(super) fn put(&self, chunk: Vec<T>) -> bool {
         let mut state = lock(&self.state);
         while !state.chunks.is_empty() && state.ended.is_none() {
-            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let room = Arc::clone(state.room.insert(Arc::default()));
+            drop(state);
+            room.wait();
+            state = lock(&self.state);
         }
         let wanted = state.ended.is_none();
         let unwanted = state.push(chunk);
@@ -67,10 +71,9 @@ impl<T> Channel<T> {
             Some(seen) => seen.clone_from(waker),
             none => *none = Some(waker.clone()),
         }
+        let room = state.room.take_if(|_| chunk.is_some());
         drop(state);
-        if chunk.is_some() {
-            self.room.notify_one();
-        }
+        room.into_iter().for_each(|room| room.set());
         chunk
     }
 
@@ -89,9 +92,10 @@ impl<T> Channel<T> {
         let mut state = lock(&self.state);
         state.ended = Some(Ended::Dropped);
         let left = (std::mem::take(&mut state.chunks), state.waker.take());
+        let room = state.room.take();
         drop(state);
+        room.into_iter().for_each(|room| room.set());
         drop(left);
-        self.room.notify_one();
     }
 
     /// Whether the engine was closed under it.
@@ -113,7 +117,10 @@ impl<T> State<T> {
 
 impl<T: Send> Stop for Channel<T> {
     fn stop(&self) {
-        lock(&self.state).ended.get_or_insert(Ended::Stopped);
-        self.room.notify_one();
+        let mut state = lock(&self.state);
+        state.ended.get_or_insert(Ended::Stopped);
+        let room = state.room.take();
+        drop(state);
+        room.into_iter().for_each(|room| room.set());
     }
 }

@@ -1,15 +1,17 @@
 //! Blocking code from async code: results, panics, drops, and the bound on threads.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use futures_lite::{FutureExt, future};
-use orm_exec::bridge::{Limiter, run_sync};
+use orm_core::{Begin, sql};
+use orm_exec::Engine;
+use orm_exec::bridge::{DEFAULT_WORKER_LIMIT, Limiter, Urgency, WorkerJob, Workers, run_sync};
 
-use crate::support::{eventually, with_threads};
+use crate::support::{Folder, eventually, memory, with_threads};
 
 #[test]
 fn it_runs_on_another_thread() {
@@ -158,4 +160,83 @@ fn an_executor_that_drops_everything_leaves_the_tokens() {
         }
     });
     eventually("four closures met", || met.load(Ordering::SeqCst) == 4);
+}
+
+/// Writes down how urgent each job was.
+#[derive(Debug, Default)]
+struct Urgencies(Mutex<Vec<Urgency>>);
+
+impl Urgencies {
+    fn take(&self) -> Vec<Urgency> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Workers for Urgencies {
+    fn spawn(&self, urgency: Urgency, job: WorkerJob) {
+        self.0.lock().unwrap().push(urgency);
+        thread::spawn(job);
+    }
+}
+
+#[test]
+fn what_holds_the_write_lock_or_ends_a_transaction_is_urgent() {
+    use Urgency::{Normal, Urgent, Waiting};
+    let folder = Folder::new();
+    let log = Arc::new(Urgencies::default());
+    future::block_on(async {
+        let engine = Engine::builder(&folder.url("")).workers(log.clone()).open().await.unwrap();
+        engine.execute(sql("CREATE TABLE t (n INTEGER)")).await.unwrap();
+        engine.count(sql("SELECT n FROM t").returning::<i64>()).await.unwrap();
+        assert_eq!(log.take(), [Normal; 3], "the lock may have to be waited for");
+
+        let mut transaction = engine.begin().await.unwrap();
+        transaction.execute(sql("INSERT INTO t VALUES (1)")).await.unwrap();
+        transaction.count(sql("SELECT n FROM t").returning::<i64>()).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(log.take(), [Normal, Urgent, Urgent]);
+
+        let mut dropped = engine.begin().await.unwrap();
+        dropped.execute(sql("INSERT INTO t VALUES (2)")).await.unwrap();
+        drop(dropped);
+        assert_eq!(log.take(), [Normal, Urgent], "others wait for the rollback");
+
+        let mut report = engine.begin_with(Begin::new().read_only()).await.unwrap();
+        for _ in 0..2 {
+            report.count(sql("SELECT n FROM t").returning::<i64>()).await.unwrap();
+        }
+        report.commit().await.unwrap();
+        assert_eq!(log.take(), [Normal, Normal, Urgent], "it keeps no writer waiting");
+
+        let mut stream = engine.stream(sql("SELECT n FROM t").returning::<i64>());
+        assert_eq!(stream.next().await.unwrap(), Some(1));
+        drop(stream);
+        assert_eq!(log.take()[0], Waiting, "its reader may be slow");
+    });
+}
+
+#[test]
+fn closures_that_block_keep_no_statement_waiting() {
+    // More than there are workers for statements, all of them blocked.
+    let limiter = Limiter::new(usize::MAX >> 4);
+    let (release, wait) = mpsc::channel::<()>();
+    let wait = Arc::new(Mutex::new(wait));
+    future::block_on(async {
+        let mut blocked: Vec<_> = (0..=DEFAULT_WORKER_LIMIT)
+            .map(|_| {
+                let wait = wait.clone();
+                limiter.run_sync(move || wait.lock().unwrap().recv().unwrap_or_default())
+            })
+            .collect();
+        for call in &mut blocked {
+            assert!(future::poll_once(call).await.is_none());
+        }
+        let engine = memory().await;
+        let write = engine.execute(sql("INSERT INTO t (n) VALUES (1)"));
+        write.timeout(Duration::from_secs(30)).await.unwrap();
+        drop(release);
+        for call in blocked {
+            call.await;
+        }
+    });
 }

@@ -111,6 +111,45 @@ fn seeds_find_a_planted_race_and_none_where_there_is_none() {
 }
 
 #[test]
+fn streams_and_their_slow_readers_take_turns() {
+    let folder = Folder::new();
+    let rows =
+        "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 3000) SELECT n FROM c";
+    let mut orders = Vec::new();
+    for seed in [1, 1, 2, 3, 4, 5] {
+        let double = Deterministic::new(seed);
+        let (engine, _) = open(&double, &folder.url("?readers=2"));
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let read = |name: &'static str| {
+            let (engine, order) = (engine.clone(), order.clone());
+            async move {
+                let mut sum = 0;
+                let mut stream = engine.stream(sql(rows).returning::<i64>());
+                while let Some(n) = stream.next().await.unwrap() {
+                    sum += n;
+                    if sum % 7 == 0 {
+                        order.lock().unwrap().push(name);
+                        future::yield_now().await;
+                    }
+                }
+                sum
+            }
+        };
+        let sums = double.block_on_all(vec![read("a"), read("b"), read("c")]);
+        assert_eq!(sums, [4_501_500; 3]);
+        // Dropped half way, its connection is home when this returns.
+        double.block_on(async {
+            let mut stream = engine.stream(sql(rows).returning::<i64>());
+            assert_eq!(stream.next().await.unwrap(), Some(1));
+        });
+        assert_eq!(engine.statistics().in_use(), 0);
+        orders.push(order.lock().unwrap().clone());
+    }
+    assert_eq!(orders[0], orders[1]);
+    assert!(orders.iter().any(|order| *order != orders[0]), "seeds differ");
+}
+
+#[test]
 fn a_panic_names_the_seed() {
     let test = |double: &Deterministic| assert!(double.seed() < 3, "too much");
     let panic = std::panic::catch_unwind(|| Deterministic::with_seeds(0..10, test)).unwrap_err();
