@@ -16,6 +16,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_session_is_inactive_after_a_query_that_found_no_room,
     a_nested_session_that_finds_no_room_loses_nothing_unsaid,
     a_nested_session_that_is_dropped_after_it_is_told_so,
+    a_sandbox_that_finds_no_room_stores_nothing,
     a_read_goes_on_while_there_is_no_room,
 ];
 
@@ -199,6 +200,34 @@ async fn a_nested_session_that_is_dropped_after_it_is_told_so(db: Database) -> R
     assert_eq!(balances(&db).await?, [1]);
     make_room(&db).await?;
     nothing_lost(&db.engine).await
+}
+
+/// The transaction around it is gone: what came later would be stored for good.
+async fn a_sandbox_that_finds_no_room_stores_nothing(db: Database) -> Result<()> {
+    prepare(&db).await?;
+    let sandbox = db.engine.sandbox().await?;
+    let mut session = sandbox.session();
+    let account = session.get_one::<Account>(1).await?;
+    session[account].balance = 7;
+    session.flush().await?;
+    assert!(is_full(&sandbox_error(session.execute(Tag::insert().value(tag(&large()))).await)));
+    for _ in 0..2 {
+        assert!(session.commit().await.is_err());
+        assert!(session.recover().await.is_ok() || session.rollback().await.is_ok());
+    }
+    drop(session);
+    let error = sandbox_error(sandbox.execute(Account::update().set(Account::BALANCE, 8).everything()).await);
+    says(&error, &["begin a new sandbox"]);
+    let error = sandbox_error(sandbox.insert_many([Account { id: 3, balance: 3 }]).await);
+    assert!(matches!(error, Error::Ended(_)), "{error:?}");
+    sandbox.rollback().await?;
+    assert_eq!(balances(&db).await?, [1]);
+    make_room(&db).await?;
+    nothing_lost(&db.engine).await
+}
+
+fn sandbox_error<T>(result: Result<T>) -> Error {
+    result.map(drop).expect_err("the sandbox has ended")
 }
 
 async fn a_read_goes_on_while_there_is_no_room(db: Database) -> Result<()> {

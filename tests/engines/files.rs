@@ -25,6 +25,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_header_that_was_overwritten_is_told,
     a_schema_that_another_engine_changed_is_noticed,
     a_link_to_a_file_is_followed,
+    engines_that_come_and_go_leave_the_files_of_those_that_stay,
 ];
 
 fn kind(error: &Error) -> Option<Kind> {
@@ -353,4 +354,29 @@ async fn a_link_to_a_file_is_followed(db: Database) -> Result<()> {
 #[cfg(not(unix))]
 async fn a_link_to_a_file_is_followed(_: Database) -> Result<()> {
     Ok(())
+}
+
+/// The last connection to close removes the log: not while a connection is open that has only read.
+async fn engines_that_come_and_go_leave_the_files_of_those_that_stay(db: Database) -> Result<()> {
+    prepare(&db).await?;
+    let Some(file) = db.file() else { return Ok(()) };
+    db.engine.close().await?;
+    let reader = Engine::open(&format!("sqlite://{}?mode=ro", file.display())).await?;
+    assert_eq!(balances(&reader).await?, [1, 2]);
+    let idle = Engine::open(&format!("sqlite://{}", file.display())).await?;
+    for balance in 3..6 {
+        let other = Engine::open(&format!("sqlite://{}", file.display())).await?;
+        other.execute(set(balance)).await?;
+        other.close().await?;
+        a_moment().await;
+        assert_eq!(balances(&reader).await?, [balance; 2]);
+    }
+    idle.execute(set(9)).await?;
+    idle.close().await?;
+    a_moment().await;
+    assert_eq!(balances(&reader).await?, [9, 9]);
+    let other = Engine::open(&format!("sqlite://{}", file.display())).await?;
+    other.execute(set(10)).await?;
+    assert_eq!(balances(&reader).await?, [10, 10]);
+    nothing_lost(&other).await
 }

@@ -149,7 +149,8 @@ pub(super) fn add_file(error: &mut DatabaseError, file: &Path, only_reads: bool)
 
 /// Says how long a lock was waited for.
 pub(super) fn add_wait(error: &mut DatabaseError, waited: Duration) {
-    if !waited.is_zero() {
+    // Nobody waits for a snapshot: such a wait was one of an earlier statement.
+    if !waited.is_zero() && error.code != ffi::SQLITE_BUSY_SNAPSHOT.to_string() {
         error.message = format!("{}, after a wait of {waited:.1?}", error.message);
     }
 }
