@@ -26,6 +26,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_schema_that_another_engine_changed_is_noticed,
     a_link_to_a_file_is_followed,
     engines_that_come_and_go_leave_the_files_of_those_that_stay,
+    reads_that_run_inline_notice_it_too,
 ];
 
 fn kind(error: &Error) -> Option<Kind> {
@@ -379,4 +380,28 @@ async fn engines_that_come_and_go_leave_the_files_of_those_that_stay(db: Databas
     other.execute(set(10)).await?;
     assert_eq!(balances(&reader).await?, [10, 10]);
     nothing_lost(&other).await
+}
+
+async fn reads_that_run_inline_notice_it_too(db: Database) -> Result<()> {
+    prepare(&db).await?;
+    let Some(file) = db.file() else { return Ok(()) };
+    db.engine.close().await?;
+    let engine = Engine::open(&format!("sqlite://{}?dispatch=auto", file.display())).await?;
+    let by_key = || Account::select().filter(Account::ID.eq(1)).columns(Account::BALANCE);
+    assert_eq!(engine.scalar(by_key()).await?, 1);
+    let hops = engine.statistics().hops;
+    assert_eq!(engine.scalar(by_key()).await?, 1);
+    assert_eq!(engine.statistics().hops, hops, "it runs inline");
+    fs::rename(file, beside(file, "-away")).expect("it is moved");
+    a_moment().await;
+    for _ in 0..3 {
+        let error = engine.scalar(by_key()).await.expect_err("it is away");
+        assert_eq!(kind(&error), Some(Kind::FileReplaced), "{error:?}");
+        let error = engine.session().get::<Account>(1).await.expect_err("it is away");
+        assert_eq!(kind(&error), Some(Kind::FileReplaced), "{error:?}");
+    }
+    full_again(&engine);
+    fs::rename(beside(file, "-away"), file).expect("it is moved back");
+    assert_eq!(engine.scalar(by_key()).await?, 1);
+    nothing_lost(&engine).await
 }
