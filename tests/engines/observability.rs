@@ -178,6 +178,19 @@ async fn a_transaction_tells_the_call_of_each_statement(db: Database) -> Result<
     assert_eq!(lines, [first + 3, first + 3, first + 4, first + 5]);
 
     let first = line!();
+    session.begin().await?;
+    session.get::<Account>(1).await?;
+    session.rollback().await?;
+    let transaction = engine.transaction(|mut tx| async move {
+        tx.get_one::<Account>(2).await?;
+        Ok(())
+    });
+    transaction.await?;
+    let lines: Vec<u32> = notes.statements().into_iter().map(|(_, line, ..)| line).collect();
+    // BEGIN and SELECT, ROLLBACK; BEGIN and SELECT, and the COMMIT of the whole.
+    assert_eq!(lines, [2, 2, 3, 5, 5, 4].map(|after| first + after));
+
+    let first = line!();
     let mut connection = engine.connection().await?;
     connection.count(Account::select()).await?;
     connection.count(Account::select()).await?;

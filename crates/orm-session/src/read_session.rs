@@ -67,6 +67,7 @@ impl ReadSession {
     ///
     /// # Errors
     /// If the connection fails.
+    #[track_caller]
     pub fn end(&mut self) -> Operation<'_, ()> {
         self.session.rollback()
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 
 use orm_core::entity::Entity;
@@ -332,13 +333,14 @@ impl SessionFactory {
     /// assert_eq!(engine.scalar(Account::select().filter(Account::ID.eq(1)).columns(Account::BALANCE)).await?, 40);
     /// # Ok(()) });
     /// ```
+    #[track_caller]
     pub fn begin<F, Fut, T>(&self, body: F) -> impl Future<Output = Result<T>> + Send + use<F, Fut, T>
     where
         F: FnMut(Tx) -> Fut + Send,
         Fut: Future<Output = Result<T>> + Send,
         T: Send,
     {
-        run(self.clone(), body, |error| Some(error))
+        run(self.clone(), body, |error| Some(error), Location::caller())
     }
 
     /// [`begin`](Self::begin) for a `body` with errors of its own type. What decides on another try is the error of the
@@ -374,6 +376,7 @@ impl SessionFactory {
     /// assert!(matches!(result, Err(Refused::TooYoung)));
     /// # Ok(()) });
     /// ```
+    #[track_caller]
     pub fn try_begin<F, Fut, T, E>(
         &self,
         body: F,
@@ -384,7 +387,7 @@ impl SessionFactory {
         T: Send,
         E: From<Error> + Send,
     {
-        run(self.clone(), body, |_| None)
+        run(self.clone(), body, |_| None, Location::caller())
     }
 
     pub(crate) fn options(&self) -> &Options {

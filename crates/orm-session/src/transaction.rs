@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
+use std::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use orm_core::{Begin, Error, Result};
@@ -97,6 +98,7 @@ pub trait EngineExt {
     /// assert_eq!(balances, [40, 10]);
     /// # Ok(()) });
     /// ```
+    #[track_caller]
     fn transaction<F, Fut, T>(&self, body: F) -> impl Future<Output = Result<T>> + Send
     where
         F: FnMut(Tx) -> Fut + Send,
@@ -138,6 +140,7 @@ pub trait EngineExt {
     /// assert_eq!(stored, 50);
     /// # Ok(()) });
     /// ```
+    #[track_caller]
     fn try_transaction<F, Fut, T, E>(&self, body: F) -> impl Future<Output = Result<T, E>> + Send
     where
         F: FnMut(Tx) -> Fut + Send,
@@ -155,6 +158,7 @@ impl EngineExt for Engine {
         SessionFactory::new(self.clone()).read_session()
     }
 
+    #[track_caller]
     fn transaction<F, Fut, T>(&self, body: F) -> impl Future<Output = Result<T>> + Send
     where
         F: FnMut(Tx) -> Fut + Send,
@@ -164,6 +168,7 @@ impl EngineExt for Engine {
         SessionFactory::new(self.clone()).begin(body)
     }
 
+    #[track_caller]
     fn try_transaction<F, Fut, T, E>(&self, body: F) -> impl Future<Output = Result<T, E>> + Send
     where
         F: FnMut(Tx) -> Fut + Send,
@@ -175,11 +180,12 @@ impl EngineExt for Engine {
     }
 }
 
-/// `our` finds our own error in one of `body`.
+/// `our` finds our own error in one of `body`; `location` is where the transaction was asked for.
 pub(crate) async fn run<F, Fut, T, E>(
     sessions: SessionFactory,
     mut body: F,
     our: fn(&E) -> Option<&Error>,
+    location: &'static Location<'static>,
 ) -> Result<T, E>
 where
     F: FnMut(Tx) -> Fut + Send,
@@ -203,7 +209,7 @@ where
         };
         let error = match result {
             Err(error) => error,
-            Ok(value) => match session.commit().await {
+            Ok(value) => match session.commit_at(location).await {
                 Ok(()) => return Ok(value),
                 // Tried again, it would be stored twice.
                 Err(error) if session.has_committed() => return Err(error.into()),
@@ -211,7 +217,7 @@ where
             },
         };
         // The connection rolls back in any case; what the caller wants to know is the error before.
-        let _ = session.rollback().await;
+        let _ = session.rollback_at(location).await;
         let Some(wait) = sessions.options().retry.next(tries, [our(&error), session.last_failure()]) else {
             return Err(error);
         };
@@ -273,11 +279,13 @@ impl Tx {
     /// assert_eq!(engine.count(Tag::select()).await?, 3);
     /// # Ok(()) });
     /// ```
+    #[track_caller]
     pub fn commit(mut self) -> Operation<'static, ()> {
+        let location = Location::caller();
         // Not before it is polled: a commit that was never awaited leaves the transaction to its closure's end.
         Operation::named("tx.commit", "it is committed or rolled back: read the rows to know", async move {
             match self.end() {
-                Some(mut session) => session.commit().await,
+                Some(mut session) => session.commit_at(location).await,
                 None => Ok(()),
             }
         })
@@ -307,11 +315,13 @@ impl Tx {
     /// assert_eq!(engine.count(Tag::select()).await?, 2);
     /// # Ok(()) });
     /// ```
+    #[track_caller]
     pub fn rollback(mut self) -> Operation<'static, ()> {
+        let location = Location::caller();
         let session = self.end();
         Operation::named("tx.rollback", "it is rolled back all the same", async move {
             match session {
-                Some(mut session) => session.rollback().await,
+                Some(mut session) => session.rollback_at(location).await,
                 None => Ok(()),
             }
         })

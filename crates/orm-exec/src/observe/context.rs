@@ -93,7 +93,8 @@ impl JobContext {
 
 /// The job that runs on this thread.
 pub(super) fn current() -> Option<Running> {
-    CURRENT.with_borrow(Clone::clone)
+    // A thread that ends has none any more.
+    CURRENT.try_with(|current| current.borrow().clone()).unwrap_or_default()
 }
 
 /// Puts back what was there before, also after a panic.

@@ -218,7 +218,8 @@ thread_local! {
 
 /// Where what is being polled counts.
 pub(super) fn current() -> Option<Arc<Count>> {
-    CURRENT.with_borrow(Clone::clone)
+    // A thread that ends has none any more.
+    CURRENT.try_with(|current| current.borrow().clone()).unwrap_or_default()
 }
 
 /// Puts back what was current around a poll, also after a panic.

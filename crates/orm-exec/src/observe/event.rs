@@ -59,7 +59,7 @@ pub struct JobEnd<'a> {
     pub error: Option<&'a Error>,
 }
 
-/// A wait for a connection that has ended, well or not.
+/// A wait for a connection that has ended, well or not. One whose future was dropped is not told.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct AcquireEnd<'a> {

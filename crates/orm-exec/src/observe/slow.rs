@@ -23,7 +23,8 @@ pub struct SlowStatement<'a> {
     pub parameters: Option<Parameters<'a>>,
     /// The call that sent it.
     pub location: Option<&'static Location<'static>>,
-    /// From its start on the worker thread to its end, with the time that it waited for a lock of somebody else.
+    /// From its start on the worker thread to its end, with the time that it waited for a lock of somebody else, or for the
+    /// reader of a stream.
     pub elapsed: Duration,
     /// Rows that it answered.
     pub rows_read: u64,

@@ -59,7 +59,7 @@ impl Telemetry {
     }
 
     pub(crate) fn hop(&self) {
-        self.options.observers.iter().for_each(|observer| observer.hop());
+        self.tell(|observer| observer.hop());
     }
 
     pub(crate) fn inline(&self) {

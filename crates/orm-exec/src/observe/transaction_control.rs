@@ -16,8 +16,18 @@ pub(crate) fn is_commit(sql: &str) -> bool {
 }
 
 pub(super) fn first_word(sql: &str) -> &str {
-    let sql = sql.trim_start();
+    let sql = after_comments(sql);
     sql.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default()
+}
+
+fn after_comments(sql: &str) -> &str {
+    let sql = sql.trim_start();
+    let rest = match sql.get(..2) {
+        Some("--") => sql.split_once('\n'),
+        Some("/*") => sql.split_once("*/"),
+        _ => return sql,
+    };
+    rest.map_or("", |(_, rest)| after_comments(rest))
 }
 
 #[cfg(test)]
@@ -26,10 +36,18 @@ mod tests {
 
     #[test]
     fn control_is_told_by_its_first_word() {
-        for sql in ["BEGIN IMMEDIATE", " commit;", "ROLLBACK TO a", "Savepoint a", "RELEASE a", "END"] {
+        for sql in [
+            "BEGIN IMMEDIATE",
+            " commit;",
+            "ROLLBACK TO a",
+            "Savepoint a",
+            "RELEASE a",
+            "END",
+            "-- why\n/* */ COMMIT",
+        ] {
             assert!(is_control(sql), "{sql}");
         }
-        for sql in ["SELECT 1", "UPDATE commits SET a = 1", "ENDING", "", "beginning"] {
+        for sql in ["SELECT 1", "UPDATE commits SET a = 1", "ENDING", "", "beginning", "-- COMMIT", "é"] {
             assert!(!is_control(sql), "{sql}");
         }
         assert!(is_commit("END TRANSACTION") && is_commit("COMMIT") && !is_commit("ROLLBACK"));

@@ -52,6 +52,16 @@ impl Session {
         location: &'static Location<'static>,
     ) -> Result<(Outcome, S), Failure> {
         self.look_for_repeats(&program, location);
+        self.run_chunk(program, sink, location).await
+    }
+
+    /// As [`run`](Self::run), for one of several chunks that are read on purpose: nobody is told that it is repeated.
+    pub(super) async fn run_chunk<S: Sink + Unpin + 'static>(
+        &mut self,
+        program: Program,
+        sink: S,
+        location: &'static Location<'static>,
+    ) -> Result<(Outcome, S), Failure> {
         let writes = !program.reads_only();
         if writes && self.begin.is_read_only() {
             let sql = program.steps.iter().find(|step| !step.shape.reads_only).map(|step| &*step.shape.sql);

@@ -267,7 +267,7 @@ impl Session {
         }
         let scope = self.end_scope();
         // The connection rolls back in any case; what the caller wants to know is the error before.
-        let _ = roll_back(scope).await;
+        let _ = roll_back(scope, None).await;
     }
 
     /// Before any other call: runs the hooks of a flush whose future was dropped, and ends what hooks left half way.

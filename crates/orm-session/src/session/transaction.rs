@@ -141,7 +141,10 @@ impl Session {
     /// ```
     #[track_caller]
     pub fn commit(&mut self) -> Operation<'_, ()> {
-        let location = Location::caller();
+        self.commit_at(Location::caller())
+    }
+
+    pub(crate) fn commit_at(&mut self, location: &'static Location<'static>) -> Operation<'_, ()> {
         Operation::named("session.commit", left::RUNS_ON, async move {
             self.ready().await?;
             self.refuse_in_hook("commit")?;
@@ -179,7 +182,12 @@ impl Session {
     /// assert!(session.peek(tag).is_none()); // was never there
     /// # Ok(()) });
     /// ```
+    #[track_caller]
     pub fn rollback(&mut self) -> Operation<'_, ()> {
+        self.rollback_at(Location::caller())
+    }
+
+    pub(crate) fn rollback_at(&mut self, location: &'static Location<'static>) -> Operation<'_, ()> {
         Operation::named("session.rollback", left::ROLLED_BACK, async move {
             self.refuse_in_hook("roll back")?;
             let hooks = self.resolve_to_end().await;
@@ -187,7 +195,7 @@ impl Session {
             let scope = self.end_scope();
             self.status = Status::Active;
             self.tracker.rollback(0);
-            let result = roll_back(scope).await.and(hooks);
+            let result = roll_back(scope, Some(location)).await.and(hooks);
             if takes_back && self.is_listened_to() {
                 result.and(self.run_after_rollback().await)
             } else {
@@ -226,7 +234,9 @@ impl Session {
     /// assert_eq!(session[tag].id, 3);
     /// # Ok(()) });
     /// ```
+    #[track_caller]
     pub fn recover(&mut self) -> Operation<'_, ()> {
+        let location = Location::caller();
         Operation::named("session.recover", left::ROLLED_BACK, async move {
             self.refuse_in_hook("recover")?;
             let hooks = self.resolve_to_end().await;
@@ -234,7 +244,7 @@ impl Session {
             let scope = self.end_scope();
             self.status = Status::Active;
             self.tracker.recover();
-            let result = roll_back(scope).await.and(hooks);
+            let result = roll_back(scope, Some(location)).await.and(hooks);
             if takes_back && self.is_listened_to() {
                 result.and(self.run_after_rollback().await)
             } else {
@@ -245,9 +255,11 @@ impl Session {
 }
 
 /// Rolls an open transaction back. If this is dropped, the connection does it on its way home.
-pub(super) async fn roll_back(scope: Scope) -> Result<()> {
+pub(super) async fn roll_back(scope: Scope, location: Option<&'static Location<'static>>) -> Result<()> {
     let Scope::Open(open) = scope else { return Ok(()) };
-    let Some(lease) = open.lease.filter(|lease| lease.in_transaction()) else { return Ok(()) };
+    let Some(mut lease) = open.lease.filter(|lease| lease.in_transaction()) else { return Ok(()) };
+    // Without a call of its own, it belongs to the flush that failed.
+    location.into_iter().for_each(|location| lease.called_at(location));
     lease.unpin();
     let shape = StatementShape {
         sql: "ROLLBACK".into(),

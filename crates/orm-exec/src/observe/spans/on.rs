@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use orm_core::Error;
+use orm_core::error::DatabaseErrorKind;
 use tracing::field::{Empty, debug};
 use tracing::level_filters::LevelFilter;
 use tracing::span::EnteredSpan;
@@ -224,7 +225,13 @@ fn kind_of(error: &Error) -> &'static str {
         Error::RowCount(_) => "row_count",
         Error::Closed => "closed",
         Error::HeldBySelf { .. } => "held_by_self",
-        Error::Database(_) => "database",
+        Error::Database(error) => match error.kind {
+            DatabaseErrorKind::DiskFull => "disk_full",
+            DatabaseErrorKind::Io => "io",
+            DatabaseErrorKind::Corrupt => "corrupt",
+            DatabaseErrorKind::ReadOnly => "read_only",
+            _ => "database",
+        },
         _ => "_OTHER",
     }
 }
