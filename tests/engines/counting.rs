@@ -19,6 +19,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_dropped_future_counts_nowhere_else,
     a_future_that_panics_leaves_nothing_behind,
     savepoints_are_not_counted,
+    a_read_that_is_given_up_inline_counts_once,
 ];
 
 async fn statements_of_a_future_are_counted(db: Database) -> Result<()> {
@@ -146,5 +147,22 @@ async fn savepoints_are_not_counted(db: Database) -> Result<()> {
         statements.all().iter().filter_map(|sent| sent.sql.split_whitespace().next()).collect();
     assert_eq!(all[..3], ["BEGIN", "SAVEPOINT", "DELETE"]);
     assert_eq!(all.last(), Some(&"ROLLBACK"));
+    Ok(())
+}
+
+async fn a_read_that_is_given_up_inline_counts_once(db: Database) -> Result<()> {
+    use crate::dispatch::{auto, nobody};
+
+    let engine = auto(&db, 1, nobody()).await?;
+    engine.insert_many((4..=20_000).map(|id| Account { id, balance: id })).await?;
+    let before = engine.statistics();
+    // No index leads there, and the row is the last one.
+    let found = assert_statements!(1, engine.first(Account::select().filter(Account::BALANCE.eq(20_000))))?;
+    assert_eq!(found.map(|account| account.id), Some(20_000));
+    let since = engine.statistics().since(&before);
+    assert_eq!((since.inline_aborted, since.interrupted, since.errors), (1, 1, 0));
+    // One that runs inline counts, too.
+    assert_statements!(1, engine.first(Account::select().filter(Account::ID.eq(7))))?;
+    assert_eq!(engine.statistics().since(&before).inline, 1);
     Ok(())
 }

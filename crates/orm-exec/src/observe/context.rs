@@ -32,6 +32,8 @@ thread_local! {
 #[derive(Clone, Debug)]
 pub(super) struct Running {
     pub(super) context: Arc<JobContext>,
+    /// Where its statements are counted.
+    pub(super) count: Option<Arc<Count>>,
     /// How long it waited for a thread.
     pub(super) waited: Duration,
 }
@@ -56,7 +58,7 @@ impl JobContext {
         let Some(context) = context else { return job() };
         let started = context.sent.map(|_| Instant::now());
         let waited = context.sent.zip(started).map_or(Duration::ZERO, |(sent, started)| started - sent);
-        let running = Running { context: Arc::clone(context), waited };
+        let running = Running { context: Arc::clone(context), count: context.count.clone(), waited };
         let around = Around(CURRENT.replace(Some(running)));
         let output = context.caller.on_this_thread(job);
         drop(around);
@@ -78,10 +80,14 @@ impl JobContext {
     ) -> Inline {
         let Some(context) = context else { return job() };
         let started = context.sent.map(|_| Instant::now());
-        let running = Running { context: Arc::clone(context), waited: Duration::ZERO };
+        let count = context.count.as_ref().map(|_| Arc::<Count>::default());
+        let running = Running { context: Arc::clone(context), count: count.clone(), waited: Duration::ZERO };
         let around = Around(CURRENT.replace(Some(running)));
         let output = context.caller.on_this_thread(job);
         drop(around);
+        if let (Some(total), Some(count), Inline::Ran(_)) = (&context.count, count, &output) {
+            total.append(&count);
+        }
         if let (Some(started), Inline::Ran(result)) = (started, &output) {
             let (location, waited, ran) = (context.location, Duration::ZERO, started.elapsed());
             let error = result.as_ref().err().map(|failure| &failure.error);

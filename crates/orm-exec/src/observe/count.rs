@@ -199,9 +199,17 @@ impl Count {
 
     /// Notes a statement, here and further out.
     pub(super) fn add(&self, sql: &str, rows: u32, location: &'static Location<'static>) {
-        let sent = SentStatement { sql: sql.to_owned(), rows, location, is_control: is_control(sql) };
+        self.push(SentStatement { sql: sql.to_owned(), rows, location, is_control: is_control(sql) });
+    }
+
+    /// Notes what was counted apart.
+    pub(super) fn append(&self, other: &Self) {
+        other.take().sent.into_iter().for_each(|sent| self.push(sent));
+    }
+
+    fn push(&self, sent: SentStatement) {
         if let Some(outer) = &self.outer {
-            outer.add(sql, rows, location);
+            outer.push(sent.clone());
         }
         lock(&self.sent).push(sent);
     }

@@ -124,9 +124,7 @@ impl Telemetry {
         running: Option<Running>,
     ) -> Told<'a> {
         let location = running.as_ref().map(|running| running.context.location);
-        if let Some(Running { context, .. }) = &running
-            && let Some(count) = &context.count
-        {
+        if let Some(Running { context, count: Some(count), .. }) = &running {
             count.add(sql, rows, context.location);
         }
         let event = StatementEvent { sql, rows, parameters, location };

@@ -168,7 +168,7 @@ statistics! {
         counter errors: u64,
         /// Of these, statements that failed because somebody else had a lock.
         counter busy_errors: u64,
-        /// Statements that were interrupted, because nobody awaited them any more.
+        /// Statements that were interrupted: nobody awaited them any more, or they were too long to run inline.
         counter interrupted: u64,
     }
 }
