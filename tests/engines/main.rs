@@ -15,6 +15,7 @@ mod run_sync;
 mod spans;
 mod statistics;
 mod streams;
+mod worker_limit;
 
 use std::process::ExitCode;
 
@@ -39,6 +40,7 @@ const ALL: &[&[Behaviour]] = &[
     spans::BEHAVIOURS,
     statistics::BEHAVIOURS,
     streams::BEHAVIOURS,
+    worker_limit::BEHAVIOURS,
 ];
 
 fn main() -> ExitCode {
