@@ -81,13 +81,17 @@ impl Pool {
         // Who reads them might take for ever.
         holders.iter().for_each(|holder| holder.stop_stream());
         waiting.into_iter().for_each(Waker::wake);
-        for connection in idle {
-            let pool = self.clone();
-            self.clean_up(move || {
+        if idle.is_empty() {
+            return;
+        }
+        let pool = self.clone();
+        // One after the other: the last one to close clears SQLite's log away, and of two at once each sees the other.
+        self.clean_up(move || {
+            for connection in idle {
                 close_quietly(connection);
                 pool.has_closed_one();
-            });
-        }
+            }
+        });
     }
 
     fn has_closed_one(&self) {
