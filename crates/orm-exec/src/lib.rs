@@ -30,7 +30,7 @@
 //! | `rollback`, a dropped guard | any | rolled back, on a worker thread |
 //! | [`bridge::run_sync`] | its closure runs | the closure runs to its end, abandoned |
 //!
-//! In no case is a connection lost, or handed out inside a transaction.
+//! In no case is a connection lost, or handed out inside a transaction. `docs/cancellation.md` has a row for each call.
 
 pub mod bridge;
 pub mod driver;
