@@ -22,6 +22,7 @@ mod cases_versions;
 mod collections;
 mod corners;
 mod criteria;
+mod cursors;
 mod deleted;
 mod dropped;
 mod dropped_links;
@@ -40,6 +41,7 @@ mod keys;
 mod link_entities;
 mod link_views;
 mod linking;
+mod load_all;
 mod loaders;
 mod merge_again;
 mod merging;
@@ -92,6 +94,7 @@ const ALL: &[&[Behaviour]] = &[
     collections::BEHAVIOURS,
     corners::BEHAVIOURS,
     criteria::BEHAVIOURS,
+    cursors::BEHAVIOURS,
     deleted::BEHAVIOURS,
     dropped::BEHAVIOURS,
     dropped_links::BEHAVIOURS,
@@ -108,6 +111,7 @@ const ALL: &[&[Behaviour]] = &[
     link_entities::BEHAVIOURS,
     link_views::BEHAVIOURS,
     linking::BEHAVIOURS,
+    load_all::BEHAVIOURS,
     loaders::BEHAVIOURS,
     merge_again::BEHAVIOURS,
     merging::BEHAVIOURS,

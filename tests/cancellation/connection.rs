@@ -22,6 +22,7 @@ async fn reads(db: Database) -> Result<()> {
             "Connection::one" => connection.one(Account::select().filter(Account::ID.eq(1))),
             "Connection::scalar" => connection.scalar(Account::select().columns(sum(Account::BALANCE))),
             "Connection::count" => connection.count(Account::select()),
+            "Connection::batch" => connection.batch((Account::select(), Account::select())),
             "Connection::exists" => connection.exists(Account::select()),
         ];
         dropped => {

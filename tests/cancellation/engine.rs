@@ -40,6 +40,7 @@ async fn reads(db: Database) -> Result<()> {
             "Engine::one" => engine.one(Account::select().filter(Account::ID.eq(1))),
             "Engine::scalar" => engine.scalar(Account::select().columns(sum(Account::BALANCE))),
             "Engine::count" => engine.count(Account::select()),
+            "Engine::batch" => engine.batch((Account::select(), Node::select())),
             "Engine::exists" => engine.exists(Account::select()),
         ];
         dropped => { unchanged(&db, dropped).await?; }

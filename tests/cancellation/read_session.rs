@@ -44,10 +44,26 @@ async fn dropped_reads(db: &Database, begun: bool) -> Result<()> {
             "ReadSession::one" => reads.one(Account::select().filter(Account::ID.eq(2))),
             "ReadSession::scalar" => reads.scalar(Account::select().columns(sum(Account::BALANCE))),
             "ReadSession::count" => reads.count(Account::select()),
+            "ReadSession::load_all" => reads.load_all((Account::select(), ada_with_posts())),
             "ReadSession::exists" => reads.exists(Account::select()),
         ];
         dropped => {
             assert_eq!(reads.count(Account::select()).await?, 3, "{dropped:?}");
+            drop(reads);
+            unchanged(db, dropped).await?;
+        }
+    );
+    drop_each!(
+        held = {
+            let reads = reading(db, begun).await?;
+            let cursor = reads.cursor(Account::select().order_by(Account::ID));
+            (reads, cursor)
+        };
+        ["Cursor::next_in" => held.1.next_in(&mut held.0)];
+        dropped => {
+            let (mut reads, mut cursor) = held;
+            let next = cursor.next_in(&mut reads).await?.expect("there are three");
+            assert_eq!(reads[next].id, if dropped.ready { 2 } else { 1 }, "{dropped:?}");
             drop(reads);
             unchanged(db, dropped).await?;
         }

@@ -23,6 +23,7 @@ async fn reads(db: Database) -> Result<()> {
             "Savepoint::one" => part.one(Account::select().filter(Account::ID.eq(1))),
             "Savepoint::scalar" => part.scalar(Account::select().columns(sum(Account::BALANCE))),
             "Savepoint::count" => part.count(Account::select()),
+            "Savepoint::batch" => part.batch((Account::select(), Account::select())),
             "Savepoint::exists" => part.exists(Account::select()),
             "Savepoint::begin_nested" => async { part.begin_nested().await?.count(Account::select()).await },
         ];

@@ -26,11 +26,26 @@ async fn reads(db: Database) -> Result<()> {
             "Session::one" => session.one(Account::select().filter(Account::ID.eq(2))),
             "Session::scalar" => session.scalar(Account::select().columns(sum(Account::BALANCE))),
             "Session::count" => session.count(Account::select()),
+            "Session::load_all" => session.load_all((Account::select(), ada_with_posts())),
             "Session::exists" => session.exists(Account::select()),
         ];
         dropped => {
             assert!(!session.in_transaction() && !session.is_dirty(), "{dropped:?}");
             assert_eq!(session.count(Account::select()).await?, 3, "{dropped:?}");
+            unchanged(&db, dropped).await?;
+        }
+    );
+    drop_each!(
+        held = {
+            let session = db.engine.session();
+            let cursor = session.cursor(Account::select().order_by(Account::ID));
+            (session, cursor)
+        };
+        ["Cursor::next" => held.1.next(&mut held.0)];
+        dropped => {
+            let (mut session, mut cursor) = held;
+            let next = cursor.next(&mut session).await?.expect("there are three");
+            assert_eq!(session[next].id, if dropped.ready { 2 } else { 1 }, "{dropped:?}");
             unchanged(&db, dropped).await?;
         }
     );

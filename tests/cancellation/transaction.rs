@@ -42,6 +42,7 @@ async fn reads(db: Database) -> Result<()> {
             "Transaction::one" => transaction.one(Account::select().filter(Account::ID.eq(1))),
             "Transaction::scalar" => transaction.scalar(Account::select().columns(sum(Account::BALANCE))),
             "Transaction::count" => transaction.count(Account::select()),
+            "Transaction::batch" => transaction.batch((Account::select(), Account::select())),
             "Transaction::exists" => transaction.exists(Account::select()),
         ];
         dropped => {

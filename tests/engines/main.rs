@@ -1,5 +1,6 @@
 //! Engines, connections and the pool: every behaviour once, on every backend, under every executor.
 
+mod batches;
 mod cases_pool;
 mod counting;
 mod deadlines;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 use orm_testkit::Behaviour;
 
 const ALL: &[&[Behaviour]] = &[
+    batches::BEHAVIOURS,
     cases_pool::BEHAVIOURS,
     counting::BEHAVIOURS,
     deadlines::BEHAVIOURS,

@@ -6,6 +6,7 @@
 //! | [`relations`] | how entities belong together, both sides of it, and how they are loaded |
 //! | [`flush_order`] | what a flush sends, in which order, and when it refuses |
 //! | [`transactions`] | begin, commit, roll back, savepoints, failures, retries, tests |
+//! | [`streaming`] | streams, cursors and batches: many rows, several queries |
 //! | [`events`] | hooks: what runs before and after inserts, updates, deletes, flushes and commits |
 //! | [`observability`] | counters, slow statements, spans, and how many statements a test sends |
 //! | [`failures`] | full disks, lost files, locks of other processes: which error, and what to do next |
@@ -29,6 +30,9 @@ pub mod transactions {}
 
 #[doc = include_str!("guide/relations.md")]
 pub mod relations {}
+
+#[doc = include_str!("guide/streaming.md")]
+pub mod streaming {}
 
 #[doc = include_str!("guide/events.md")]
 pub mod events {}

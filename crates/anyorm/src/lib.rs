@@ -40,7 +40,8 @@
 //! | ask | [`Entity::select`], [`Column`], [`Expr`](expr::Expr), [`sql`] |
 //! | name the type of a query | [`stmt`], [`query`], and below |
 //! | work without a session | [`Engine`], [`Connection`], [`Transaction`], [`Savepoint`] |
-//! | read more rows than fit in memory | [`RowStream`] |
+//! | read more rows than fit in memory | [`RowStream`], [`Cursor`] |
+//! | read several queries at once | [`Batch`], [`mod@batch`] |
 //! | test code that commits, and store nothing | [`Sandbox`] |
 //! | run blocking code | [`bridge`] |
 //! | see what is sent, count it, find what is slow | [`observe`], [`Statistics`] |
@@ -92,6 +93,7 @@ pub mod prelude;
 #[path = "derive_support.rs"]
 pub mod __derive;
 
+pub use orm_core::batch;
 pub use orm_core::entity::{Entity, EntityMeta, Key, KeyArg};
 pub use orm_core::expr::{avg, coalesce, count, count_all, count_distinct, max, min, sum};
 pub use orm_core::query::{FromRow, Query};
@@ -109,11 +111,11 @@ pub use orm_derive::{Entity, SqlType};
 #[doc(hidden)]
 pub use orm_exec::Clock;
 pub use orm_exec::{
-    Access, Closed, Connection, Engine, EngineBuilder, HeldConnection, JournalMode, NextRow, OpenMode,
+    Access, Batch, Closed, Connection, Engine, EngineBuilder, HeldConnection, JournalMode, NextRow, OpenMode,
     Operation, RowStream, Sandbox, Savepoint, Statistics, Synchronous, Transaction, assert_statements,
     bridge, observe, rusqlite, sqlite,
 };
 pub use orm_session::{
-    Change, Changes, ColumnChange, EngineExt, EntityHooks, Hooks, Listeners, Moments, Nested, ReadSession,
-    Retry, Session, SessionFactory, SessionHooks, Tx, WithoutAutoflush,
+    Change, Changes, ColumnChange, Cursor, EngineExt, Entities, EntityHooks, Hooks, Listeners, Moments,
+    Nested, ReadSession, Retry, Session, SessionFactory, SessionHooks, TrackedBatch, Tx, WithoutAutoflush,
 };

@@ -22,6 +22,7 @@ mod plans;
 mod reads;
 mod requests;
 mod rows;
+mod streams;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -42,8 +43,12 @@ fn main() -> Result<(), Fault> {
     size.fastest = has("--fastest");
     let is_wanted =
         |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(part.as_str()));
-    let all =
-        reads::cases().into_iter().chain(rows::cases()).chain(parents::cases()).chain(requests::cases());
+    let all = reads::cases()
+        .into_iter()
+        .chain(rows::cases())
+        .chain(parents::cases())
+        .chain(requests::cases())
+        .chain(streams::cases());
     let cases: Vec<Case> = all.filter(|case| is_wanted(case.name)).collect();
     let folder = Folder::new()?;
     if has("--profile") {

@@ -13,11 +13,13 @@
 //! | [`shapes`] | the statements a session needs, written from an entity's metadata |
 //! | [`schema`](mod@schema) | CREATE and DROP of the tables of a list of entities |
 //! | [`dialect`] | how databases differ, as data |
+//! | [`batch`] | queries that are read together |
 //! | [`begin`] | how a transaction begins |
 //! | [`dispatch`] | where a statement runs |
 //! | [`program`], [`cells`], [`row`] | what a driver runs in one hop, its parameters and its rows |
 //! | [`error`] | the one error type |
 
+pub mod batch;
 pub mod begin;
 #[doc(hidden)]
 pub mod bulk;

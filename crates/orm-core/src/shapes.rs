@@ -163,6 +163,25 @@ pub fn select_by_key_and(
     (StatementShape { cheap: is_cheap, ..out.shape(Returns::Rows, !locked) }, input)
 }
 
+/// `SELECT "id", "name" FROM "users" WHERE "users"."deleted_at" IS NULL AND "id" IN ()`: [`select_by_keys`] with further
+/// conditions, whose parameters come before the list.
+pub fn select_by_keys_and(
+    meta: &EntityMeta,
+    dialect: &Dialect,
+    conditions: &[Node],
+) -> (StatementShape, Cells) {
+    let mut out = Writer::new(dialect);
+    select_all(&mut out, meta);
+    out.push(" WHERE ");
+    for condition in conditions {
+        out.further_condition(condition);
+        out.push(" AND ");
+    }
+    out.in_list(None, &key_names(meta).collect::<Vec<_>>());
+    let input = out.take_input();
+    (out.shape(Returns::Rows, true), input)
+}
+
 /// `SELECT "id", "author_id" FROM "posts" WHERE "author_id" IN () ORDER BY "id"`: the rows that refer to a list of
 /// keys by the columns given, ordered as members of a collection are, then by their own key. The one parameter is the
 /// list; its elements are the keys referred to.

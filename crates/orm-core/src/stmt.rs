@@ -145,6 +145,36 @@ impl Statement {
         self
     }
 
+    /// A query that answers the keys of the entities that this one answers, in its order, and the column at which each
+    /// key begins.
+    ///
+    /// # Errors
+    /// If it writes, or its rows have no key in neighbouring columns.
+    #[doc(hidden)]
+    pub fn into_keys(mut self, entity: &'static EntityMeta) -> Result<(Self, usize)> {
+        match &mut self.body {
+            Body::Select(select) => {
+                let columns = entity.key.iter().map(|&position| Node(Kind::Column { entity, position }));
+                // A row is known by its key, so that distinct rows have distinct keys.
+                select.columns = Some(columns.collect());
+                self.loads = Loads::default();
+                Ok((self, 0))
+            }
+            Body::Raw(_) if entity.key.windows(2).all(|pair| pair[0] + 1 == pair[1]) => {
+                Ok((self, entity.key[0]))
+            }
+            Body::Raw(_) => Err(Error::build(format!(
+                "the key fields of {} must stand next to each other to read its rows by them",
+                entity.name
+            ))),
+            _ => Err(Error::build(format!(
+                "a cursor only reads, and this is an insert, update or delete of {}: use `all` for the rows that it \
+                 answers",
+                entity.name
+            ))),
+        }
+    }
+
     /// A query that answers how many rows this one has: one row of one integer. Whether this is a query at all is
     /// checked by [`compile`](Self::compile).
     #[must_use]

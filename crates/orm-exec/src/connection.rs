@@ -152,6 +152,21 @@ impl Runner for &mut Connection {
         self.pool.dialect()
     }
 
+    async fn run_reads<S: Sink + 'static>(
+        self,
+        mut program: Program,
+        sink: S,
+    ) -> Result<(Outcome, S), Failure> {
+        let lease = self.take().await.map_err(Failure::outside)?;
+        if !lease.in_transaction() {
+            program.begin = Some(self.pool.dialect().begin_read.into());
+            program.commit = true;
+        }
+        let output = lease.run(program, sink).await;
+        self.state = State::Held(output.lease);
+        output.result
+    }
+
     async fn run_program<S: Sink + 'static>(
         self,
         mut program: Program,

@@ -455,6 +455,17 @@ impl Runner for OnEngine<'_> {
         self.engine.dialect()
     }
 
+    async fn run_reads<S: Sink + 'static>(
+        self,
+        mut program: Program,
+        sink: S,
+    ) -> Result<(Outcome, S), Failure> {
+        program.begin = Some(self.dialect().begin_read.into());
+        program.commit = true;
+        let lease = self.engine.lease(Access::Read, self.location).await.map_err(Failure::outside)?;
+        lease.run(program, sink).await.result
+    }
+
     async fn run_program<S: Sink + 'static>(
         self,
         mut program: Program,

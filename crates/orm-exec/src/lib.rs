@@ -36,6 +36,7 @@ pub mod bridge;
 pub mod driver;
 pub mod observe;
 
+mod batch;
 mod clock;
 mod connection;
 mod engine;
@@ -52,6 +53,7 @@ mod transaction;
 mod url;
 mod verbs;
 
+pub use batch::Batch;
 #[doc(hidden)]
 pub use clock::Clock;
 pub use connection::Connection;

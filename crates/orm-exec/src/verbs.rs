@@ -27,6 +27,13 @@ pub(crate) trait Runner: Send {
         sink: S,
     ) -> impl Future<Output = Result<(Outcome, S), Failure>> + Send;
 
+    /// Runs a program that only reads as one hop, in a read transaction of its own where there is none.
+    fn run_reads<S: Sink + 'static>(
+        self,
+        program: Program,
+        sink: S,
+    ) -> impl Future<Output = Result<(Outcome, S), Failure>> + Send;
+
     /// Runs a statement as one hop.
     fn run<S: Sink + 'static>(
         self,
@@ -322,6 +329,26 @@ macro_rules! verbs {
         pub fn execute<Q: orm_core::Query>(&$($mutability)? self, query: Q) -> $crate::operation::Operation<'_, u64> {
             $crate::verbs::execute(self.$on(), query)
                 .called(concat!($receiver, ".execute"), $crate::verbs::left_by($receiver))
+        }
+
+        /// Several reads in one hop, all of one state of the database: a tuple of queries, or a `Vec` or array of queries
+        /// of one type. A query answers all its rows; [`batch::first`](orm_core::batch::first),
+        /// [`one`](orm_core::batch::one), [`count`](orm_core::batch::count) and [`exists`](orm_core::batch::exists) ask
+        /// for less.
+        ///
+        /// Dropped: as any read here.
+        ///
+        /// # Errors
+        /// As for `all`, of the first member that fails; nothing is sent if one may write.
+        ///
+        #[doc = $crate::verbs::example!(
+            $setup,
+            "let (users, titles) = ", $receiver, ".batch((User::select(), Post::select().columns(Post::TITLE))).await?;\n",
+            "assert_eq!((users.len(), titles.len()), (2, 2));"
+        )]
+        #[track_caller]
+        pub fn batch<B: $crate::Batch>(&$($mutability)? self, queries: B) -> $crate::operation::Operation<'_, B::Output> {
+            $crate::batch::batch(self.$on(), queries)
         }
 
         /// Inserts values in their order, with one prepared statement and in one hop. Answers how many. All or none are

@@ -32,7 +32,7 @@ pub use events::{EntityHooks, Hooks, Listeners, Moments, SessionHooks};
 pub use query::Track;
 pub use read_session::ReadSession;
 pub use retry::Retry;
-pub use session::{Nested, Session, WithoutAutoflush};
+pub use session::{Cursor, Entities, Nested, Session, TrackedBatch, WithoutAutoflush};
 pub use session_factory::SessionFactory;
 pub use transaction::{EngineExt, Tx};
 pub use unit_of_work::{Change, Changes, ColumnChange};

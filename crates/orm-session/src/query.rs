@@ -1,6 +1,7 @@
 //! What a query's rows become in a session.
 
 use orm_core::Handle;
+use orm_core::batch::Counted;
 use orm_core::entity::Entity;
 use orm_core::query::{FromRow, Graph, Shape, Values, Whole};
 
@@ -71,6 +72,19 @@ impl<E: Entity> Track for Graph<E> {
 
     fn slots(tracked: &[Handle<E>]) -> Vec<u32> {
         tracked.iter().map(|handle| handle.raw().slot).collect()
+    }
+}
+
+impl Track for Counted {
+    type Tracked = u64;
+
+    fn track(
+        rows: impl Iterator<Item = u64>,
+        _overwrite: bool,
+        _session: &mut Session,
+        tracked: &mut Vec<u64>,
+    ) {
+        tracked.extend(rows);
     }
 }
 

@@ -10,7 +10,7 @@ use orm_core::relation::IntoPath;
 use orm_exec::Operation;
 
 use crate::query::Track;
-use crate::session::Session;
+use crate::session::{Cursor, Session, TrackedBatch};
 
 /// A session that only reads: it has no method that changes anything, and writing through `session[handle]` does not
 /// compile. What it reads it tracks as a [`Session`] does: one row is one handle.
@@ -166,6 +166,15 @@ impl ReadSession {
         self.session.exists(query)
     }
 
+    /// As [`Session::load_all`].
+    ///
+    /// # Errors
+    /// As [`Session::load_all`].
+    #[track_caller]
+    pub fn load_all<B: TrackedBatch>(&mut self, queries: B) -> Operation<'_, B::Output> {
+        self.session.load_all(queries)
+    }
+
     /// As [`Session::load`].
     ///
     /// # Errors
@@ -189,6 +198,35 @@ impl ReadSession {
     #[track_caller]
     pub fn clear(&mut self) {
         self.session.clear();
+    }
+}
+
+impl<E: Entity> Cursor<E> {
+    /// As [`next`](Self::next), in a session that only reads.
+    ///
+    /// Dropped: nothing is lost; the next call goes on.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut reads = engine.read_session();
+    /// let mut users = reads.cursor(User::select());
+    /// let mut count = 0;
+    /// while let Some(user) = users.next_in(&mut reads).await? {
+    ///     count += reads[user].name.len();
+    /// }
+    /// assert_eq!(count, 8);
+    /// # Ok(()) });
+    /// ```
+    #[track_caller]
+    pub fn next_in<'c>(&'c mut self, reads: &'c mut ReadSession) -> Operation<'c, Option<Handle<E>>> {
+        self.next(&mut reads.session)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod connection;
 mod criteria;
+mod cursor;
 mod events;
 mod filters;
 mod flush;
@@ -9,6 +10,7 @@ mod flush_watch;
 mod index;
 mod left;
 mod link;
+mod load_all;
 mod lock;
 mod merge;
 mod nested;
@@ -32,8 +34,10 @@ use crate::state::State;
 use crate::tracker::{Place, Tracker, collections_of};
 use crate::unit_of_work::{Changes, plan};
 use connection::Scope;
+pub use cursor::{Cursor, Entities};
 use events::Events;
 use flush::InFlight;
+pub use load_all::TrackedBatch;
 pub use nested::Nested;
 use nested::Nesting;
 use repeated::Repeats;

@@ -157,6 +157,14 @@ impl Statement {
     }
 }
 
+impl Statement {
+    /// Whether default filters stand in it.
+    #[doc(hidden)]
+    pub fn takes_filters(&self) -> bool {
+        matches!(&self.body, Body::Select(query) if !query.unfiltered)
+    }
+}
+
 impl Loads {
     fn filter(&mut self, filters: &Filters) {
         self.change(|leg| {

@@ -64,6 +64,15 @@ impl Loads {
         self.nodes.iter().enumerate().filter(|(_, node)| node.joined.is_some())
     }
 
+    /// The same relations, none of which rides in the rows of the query.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        let mut apart = self.clone();
+        apart.change(|leg| leg.joined = false);
+        apart
+    }
+
     /// Changes what is wanted of each relation.
     pub(super) fn change(&mut self, mut each: impl FnMut(&mut Leg)) {
         let Some(first) = self.nodes.first() else { return };

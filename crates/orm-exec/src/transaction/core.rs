@@ -189,6 +189,10 @@ impl Runner for &mut Core {
         self.dialect
     }
 
+    async fn run_reads<S: Sink + 'static>(self, program: Program, sink: S) -> Result<(Outcome, S), Failure> {
+        self.run_program(program, false, sink).await
+    }
+
     async fn run_program<S: Sink + 'static>(
         self,
         mut program: Program,

@@ -13,17 +13,19 @@ use crate::tracker::Tracker;
 /// The relations to load, each with the step that reads it.
 pub(crate) struct LoadPlan<'q> {
     loads: &'q Loads,
-    /// The step of each: 0, the query's own, where its targets ride in the query's rows.
+    /// The query's own step.
+    own: u16,
+    /// The step of each: the query's own where its targets ride in the query's rows.
     steps: Vec<u16>,
 }
 
 impl<'q> LoadPlan<'q> {
-    /// Puts a step for each relation behind the query's.
+    /// Puts a step for each relation behind the query's, which is the last one so far.
     pub(crate) fn new(loads: &'q Loads, program: &mut Program, dialect: &Dialect) -> Result<Self> {
-        let mut plan = Self { loads, steps: Vec::new() };
+        let mut plan = Self { loads, own: program.steps.len() as u16 - 1, steps: Vec::new() };
         for load in loads.nodes() {
             let step = match load.joined {
-                Some(_) => 0,
+                Some(_) => plan.own,
                 None => plan.add_step(load, program, dialect)?,
             };
             plan.steps.push(step);
@@ -35,7 +37,7 @@ impl<'q> LoadPlan<'q> {
     fn add_step(&self, load: &Load, program: &mut Program, dialect: &Dialect) -> Result<u16> {
         let statement = statement_of(&load.leg, dialect)?;
         let (step, first) = match load.parent {
-            None => (0, 0),
+            None => (self.own, 0),
             Some(parent) => (self.steps[parent], self.loads.nodes()[parent].joined.unwrap_or_default()),
         };
         let (column, width) = statement.list;

@@ -444,7 +444,7 @@ impl Session {
         let sql = std::sync::Arc::clone(&compiled.shape.sql);
         let mut program = Program::from(compiled);
         let plan = LoadPlan::new(statement.loads(), &mut program, self.engine.dialect())?;
-        let sink = Rows::<S> { rows: Vec::new(), parts: plan.parts(&mut self.tracker) };
+        let sink = Rows::<S>::new(0, plan.parts(&mut self.tracker));
         let (_, sink) = self.run(program, sink, location).await?;
         let tracked = self.adopt_all::<S>(sink.rows, overwrite).await;
         if !plan.is_empty() {
@@ -518,17 +518,32 @@ impl Session {
 }
 
 /// Collects the rows of a query in their own type, and those of the relations it loads.
-pub(super) struct Rows<S: Shape> {
+#[doc(hidden)]
+pub struct Rows<S: Shape> {
+    /// The step of the query.
+    step: u16,
     rows: Vec<S::Plain>,
     parts: load::Collectors,
 }
 
 /// What collects whole entities, without relations.
 pub(super) fn rows_of<E: Entity>() -> Rows<Whole<E>> {
-    Rows { rows: Vec::new(), parts: load::Collectors::default() }
+    Rows::new(0, load::Collectors::default())
 }
 
 impl<S: Shape> Rows<S> {
+    pub(super) fn new(step: u16, parts: load::Collectors) -> Self {
+        Self { step, rows: Vec::new(), parts }
+    }
+
+    pub(super) fn step(&self) -> u16 {
+        self.step
+    }
+
+    pub(super) fn into_parts(self) -> (Vec<S::Plain>, load::Collectors) {
+        (self.rows, self.parts)
+    }
+
     pub(super) fn into_rows(self) -> Vec<S::Plain> {
         self.rows
     }
@@ -536,9 +551,18 @@ impl<S: Shape> Rows<S> {
 
 impl<S: Shape> Unpin for Rows<S> {}
 
+impl<S: Shape> std::fmt::Debug for Rows<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rows")
+            .field("step", &self.step)
+            .field("rows", &self.rows.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl<S: Shape> Sink for Rows<S> {
     fn row(&mut self, step: u16, row: &Row<'_>) -> Result<(), ColumnError> {
-        if step == 0 {
+        if step == self.step {
             self.rows.push(S::decode(row)?);
         }
         self.parts.row(step, row)
