@@ -140,7 +140,8 @@ impl<S: Sink + 'static> Job<S> {
     /// The first poll: runs the job inline, or sends it to a worker.
     fn begin(&mut self, cx: &mut Context<'_>) -> Poll<JobOutput<S>> {
         let Place::Here(work) = &mut self.place else { unreachable!("only a job that is here begins") };
-        let attempt = match self.stopped {
+        // A sink that waits for this task would wait for ever on its thread.
+        let attempt = match self.stopped || self.waits {
             true => Attempt::Send,
             false => inline::attempt(work.get_mut().unwrap_or_else(PoisonError::into_inner), cx.waker()),
         };
