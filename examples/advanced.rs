@@ -9,7 +9,8 @@
 //! 1. imports them, each station in a task of its own, with hooks that check and count,
 //! 2. asks for eight reports at once, under a deadline that cancels half of them,
 //! 3. streams all readings through a loop that is slower than the database, in bounded memory,
-//! 4. prints what the engine counted, and closes it.
+//! 4. reads three things of one state of the database in one hop,
+//! 5. prints what the engine counted, and closes it.
 //!
 //! The tasks run on smol's executor; any other would do. Every number that is printed comes from the run.
 
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use anyorm::batch;
 use anyorm::prelude::*;
 use anyorm::sqlite::ScalarFunction;
 use anyorm::{Changes, Error, Hooks, Moments, Operation, Result, SessionHooks};
@@ -187,6 +189,24 @@ async fn stream(engine: &Engine, produced: &AtomicU64) -> Result<()> {
     Ok(())
 }
 
+/// What a page of the program shows: three reads of one state of the database, in one hop.
+async fn together(engine: &Engine) -> Result<()> {
+    let before = engine.statistics().hops;
+    let (stations, readings, coldest) = engine
+        .batch((
+            Station::select().order_by(Station::ID).limit(3),
+            batch::count(Reading::select()),
+            batch::first(Reading::select().order_by(Reading::CELSIUS)),
+        ))
+        .await?;
+    let hops = engine.statistics().hops - before;
+    let names: Vec<String> = stations.into_iter().map(|station| station.name).collect();
+    let coldest = coldest.map_or(f64::NAN, |reading| reading.celsius);
+    println!("4. {names:?}, {readings} readings, the coldest of {coldest} °C: three reads in {hops} hop");
+    assert_eq!((names.len(), readings, coldest, hops), (3, 20_000, 0.0, 1));
+    Ok(())
+}
+
 async fn app(url: &str) -> Result<()> {
     // Counts the rows that the database makes, which is seldom of interest but here.
     let produced = Arc::new(AtomicU64::new(0));
@@ -203,10 +223,11 @@ async fn app(url: &str) -> Result<()> {
     import(&engine).await?;
     report(&engine).await?;
     stream(&engine, &produced).await?;
+    together(&engine).await?;
 
     let numbers = engine.statistics();
     println!(
-        "4. {} hops to worker threads in all; {} connections were opened; {} calls waited for one, {:?} at most",
+        "5. {} hops to worker threads in all; {} connections were opened; {} calls waited for one, {:?} at most",
         numbers.hops, numbers.opened, numbers.waits, numbers.wait_longest
     );
     assert_eq!((numbers.in_use(), numbers.leaked), (0, 0));
