@@ -285,7 +285,7 @@ impl Session {
             self.autoflush(&Reads::Tables(tables), location).await?;
         }
         let sink = Rows::<Whole<E>>::new(0, plan.parts(&mut self.tracker));
-        let (_, sink) = self.run(program, sink, location).await?;
+        let (_, sink) = self.run_chunk(program, sink, location).await?;
         let (rows, parts) = sink.into_parts();
         let tracked = self.adopt_all::<Whole<E>>(rows, overwrite).await;
         let slots = <Graph<E> as Track>::slots(&tracked);
