@@ -28,7 +28,8 @@
 //! | a verb of [`Transaction`], [`Savepoint`] | its job was sent | the whole transaction is rolled back; later calls say so |
 //! | `commit` | its job runs | committed or rolled back: not known |
 //! | `rollback`, a dropped guard | any | rolled back, on a worker thread |
-//! | [`bridge::run_sync`] | its closure runs | the closure runs to its end, abandoned |
+//! | a stream | its rows are on their way | the statement is stopped; a transaction around it stays open, unless its BEGIN or SAVEPOINT was under way |
+//! | [`bridge::run_sync`] | its closure runs | the closure runs to its end, abandoned, unless it is told to wait |
 //!
 //! In no case is a connection lost, or handed out inside a transaction. `docs/cancellation.md` has a row for each call.
 
