@@ -3,8 +3,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use anyorm::batch;
 use anyorm::prelude::*;
+use anyorm::{Dispatch, batch};
 use rusqlite::Connection;
 
 use crate::case::{Case, Fault, Lap, Ours, Size, Watch, check};
@@ -20,6 +20,7 @@ pub(crate) fn cases() -> [Case; 2] {
     [
         Case {
             name: "stream 100,000 rows",
+            dispatch: Dispatch::Worker,
             per: |size| TIMES * size.rows,
             hops_of: |_| 1,
             goal: Some(1.5),
@@ -28,6 +29,7 @@ pub(crate) fn cases() -> [Case; 2] {
         },
         Case {
             name: "3 reads by key in one batch",
+            dispatch: Dispatch::Worker,
             per: |size| size.requests,
             hops_of: |size| size.requests,
             goal: None,
