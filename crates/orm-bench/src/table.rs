@@ -28,5 +28,4 @@ pub(crate) fn line(case: &Case, size: Size, times: &Times) {
 
 pub(crate) fn foot() {
     println!("\nns per read, row, parent with its children, or request; ratios are to the work by hand");
-    println!("not measured: stream of 100,000 rows (does not exist yet)");
 }
