@@ -56,6 +56,16 @@ impl Cancel {
         self.inline.load(Ordering::Relaxed) != 0
     }
 
+    /// What cannot be bounded is about to be called: a run on the thread that polls is given up. Answers whether there is
+    /// one.
+    pub(super) fn give_up_inline(&self) -> bool {
+        let inline = self.is_inline();
+        if inline {
+            self.inline.store(SPENT, Ordering::Relaxed);
+        }
+        inline
+    }
+
     /// What the progress handler asks: whether the running job is to stop.
     pub(super) fn progressed(&self) -> bool {
         match self.inline.load(Ordering::Relaxed) {

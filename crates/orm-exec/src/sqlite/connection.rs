@@ -59,7 +59,7 @@ impl SqliteConnection {
         let cancel = Arc::new(Cancel::default());
         Self::prepare(&mut raw, &cancel, options).map_err(opened)?;
         for hook in hooks {
-            hook.run(&raw, access, options)?;
+            hook.run(&raw, &cancel, access, options)?;
         }
         Self::finish(&mut raw, &cancel, options, access).map_err(opened)?;
         let files = match &options.place {

@@ -1,8 +1,10 @@
 //! Functions of the program, called from SQL.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use orm_core::{Cells, Error, Result, Row, RowSource, SqlType, ValueRef};
+use rusqlite::ffi;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSql, ToSqlOutput, Value as RawValue, ValueRef as Raw};
 
@@ -67,7 +69,8 @@ impl Arguments<'_> {
 
 impl Setup<'_> {
     /// Adds a function to SQL. Each connection calls a function of its own, on the worker thread that runs the statement:
-    /// it must not block for long, and cannot be interrupted.
+    /// it must not block for long, and cannot be interrupted. A read that runs inline, and comes upon a generated column
+    /// that calls it, is given up there and runs on a worker thread, too.
     ///
     /// An error or a panic of the function becomes the error of the statement, and names the function. Its answer is a
     /// value of any column type; `None` is NULL.
@@ -105,7 +108,11 @@ impl Setup<'_> {
         let mut flags = FunctionFlags::SQLITE_UTF8;
         flags.set(FunctionFlags::SQLITE_DETERMINISTIC, deterministic);
         let named = name.clone();
+        let cancel = Arc::clone(self.cancel);
         let answer = move |context: &Context<'_>| {
+            if cancel.give_up_inline() {
+                return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERRUPT), None));
+            }
             let row = CallRow(context);
             let called = catch_unwind(AssertUnwindSafe(|| call(&Arguments(&row)).and_then(Answer::of)));
             let why = match called {

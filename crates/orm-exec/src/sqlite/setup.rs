@@ -7,6 +7,7 @@ use std::sync::Arc;
 use orm_core::{Cells, Error, Result, SqlType};
 
 use super::bind::Bound;
+use super::cancel::Cancel;
 use super::error::statement_error;
 use super::options::SqliteOptions;
 use crate::driver::Access;
@@ -36,6 +37,7 @@ use crate::panic::text_of;
 #[derive(Debug)]
 pub struct Setup<'a> {
     pub(super) raw: &'a rusqlite::Connection,
+    pub(super) cancel: &'a Arc<Cancel>,
     access: Access,
 }
 
@@ -163,10 +165,11 @@ impl ConnectHook {
     pub(super) fn run(
         &self,
         raw: &rusqlite::Connection,
+        cancel: &Arc<Cancel>,
         access: Access,
         options: &SqliteOptions,
     ) -> Result<()> {
-        let why = match catch_unwind(AssertUnwindSafe(|| (self.run)(&Setup { raw, access }))) {
+        let why = match catch_unwind(AssertUnwindSafe(|| (self.run)(&Setup { raw, cancel, access }))) {
             Ok(Ok(())) if raw.is_autocommit() => return Ok(()),
             Ok(Ok(())) => "left a transaction open: end it in the hook".to_owned(),
             Ok(Err(error)) => format!("failed: {error}"),

@@ -132,3 +132,39 @@ fn the_observer_is_told_where_a_job_runs() {
         assert_eq!(trips.0.take().len(), 4);
     });
 }
+
+#[test]
+fn a_function_that_the_schema_hides_runs_on_a_worker() {
+    use std::sync::{Arc, Mutex};
+    use std::thread;
+
+    use orm_exec::sqlite::ScalarFunction;
+
+    future::block_on(async {
+        let threads = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&threads);
+        let builder = Engine::builder("sqlite::memory:").on_connect(move |setup| {
+            let log = Arc::clone(&log);
+            setup.function(ScalarFunction::new("spelled", 1).deterministic(), move |arguments| {
+                log.lock().unwrap().push(thread::current().id());
+                Ok(format!("number {}", arguments.get::<i64>(0)?))
+            })
+        });
+        let engine = builder.open().await.unwrap();
+        let table = "CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT AS (spelled(id)) VIRTUAL)";
+        engine.execute(sql(table)).await.unwrap();
+        engine.execute(sql("INSERT INTO tags (id) VALUES (7)")).await.unwrap();
+        let before = engine.statistics();
+        for _ in 0..2 {
+            let found = engine.one(Tag::select().filter(Tag::ID.eq(7))).await.unwrap();
+            assert_eq!(found.name, "number 7");
+        }
+        let threads = threads.lock().unwrap();
+        assert!(!threads.is_empty() && !threads.contains(&thread::current().id()));
+        let now = engine.statistics();
+        let ways =
+            (now.inline - before.inline, now.inline_aborted - before.inline_aborted, now.hops - before.hops);
+        assert_eq!(ways, (0, 1, 2), "given up once, and remembered");
+        assert_eq!((now.errors, now.interrupted), (0, 1));
+    });
+}
