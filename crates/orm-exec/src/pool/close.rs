@@ -11,6 +11,7 @@ use futures_lite::future;
 use orm_core::error::TimeoutError;
 use orm_core::{Error, Result};
 
+use super::lease::WayHome;
 use super::{Holder, LaneKind, OpenConnection, Pool};
 
 impl Pool {
@@ -84,14 +85,8 @@ impl Pool {
         if idle.is_empty() {
             return;
         }
-        let pool = self.clone();
-        // One after the other: the last one to close clears SQLite's log away, and of two at once each sees the other.
-        self.clean_up(move || {
-            for connection in idle {
-                close_quietly(connection);
-                pool.has_closed_one();
-            }
-        });
+        let closing = Closing { pool: self.clone(), idle };
+        self.clean_up(move || drop(closing));
     }
 
     fn has_closed_one(&self) {
@@ -110,7 +105,10 @@ impl Pool {
             if state.writer.in_use() + state.readers.in_use() + state.closing == 0 {
                 return Poll::Ready(());
             }
-            state.closers.push(cx.waker().clone());
+            // Polled often, in a `select!` say, it is in the list once.
+            if !state.closers.iter().any(|closer| closer.will_wake(cx.waker())) {
+                state.closers.push(cx.waker().clone());
+            }
             Poll::Pending
         })
         .await;
@@ -137,11 +135,27 @@ impl Pool {
         connection: OpenConnection,
         holder: Arc<Holder>,
     ) {
-        let pool = self.clone();
+        let way = WayHome::new(self.clone(), lane, holder);
         self.clean_up(move || {
             close_quietly(connection);
-            pool.give_back(lane, None, &holder);
+            drop(way);
         });
+    }
+}
+
+/// Idle connections of a closing pool: closed by its drop, also where workers drop what they were sent.
+struct Closing {
+    pool: Pool,
+    idle: Vec<OpenConnection>,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        // One after the other: the last one to close clears SQLite's log away, and of two at once each sees the other.
+        for connection in std::mem::take(&mut self.idle) {
+            close_quietly(connection);
+            self.pool.has_closed_one();
+        }
     }
 }
 

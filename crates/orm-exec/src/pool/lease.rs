@@ -191,11 +191,9 @@ impl Lease {
         match self.connection.take() {
             Some(connection) if self.discarded => pool.close_discarded(lane, connection, holder),
             Some(connection) if self.in_transaction => {
-                let home = pool.clone();
-                pool.hop(Urgency::Urgent, move || {
-                    let permit = connection.cleaned(&home);
-                    home.give_back(lane, permit, &holder);
-                });
+                let mut way = WayHome::new(pool.clone(), lane, holder);
+                way.in_transaction = Some(connection);
+                pool.hop(Urgency::Urgent, move || way.clean());
             }
             permit => pool.give_back(lane, permit, &holder),
         }
@@ -205,6 +203,36 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.give_back();
+    }
+}
+
+/// The way home by a worker thread. Wherever it ends the permit is home, also where workers drop what they were sent: then
+/// the connection is closed right there.
+pub(super) struct WayHome {
+    pool: Pool,
+    lane: LaneKind,
+    holder: Arc<Holder>,
+    /// Rolled back on the way.
+    in_transaction: Option<OpenConnection>,
+    permit: Permit<OpenConnection>,
+}
+
+impl WayHome {
+    pub(super) fn new(pool: Pool, lane: LaneKind, holder: Arc<Holder>) -> Self {
+        Self { pool, lane, holder, in_transaction: None, permit: None }
+    }
+
+    fn clean(mut self) {
+        self.permit = self.in_transaction.take().and_then(|open| open.cleaned(&self.pool));
+    }
+}
+
+impl Drop for WayHome {
+    fn drop(&mut self) {
+        if let Some(open) = self.in_transaction.take() {
+            open.discard(&self.pool);
+        }
+        self.pool.give_back(self.lane, self.permit.take(), &self.holder);
     }
 }
 

@@ -24,3 +24,4 @@ mod support;
 mod transaction;
 mod typed;
 mod url;
+mod workers;
