@@ -28,7 +28,7 @@ use crate::driver::{Interrupt, JobId};
 use crate::observe::JobContext;
 use crate::operation::under_way::{self, UnderWay};
 use crate::pool::{Holder, Lease, Pool, Stop};
-use crate::sync::lock;
+use crate::sync::{lock, note};
 use inline::Attempt;
 
 /// A program that runs, or will when this is first polled. It may be polled from different tasks over its life.
@@ -178,7 +178,7 @@ impl<S: Sink + 'static> Job<S> {
         let urgency = if self.waits { Urgency::Waiting } else { work.lease.urgency(&work.program) };
         let context = work.lease.context();
         let (stage, waker, stopped) = (Stage::Waiting(Box::new(work)), waker.clone(), self.stopped);
-        holder.works_for(&waker);
+        drop(holder.works_for(&waker));
         let state = State { stage, dropped: false, stopped, interrupter: None, waker: Some(waker) };
         let shared = Arc::new(Shared { id, holder, pool: pool.clone(), state: Mutex::new(state) });
         let stop: Weak<dyn Stop> = Arc::<Shared<S>>::downgrade(&shared);
@@ -213,20 +213,17 @@ impl<S: Sink + 'static> Future for Job<S> {
             Place::Sent(shared) => shared,
             Place::Ended => panic!("a job was polled after it had given its output"),
         };
-        let done = {
+        // Wakers of before, which are dropped without the lock.
+        let (done, _before) = {
             let mut state = shared.state();
             match std::mem::replace(&mut state.stage, Stage::Taken) {
-                Stage::Done(output) => Some(output),
+                Stage::Done(output) => (Some(output), [None, None]),
                 Stage::Taken => panic!("a job was polled after it had given its output"),
                 stage => {
                     state.stage = stage;
-                    match &mut state.waker {
-                        Some(waker) => waker.clone_from(cx.waker()),
-                        none => *none = Some(cx.waker().clone()),
-                    }
+                    let before = note(&mut state.waker, cx.waker());
                     // Still under the lock: the worker says after this that it is done.
-                    shared.holder.works_for(cx.waker());
-                    None
+                    (None, [before, shared.holder.works_for(cx.waker())])
                 }
             }
         };

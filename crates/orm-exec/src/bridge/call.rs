@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use super::event::Event;
-use crate::sync::lock;
+use crate::sync::{lock, note};
 
 /// A closure that a worker thread runs, unless it is taken back before.
 pub(super) struct Call<T> {
@@ -43,10 +43,9 @@ impl<T> Call<T> {
             Stage::Over => panic!("a closure was awaited after it had given its result"),
             stage => {
                 state.stage = stage;
-                match &mut state.waker {
-                    Some(waker) => waker.clone_from(cx.waker()),
-                    none => *none = Some(cx.waker().clone()),
-                }
+                let before = note(&mut state.waker, cx.waker());
+                drop(state);
+                drop(before);
                 Poll::Pending
             }
         }
@@ -57,8 +56,9 @@ impl<T> Call<T> {
     pub(super) fn abandon(&self) -> bool {
         let mut state = lock(&self.state);
         let left = std::mem::replace(&mut state.stage, Stage::Over);
-        state.waker = None;
+        let waker = state.waker.take();
         drop(state);
+        drop(waker);
         matches!(left, Stage::Running)
     }
 

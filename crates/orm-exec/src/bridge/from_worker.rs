@@ -19,7 +19,7 @@ use futures_lite::FutureExt;
 use orm_core::{Error, Result};
 
 use super::event::Event;
-use crate::sync::lock;
+use crate::sync::{lock, note};
 
 /// Awaits a future from a closure of [`run_sync`](super::run_sync), whose thread it blocks: the counterpart of
 /// `anyio.from_thread.run`.
@@ -166,10 +166,9 @@ impl Line {
     pub(super) fn take_request(&self, waker: &Waker) -> Option<Request> {
         let mut state = lock(&self.0);
         let request = state.request.take();
-        match &mut state.waker {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
+        let before = note(&mut state.waker, waker);
+        drop(state);
+        drop(before);
         request
     }
 
@@ -177,10 +176,9 @@ impl Line {
     pub(super) fn cancel(&self) {
         let mut state = lock(&self.0);
         state.cancelled = true;
-        state.waker = None;
-        let request = state.request.take();
+        let left = (state.waker.take(), state.request.take());
         drop(state);
-        drop(request);
+        drop(left);
     }
 }
 

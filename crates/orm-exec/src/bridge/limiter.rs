@@ -8,7 +8,14 @@ use async_lock::{Semaphore, SemaphoreGuardArc};
 use super::RunSync;
 use crate::sync::lock;
 
+/// More threads than a process may have: a limiter of more tokens than these bounds nothing.
+const MOST: usize = 1 << 16;
+
 /// A bound on the worker threads that calls of [`run_sync`](Limiter::run_sync) take at once. Clones share it.
+///
+/// All limiters of a process, and its engines, share the threads of the `blocking` crate: 500, or as many as the environment
+/// variable `BLOCKING_MAX_THREADS` says when the first one is needed. Closures that call [`from_worker`](super::from_worker)
+/// need the tokens of all limiters together to be fewer: what they wait for needs a thread, too.
 ///
 /// ```
 /// use anyorm::bridge::Limiter;
@@ -38,7 +45,7 @@ pub(super) struct Token {
 impl Limiter {
     /// A limiter with this many tokens. With 0 nothing runs until there are more.
     pub fn new(tokens: usize) -> Self {
-        let semaphore = Arc::new(Semaphore::new(tokens));
+        let semaphore = Arc::new(Semaphore::new(tokens.min(MOST)));
         Self(Arc::new(Shared { semaphore, tokens: Mutex::new(tokens), surplus: AtomicUsize::new(0) }))
     }
 
@@ -50,23 +57,27 @@ impl Limiter {
     /// Changes how many closures may run at once. Closures that run are not stopped: with fewer tokens, new ones wait
     /// until enough have ended.
     pub fn set_tokens(&self, tokens: usize) {
-        let mut current = lock(&self.0.tokens);
-        let (before, now) = (*current, tokens);
-        *current = now;
-        if now < before {
-            self.0.surplus.fetch_add(before - now, Ordering::SeqCst);
-            // Tokens that are free can go at once.
-            while let Some(guard) = self.0.semaphore.try_acquire_arc() {
-                if !self.take_surplus() {
-                    break;
+        let new = {
+            let mut current = lock(&self.0.tokens);
+            let (before, now) = (std::mem::replace(&mut *current, tokens).min(MOST), tokens.min(MOST));
+            match now.checked_sub(before) {
+                // Tokens that were about to go may stay; the rest is new.
+                Some(more) => more - self.take_surplus(more),
+                None => {
+                    self.0.surplus.fetch_add(before - now, Ordering::SeqCst);
+                    0
                 }
-                guard.forget();
             }
-            return;
-        }
-        // Tokens that were about to go may stay; the rest is new.
-        let new = (before..now).filter(|_| !self.take_surplus()).count();
+        };
+        // Without the lock: both may wake a task.
         self.0.semaphore.add_permits(new);
+        // Tokens that are free can go at once.
+        while self.0.surplus.load(Ordering::SeqCst) > 0
+            && let Some(guard) = self.0.semaphore.try_acquire_arc()
+            && self.take_surplus(1) == 1
+        {
+            guard.forget();
+        }
     }
 
     /// Runs blocking code on a worker thread as soon as there is a token. See [`run_sync`](super::run_sync).
@@ -81,25 +92,25 @@ impl Limiter {
     pub(super) async fn token(&self) -> Token {
         loop {
             let guard = self.0.semaphore.acquire_arc().await;
-            if !self.take_surplus() {
+            if self.take_surplus(1) == 0 {
                 return Token { guard: Some(guard), limiter: self.clone() };
             }
             guard.forget();
         }
     }
 
-    /// Whether there was one token too many, which the caller takes out of use.
-    fn take_surplus(&self) -> bool {
-        let taken =
-            self.0.surplus.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        taken.is_ok()
+    /// How many tokens there were too many, at most so many: the caller takes them out of use.
+    fn take_surplus(&self, most: usize) -> usize {
+        let take = |left: usize| Some(left - left.min(most)).filter(|_| left > 0);
+        let before = self.0.surplus.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take);
+        before.map_or(0, |left| left.min(most))
     }
 }
 
 impl Drop for Token {
     fn drop(&mut self) {
         if let Some(guard) = self.guard.take()
-            && self.limiter.take_surplus()
+            && self.limiter.take_surplus(1) == 1
         {
             guard.forget();
         }

@@ -108,7 +108,7 @@ impl<T: Send + 'static> RunSync<T> {
 
     /// Gives up after `limit`, counted from the first poll and with the wait for a token. The closure is told by
     /// [`is_cancelled`](super::is_cancelled); no thread can be stopped from outside. With [`OnDrop::Wait`] the error comes
-    /// when the closure has ended; nothing is blocked meanwhile.
+    /// when the closure has ended; nothing is blocked meanwhile. With no time at all, the closure never runs.
     ///
     /// Dropped: as without a limit.
     ///
@@ -146,9 +146,12 @@ impl<T: Send + 'static> RunSync<T> {
 
     async fn within(mut self, limit: Duration) -> Result<T> {
         let mut timer = pin!(sleep(limit));
-        let in_time = poll_fn(|cx| match Pin::new(&mut self).poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+        let in_time = poll_fn(|cx| match limit.is_zero() {
+            true => Poll::Ready(None),
+            false => match Pin::new(&mut self).poll(cx) {
+                Poll::Ready(output) => Poll::Ready(Some(output)),
+                Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+            },
         });
         if let Some(output) = in_time.await {
             return Ok(output);

@@ -8,7 +8,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::driver::Access;
-use crate::sync::lock;
+use crate::sync::{lock, note};
 
 #[derive(Debug)]
 pub(crate) struct Holder {
@@ -38,15 +38,6 @@ struct State {
 /// A job, or a stream, that can be stopped by somebody else than who awaits it.
 pub(crate) trait Stop: Send + Sync {
     fn stop(&self);
-}
-
-impl State {
-    fn see(&mut self, waker: &Waker) {
-        match &mut self.waker {
-            Some(seen) => seen.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
-    }
 }
 
 impl Holder {
@@ -81,18 +72,22 @@ impl Holder {
     pub(crate) fn seen_with(&self, waker: &Waker, now: impl FnOnce() -> Instant) {
         let mut state = self.state();
         // Else it is given back at once.
-        if state.pinned {
-            state.see(waker);
-            state.unused_since = Some(now());
+        if !state.pinned {
+            return;
         }
+        state.unused_since = Some(now());
+        let before = note(&mut state.waker, waker);
+        drop(state);
+        drop(before);
     }
 
-    /// A job is under way, awaited by the task of `waker`.
-    pub(crate) fn works_for(&self, waker: &Waker) {
+    /// A job is under way, awaited by the task of `waker`. Answers the task before, as [`note`] does.
+    #[must_use = "drop it without a lock"]
+    pub(crate) fn works_for(&self, waker: &Waker) -> Option<Waker> {
         let mut state = self.state();
         state.working = true;
         state.unused_since = None;
-        state.see(waker);
+        note(&mut state.waker, waker)
     }
 
     /// Something is under way that is no job of the holder.

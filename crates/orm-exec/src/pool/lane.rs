@@ -101,6 +101,7 @@ impl<C> Lane<C> {
             self.waiters.remove(at);
             return self.try_take();
         }
+        // The timer of the wait has the one before, too: it is dropped with that, without the lock.
         waiter.waker.clone_from(waker);
         None
     }
@@ -136,10 +137,20 @@ impl<C> Lane<C> {
     }
 
     /// Forgets those who sleep since `longest` ago: they have waited too long, and hear that when they are polled, or
-    /// never.
-    pub(super) fn forget_sleepers(&mut self, longest: Duration, now: Instant) {
+    /// never. Answers their wakers, which may be all that keeps their tasks: to be dropped without the lock, since a task
+    /// leaves the queue as it goes.
+    #[must_use = "drop them without the lock"]
+    pub(super) fn forget_sleepers(&mut self, longest: Duration, now: Instant) -> Vec<Waker> {
         let is_over = |since: Instant| since.checked_add(longest).is_some_and(|end| end <= now);
-        self.waiters.retain(|waiter| !waiter.asleep.is_some_and(is_over));
+        let mut forgotten = Vec::new();
+        self.waiters.retain(|waiter| {
+            let stays = !waiter.asleep.is_some_and(is_over);
+            if !stays {
+                forgotten.push(waiter.waker.clone());
+            }
+            stays
+        });
+        forgotten
     }
 
     /// When the first of those was given something who have it and were not polled since.

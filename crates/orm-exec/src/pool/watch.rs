@@ -114,21 +114,22 @@ impl Pool {
     /// Looks at everything that may be due, and sets the timer again if there is more to come.
     fn turn(&self) {
         let now = self.now();
-        let (wakers, expired, leaks, again) = {
+        let (wakers, forgotten, expired, leaks, again) = {
             let mut state = self.state();
             state.watch_due = None;
             let longest = self.0.options.acquire_timeout;
-            let mut wakers = Vec::new();
+            let (mut wakers, mut forgotten) = (Vec::new(), Vec::new());
             let State { writer, readers, .. } = &mut *state;
             for lane in [writer, readers] {
-                lane.forget_sleepers(longest, now);
+                forgotten.append(&mut lane.forget_sleepers(longest, now));
                 wakers.append(&mut lane.hand_on(GRACE, now));
             }
             let expired = state.take_expired(&self.0.options, now);
             let leaks = state.new_leaks(&self.0.options, now);
             let next = state.next_due(&self.0.options, now);
-            (wakers, expired, leaks, next.is_some_and(|next| state.due_at(next)))
+            (wakers, forgotten, expired, leaks, next.is_some_and(|next| state.due_at(next)))
         };
+        drop(forgotten);
         wakers.into_iter().for_each(Waker::wake);
         self.dispose(expired);
         if !leaks.is_empty() {

@@ -24,4 +24,5 @@ mod support;
 mod transaction;
 mod typed;
 mod url;
+mod wakers;
 mod workers;

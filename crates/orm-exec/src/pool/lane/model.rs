@@ -214,7 +214,7 @@ impl Run {
     fn forget(&mut self) {
         let step = self.step;
         self.model.line.retain(|one| one.asleep.is_none_or(|since| step < since + 30));
-        self.lane.forget_sleepers(GRACE * 3, self.now());
+        drop(self.lane.forget_sleepers(GRACE * 3, self.now()));
         let left: Vec<u64> = self.lane.waiters.iter().map(|waiter| waiter.ticket).collect();
         let expected: Vec<u64> = self.model.line.iter().map(|one| one.ticket).collect();
         assert_eq!(left, expected, "who is left in line");
