@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use anyorm::observe::NPlusOne;
 use anyorm::prelude::*;
 use anyorm::{EngineBuilder, Result, SessionFactory};
 use anyorm_tests::{Account, User, blog, post, user};
+use futures_lite::FutureExt;
 use orm_testkit::{Behaviour, Database, behaviours};
 use tracing::field::{Field, Visit};
 use tracing::instrument::WithSubscriber;
@@ -26,6 +29,8 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     slow_statements_are_warnings,
     repeated_statements_are_warnings,
     a_subscriber_that_wants_no_spans_gets_none,
+    a_subscriber_that_panics_after_a_statement_hides_nothing,
+    a_subscriber_that_panics_around_an_acquire_loses_no_connection,
 ];
 
 /// Writes down spans and events.
@@ -334,5 +339,90 @@ async fn a_subscriber_that_wants_no_spans_gets_none(db: Database) -> Result<()> 
     session.add(user("Ada"));
     session.commit().with_subscriber(collector.dispatch()).await?;
     assert!(collector.spans().is_empty());
+    Ok(())
+}
+
+/// Panics at one moment of spans of one name.
+#[derive(Clone)]
+struct Panics {
+    at: &'static str,
+    name: &'static str,
+    collector: Collector,
+    times: Arc<AtomicU32>,
+}
+
+impl Panics {
+    fn new(at: &'static str, name: &'static str) -> Self {
+        Self { at, name, collector: Collector::default(), times: Arc::default() }
+    }
+
+    fn moment(&self, at: &str, id: &Id) {
+        let name = self.collector.seen().spans[id.into_u64() as usize - 1].name;
+        if at == self.at && name == self.name && !std::thread::panicking() {
+            self.times.fetch_add(1, Ordering::Relaxed);
+            panic!("the subscriber, at {at} of {name}");
+        }
+    }
+}
+
+impl Subscriber for Panics {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        self.collector.new_span(attributes)
+    }
+
+    fn record(&self, id: &Id, _: &Record<'_>) {
+        self.moment("record", id);
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {}
+
+    fn enter(&self, id: &Id) {
+        self.moment("enter", id);
+    }
+
+    fn exit(&self, id: &Id) {
+        self.moment("exit", id);
+    }
+
+    fn try_close(&self, id: Id) -> bool {
+        self.moment("close", &id);
+        false
+    }
+}
+
+async fn a_subscriber_that_panics_after_a_statement_hides_nothing(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    for (id, at) in (1..).zip(["record", "exit", "close"]) {
+        let panics = Panics::new(at, "anyorm.statement");
+        let mut session = db.engine.session();
+        let account = session.add(Account { id, balance: 0 });
+        let dispatch = Dispatch::new(panics.clone());
+        let commit = AssertUnwindSafe(session.commit().with_subscriber(dispatch)).catch_unwind().await;
+        assert!(matches!(commit, Ok(Ok(()))), "{at}: it was committed, and is said to be");
+        assert_eq!(panics.times.load(Ordering::Relaxed), 3, "{at}: BEGIN, INSERT, COMMIT");
+        assert_eq!(db.engine.count(Account::select()).await?, id as u64);
+        session[account].balance = 1;
+        session.commit().await?;
+    }
+    Ok(())
+}
+
+async fn a_subscriber_that_panics_around_an_acquire_loses_no_connection(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    for at in ["record", "enter", "exit", "close"] {
+        let panics = Panics::new(at, "anyorm.acquire");
+        let dispatch = Dispatch::new(panics.clone());
+        let begin = AssertUnwindSafe(db.engine.begin().with_subscriber(dispatch)).catch_unwind().await;
+        assert!(begin.is_err(), "{at}: it is the task's own panic");
+        assert_eq!(panics.times.load(Ordering::Relaxed), 1, "{at}");
+        assert_eq!(db.engine.statistics().in_use(), 0, "{at}");
+    }
+    db.engine.execute(Account::insert().value(Account { id: 1, balance: 0 })).await?;
     Ok(())
 }

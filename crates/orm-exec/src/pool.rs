@@ -183,6 +183,8 @@ impl Pool {
             telemetry.tell(|observer| {
                 observer.acquire_end(&AcquireEnd { access, location, waited, error });
             });
+            // While the connection is still here: a subscriber that panics now does not make it forgotten.
+            span.end();
             result
         }
     }

@@ -73,7 +73,7 @@ impl Telemetry {
     /// Calls each observer about something that has happened already: a panic of it must not hide that.
     pub(crate) fn tell(&self, mut event: impl FnMut(&dyn Observer)) {
         for observer in &self.options.observers {
-            let _ = catch_unwind(AssertUnwindSafe(|| event(&**observer)));
+            quietly(|| event(&**observer));
         }
     }
 
@@ -144,8 +144,9 @@ impl Telemetry {
             Ok(counted) => (counted, None),
             Err(error) => (Rows::default(), Some(error)),
         };
-        span.close(counted, error);
-        let Some(started) = started else { return };
+        // The statement has happened: a panic of who listens must not hide that.
+        quietly(|| span.close(counted, error));
+        let Some(started) = started else { return quietly(|| span.end()) };
         let end = StatementEnd {
             sql,
             rows,
@@ -160,12 +161,17 @@ impl Telemetry {
         let slow = self.options.slow.as_ref().or(SlowStatements::by_default());
         let slow = slow.and_then(|slow| Some((slow, slow.judge(&end, self.options.show_parameters)?)));
         if let Some((slow, statement)) = slow {
-            span.warn_slow(&statement);
+            quietly(|| span.warn_slow(&statement));
             if let Some(told) = &slow.told {
-                let _ = catch_unwind(AssertUnwindSafe(|| told(&statement)));
+                quietly(|| told(&statement));
             }
         }
+        quietly(|| span.end());
     }
+}
+
+fn quietly(tell: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(tell));
 }
 
 /// A statement that runs.

@@ -43,6 +43,8 @@ impl StatementSpan {
 
     pub(in crate::observe) fn close(&self, _rows: Rows, _error: Option<&Error>) {}
 
+    pub(in crate::observe) fn end(self) {}
+
     pub(in crate::observe) fn warn_slow(&self, _slow: &SlowStatement<'_>) {}
 }
 
@@ -79,9 +81,11 @@ impl Span {
     }
 
     /// Polls a future inside.
-    pub fn around<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+    pub fn around<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<'_, F> {
         future
     }
+
+    pub(crate) fn end(self) {}
 
     pub(crate) fn waited(&self, _waited: Duration) {}
 

@@ -1,7 +1,8 @@
 //! With the feature.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::Location;
+use std::pin::pin;
 use std::time::Duration;
 
 use orm_core::Error;
@@ -10,7 +11,7 @@ use tracing::field::{Empty, debug};
 use tracing::level_filters::LevelFilter;
 use tracing::span::EnteredSpan;
 use tracing::subscriber::NoSubscriber;
-use tracing::{Dispatch, Instrument, debug_span, dispatcher, warn};
+use tracing::{Dispatch, debug_span, dispatcher, warn};
 
 use crate::driver::Access;
 use crate::observe::slow::SlowStatements;
@@ -95,6 +96,9 @@ impl StatementSpan {
             }
         }
     }
+
+    /// It is over. A subscriber may panic at it.
+    pub(in crate::observe) fn end(self) {}
 
     pub(in crate::observe) fn warn_slow(&self, slow: &SlowStatement<'_>) {
         let Some(span) = &self.0 else { return };
@@ -185,9 +189,23 @@ impl Span {
     }
 
     /// Polls a future inside.
-    pub fn around<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        future.instrument(self.0.clone())
+    pub async fn around<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            // A subscriber may panic as the span is left. What the future answered is dropped then: a value that is on
+            // its way out of here would be forgotten, and a connection with it.
+            let polled;
+            {
+                let _inside = self.0.enter();
+                polled = future.as_mut().poll(cx);
+            }
+            polled
+        })
+        .await
     }
+
+    /// It is over. A subscriber may panic at it.
+    pub(crate) fn end(self) {}
 
     pub(crate) fn waited(&self, waited: Duration) {
         self.0.record("wait_us", micros(waited));
