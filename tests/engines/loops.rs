@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 use anyorm::observe::{NPlusOne, Observer, Repeated, RepeatedKind};
 use anyorm::prelude::*;
 use anyorm::{Result, SessionFactory};
-use anyorm_tests::{Post, Tag, User, blog, post, tag, user};
+use anyorm_tests::{Node, Post, Tag, User, blog, post, tag, user};
 use futures_lite::FutureExt;
 use orm_testkit::{Behaviour, Database, behaviours};
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_query_in_a_loop_panics_with_its_place_and_leaves_the_session_whole,
     what_is_read_at_once_is_not_told,
+    one_call_that_sends_a_statement_again_counts_once,
     other_places_other_statements_and_other_sessions_are_counted_apart,
     lists_of_any_length_are_one_statement,
     a_callback_and_the_observers_are_told_once,
@@ -83,6 +84,28 @@ async fn what_is_read_at_once_is_not_told(db: Database) -> Result<()> {
     for key in 1..=4 {
         // The identity map has them.
         assert!(session.get::<User>(key).await?.is_some());
+    }
+    Ok(())
+}
+
+async fn one_call_that_sends_a_statement_again_counts_once(db: Database) -> Result<()> {
+    db.engine.create_all(&schema![Node]).await?;
+    let mut session = db.engine.session();
+    for _ in 0..2 {
+        let root = session.add(Node::default());
+        let child = session.add(Node { parent: root.into(), ..Default::default() });
+        session.add(Node { parent: child.into(), ..Default::default() });
+    }
+    session.commit().await?;
+    let (look, told) = telling(1);
+    let mut session = SessionFactory::new(db.engine.clone()).n_plus_one(look).session();
+    let roots = session.all(Node::select().filter(Node::PARENT_ID.is_null())).await?;
+    for (&root, expected) in roots.iter().zip([0, 1]) {
+        // Each relation is a statement of its own, and all have the same text.
+        db.log.clear();
+        session.load(&[root], Node::CHILDREN.then(Node::CHILDREN.then(Node::CHILDREN))).await?;
+        assert_eq!(db.log.statements().len(), 3);
+        assert_eq!(told.lock().unwrap().len(), expected, "only the loop is told");
     }
     Ok(())
 }

@@ -96,6 +96,9 @@ impl Session {
 
     /// Waits for a job whose future was dropped, and refuses the call if the session is inactive.
     pub(super) async fn ready(&mut self) -> Result<()> {
+        if let Some(repeats) = &mut self.repeats {
+            repeats.called();
+        }
         self.resolve().await;
         if self.events.are_unsettled() {
             Box::pin(self.settle_events()).await?;

@@ -12,29 +12,40 @@ use super::Session;
 /// What a session has sent, by call site.
 pub(super) struct Repeats {
     look: NPlusOne,
+    /// The call of the session that is under way.
+    call: u64,
     sent: HashMap<&'static Location<'static>, Vec<Sent>>,
 }
 
 struct Sent {
     shape: String,
     times: u32,
+    /// The call that sent it last.
+    call: u64,
 }
 
 impl Repeats {
     pub(super) fn new(look: NPlusOne) -> Self {
-        Self { look, sent: HashMap::new() }
+        Self { look, call: 0, sent: HashMap::new() }
     }
 
-    /// Counts one more. Answers how often, if somebody is to be told.
+    /// A call of the session begins.
+    pub(super) fn called(&mut self) {
+        self.call += 1;
+    }
+
+    /// Counts one more. Answers how often, if somebody is to be told. What one call sends several times, as a path of
+    /// relations from an entity to itself does, counts once: only calls can be in a loop of the program.
     fn add(&mut self, location: &'static Location<'static>, shape: &str) -> Option<u32> {
         let sent = self.sent.entry(location).or_default();
         let times = match sent.iter_mut().find(|sent| sent.shape == shape) {
+            Some(sent) if sent.call == self.call => return None,
             Some(sent) => {
-                sent.times = sent.times.saturating_add(1);
+                (sent.times, sent.call) = (sent.times.saturating_add(1), self.call);
                 sent.times
             }
             None => {
-                sent.push(Sent { shape: shape.to_owned(), times: 1 });
+                sent.push(Sent { shape: shape.to_owned(), times: 1, call: self.call });
                 1
             }
         };
