@@ -1,6 +1,7 @@
 //! Batches: several reads in one hop and one read transaction.
 
 use anyorm::prelude::*;
+use anyorm::sqlite::ScalarFunction;
 use anyorm::{Error, Result, batch};
 use anyorm_tests::check::nothing_lost;
 use anyorm_tests::{Account, Tag, User, blog, tag, user};
@@ -15,6 +16,8 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_batch_that_may_write_is_refused_before_it_is_sent,
     a_batch_that_fails_leaves_nothing_open,
     a_batch_needs_no_writer,
+    a_batch_reads_one_state_while_others_commit,
+    more_members_than_a_batch_can_number_are_refused,
 ];
 
 async fn shelf(db: &Database) -> Result<()> {
@@ -77,7 +80,8 @@ async fn a_list_of_queries_answers_a_list(db: Database) -> Result<()> {
 
 async fn a_batch_of_none_sends_nothing(db: Database) -> Result<()> {
     shelf(&db).await?;
-    let none: Vec<Vec<Tag>> = db.engine.batch(vec![Tag::select(); 0]).await?;
+    let none = Vec::from_iter(std::iter::repeat_n(Tag::select(), 0));
+    let none: Vec<Vec<Tag>> = db.engine.batch(none).await?;
     assert_eq!((none.len(), db.log.hops()), (0, 0));
     Ok(())
 }
@@ -142,4 +146,45 @@ async fn a_batch_needs_no_writer(db: Database) -> Result<()> {
     let (accounts, users) = db.engine.batch((batch::count(Account::select()), User::select())).await?;
     assert_eq!((accounts, users.len()), (3, 2), "what was committed");
     writer.rollback().await
+}
+
+async fn a_batch_reads_one_state_while_others_commit(db: Database) -> Result<()> {
+    let Some(file) = db.file() else { return Ok(()) };
+    shelf(&db).await?;
+    let url = format!("sqlite://{}", file.display());
+    let writer = db.engine.clone();
+    let meanwhile = move || {
+        // On the worker, between two members: another connection commits.
+        let delete = writer.execute(Account::delete().filter(Account::ID.eq(1)));
+        futures_lite::future::block_on(delete).map(|deleted| deleted as i64)
+    };
+    let reader = Engine::builder(&url).on_connect(move |setup| {
+        let meanwhile = meanwhile.clone();
+        setup.function(ScalarFunction::new("meanwhile", 0), move |_| meanwhile())
+    });
+    let reader = reader.open().await?;
+    let count = || batch::count(Account::select());
+    let meanwhile = sql("SELECT meanwhile()").returning::<i64>();
+    let (before, deleted, after) = reader.batch((count(), batch::one(meanwhile), count())).await?;
+    assert_eq!((before, deleted, after), (3, 1, 3));
+    assert_eq!(reader.count(Account::select()).await?, 2);
+    Ok(())
+}
+
+async fn more_members_than_a_batch_can_number_are_refused(db: Database) -> Result<()> {
+    shelf(&db).await?;
+    let same = Account::select().columns(Account::BALANCE).filter(Account::ID.eq(2));
+    let answers = |members: usize| db.engine.batch(vec![batch::first(same.clone()); members]);
+    let whole = answers(1 << 16).await?;
+    assert!(whole.len() == 1 << 16 && whole.iter().all(|answer| *answer == Some(20)));
+    let error = answers((1 << 16) + 1).await.unwrap_err();
+    assert!(matches!(error, Error::Build(_)), "{error}");
+    assert!(error.to_string().contains("send them in several"), "{error}");
+    let mut session = db.engine.session();
+    let error = session.load_all(vec![batch::count(same.clone()); (1 << 16) + 1]).await.unwrap_err();
+    assert!(error.to_string().contains("send them in several"), "{error}");
+    let with = User::select().with(User::POSTS);
+    let error = session.load_all(vec![with; (1 << 15) + 1]).await.unwrap_err();
+    assert!(error.to_string().contains("send them in several"), "{error}");
+    nothing_lost(&db.engine).await
 }

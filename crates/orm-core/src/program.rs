@@ -125,6 +125,16 @@ impl Program {
         program
     }
 
+    /// The number of the step that is added next.
+    ///
+    /// # Errors
+    /// If there are more steps than numbers.
+    pub fn next_step(&self) -> crate::Result<u16> {
+        u16::try_from(self.steps.len()).map_err(|_| {
+            crate::Error::build("more than 65,536 statements are too many for one trip: send them in several")
+        })
+    }
+
     /// Adds a step with one parameter row, which `fill` writes.
     pub fn add(&mut self, shape: Arc<StatementShape>, fill: impl FnOnce(&mut Cells)) {
         let start = self.input.len() as u32;

@@ -188,15 +188,22 @@ impl<'d> Writer<'d> {
     /// # Errors
     /// If it has more parameters than the dialect allows.
     pub(crate) fn compiled(mut self, returns: Returns, reads_only: bool) -> Result<Compiled> {
-        let most = self.dialect.max_parameters;
-        if self.parameters > most {
-            return Err(Error::build(format!(
-                "this statement has {} parameters and {} takes {most}: split the list of values, or compare with a subquery",
-                self.parameters, self.dialect.name
-            )));
-        }
+        few_enough(self.parameters, self.dialect)?;
         let (input, cheap) = (std::mem::take(&mut self.input), self.cheap);
         let shape = StatementShape { cheap, ..self.shape(returns, reads_only) };
         Ok(Compiled { shape: Arc::new(shape), input, dispatch: None })
     }
+}
+
+/// # Errors
+/// If a statement has more parameters than the database takes.
+pub(crate) fn few_enough(parameters: usize, dialect: &Dialect) -> Result<()> {
+    let most = dialect.max_parameters;
+    if parameters > most {
+        return Err(Error::build(format!(
+            "this statement has {parameters} parameters and {} takes {most}: split the list of values, or compare with a subquery",
+            dialect.name
+        )));
+    }
+    Ok(())
 }

@@ -82,7 +82,7 @@ impl<M: Member<Shape: Detached>> MemberRows<M> {
                 compiled.shape.sql
             )));
         }
-        let (step, sql) = (program.steps.len() as u16, Arc::clone(&compiled.shape.sql));
+        let (step, sql) = (program.next_step()?, Arc::clone(&compiled.shape.sql));
         program.add(compiled.shape, |input| input.append(&compiled.input));
         Ok(Self { step, sql, rows: Vec::new() })
     }

@@ -16,7 +16,7 @@ use crate::stmt::{Body, Compiled, DeleteBody, Loads, SelectBody, UpdateBody, hop
 pub(crate) fn statement(body: &Body, loads: &Loads, dialect: &Dialect) -> Result<Compiled> {
     let mut out = Writer::new(dialect);
     match body {
-        Body::Raw(raw) => return Ok(raw.compile()),
+        Body::Raw(raw) => return raw.compile(dialect),
         Body::Select(query) => {
             out.cheap = query.is_cheap() && loads.joined().all(|(_, load)| load.leg.is_cheap());
             select_joined(&mut out, query, loads);

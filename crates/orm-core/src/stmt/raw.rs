@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::{Body, Compiled, Reads, Statement};
 use crate::cells::Cells;
+use crate::dialect::Dialect;
 use crate::entity::Entity;
 use crate::error::Result;
 use crate::program::{Returns, StatementShape};
 use crate::query::{FromRow, Nothing, Query, Shape, Values, Whole};
+use crate::render::few_enough;
 use crate::types::SqlType;
 
 /// SQL text as the database speaks it, its placeholders included (`?` for SQLite, `$1` for PostgreSQL).
@@ -152,7 +154,8 @@ impl RawBody {
         &self.input
     }
 
-    pub(crate) fn compile(&self) -> Compiled {
+    pub(crate) fn compile(&self, dialect: &Dialect) -> Result<Compiled> {
+        few_enough(self.input.len(), dialect)?;
         let shape = StatementShape {
             sql: Arc::clone(&self.text),
             parameters: self.input.len() as u16,
@@ -163,7 +166,7 @@ impl RawBody {
             cheap: false,
             list: None,
         };
-        Compiled { shape: Arc::new(shape), input: self.input.clone(), dispatch: None }
+        Ok(Compiled { shape: Arc::new(shape), input: self.input.clone(), dispatch: None })
     }
 
     pub(super) fn reads(&self) -> Reads {

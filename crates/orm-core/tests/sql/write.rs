@@ -110,6 +110,9 @@ fn too_many_rows_for_one_statement() {
         "nothing was sent: this statement has 40000 parameters and SQLite takes 32766: split the list of values, or \
          compare with a subquery"
     );
+    let raw = (0..70_000).fold(orm_core::sql("SELECT 1"), |raw, value| raw.bind(value)).statement().unwrap();
+    let error = raw.compile(&SQLITE).unwrap_err().to_string();
+    assert!(error.contains("has 70000 parameters and SQLite takes 32766"), "{error}");
 }
 
 #[test]

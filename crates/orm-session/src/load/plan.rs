@@ -22,7 +22,7 @@ pub(crate) struct LoadPlan<'q> {
 impl<'q> LoadPlan<'q> {
     /// Puts a step for each relation behind the query's, which is the last one so far.
     pub(crate) fn new(loads: &'q Loads, program: &mut Program, dialect: &Dialect) -> Result<Self> {
-        let mut plan = Self { loads, own: program.steps.len() as u16 - 1, steps: Vec::new() };
+        let mut plan = Self { loads, own: (program.steps.len() - 1) as u16, steps: Vec::new() };
         for load in loads.nodes() {
             let step = match load.joined {
                 Some(_) => plan.own,
@@ -42,11 +42,12 @@ impl<'q> LoadPlan<'q> {
         };
         let (column, width) = statement.list;
         let list = Cell::List { step, column: first as u16 + column, width };
+        let at = program.next_step()?;
         program.add(statement.shape.into(), |input| {
             input.append(&statement.input);
             input.push(list);
         });
-        Ok(program.steps.len() as u16 - 1)
+        Ok(at)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -19,8 +19,8 @@ use orm_core::row::{ColumnError, Row};
 use orm_core::{Error, Handle, Reads, Result, Sink, Statement, shapes};
 use orm_exec::Operation;
 
-use super::Session;
 use super::query::Rows;
+use super::{Session, left};
 use crate::arena::Adopt;
 use crate::load::LoadPlan;
 use crate::query::Track;
@@ -110,7 +110,11 @@ impl<E: Entity> Cursor<E> {
     #[track_caller]
     pub fn next<'c>(&'c mut self, session: &'c mut Session) -> Operation<'c, Option<Handle<E>>> {
         let location = Location::caller();
-        Operation::new(async move { self.advance(session, location).await })
+        Operation::named(
+            "cursor.next",
+            left::NO_ROW_LOST,
+            async move { self.advance(session, location).await },
+        )
     }
 
     async fn advance(

@@ -11,9 +11,9 @@ use orm_core::row::{ColumnError, Row};
 use orm_core::{Error, Result, Sink, Statement};
 use orm_exec::Operation;
 
-use super::Session;
 use super::connection::Scope;
 use super::query::Rows;
+use super::{Session, left};
 use crate::arena::Adopt;
 use crate::load::LoadPlan;
 use crate::query::Track;
@@ -94,7 +94,9 @@ impl Session {
     #[track_caller]
     pub fn load_all<B: TrackedBatch>(&mut self, queries: B) -> Operation<'_, B::Output> {
         let (location, statements) = (Location::caller(), queries.statements());
-        Operation::new(async move { self.read_together::<B>(statements?, location).await })
+        Operation::named("session.load_all", left::TAKEN_OVER, async move {
+            self.read_together::<B>(statements?, location).await
+        })
     }
 
     async fn read_together<B: TrackedBatch>(
@@ -131,7 +133,7 @@ impl Session {
                 compiled.shape.sql
             )));
         }
-        let (step, sql) = (program.steps.len() as u16, Arc::clone(&compiled.shape.sql));
+        let (step, sql) = (program.next_step()?, Arc::clone(&compiled.shape.sql));
         program.add(compiled.shape, |input| input.append(&compiled.input));
         let loads = LoadPlan::new(statement.loads(), program, self.engine.dialect())?;
         Ok(Planned { step, sql, overwrite: statement.populates_existing(), loads })
