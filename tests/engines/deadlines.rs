@@ -17,6 +17,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_read_of_a_session_is_stopped_and_its_transaction_goes_on,
     a_commit_is_taken_over_by_the_next_call,
     no_time_sends_nothing,
+    every_call_has_its_name_in_the_message,
     what_is_done_in_time_is_answered,
     the_shorter_of_two_limits_wins,
 ];
@@ -192,5 +193,45 @@ async fn the_shorter_of_two_limits_wins(db: Database) -> Result<()> {
         assert!(late.under_way.is_some(), "{late}");
     }
     all_home(&db).await;
+    Ok(())
+}
+
+async fn every_call_has_its_name_in_the_message(db: Database) -> Result<()> {
+    with_account(&db).await?;
+    let mut session = db.engine.session();
+    let mut cursor = session.cursor(Account::select());
+    let mut transaction = db.engine.begin().await?;
+    let nothing = Duration::ZERO;
+    let late = [
+        deadline(db.engine.batch((Account::select(),)).timeout(nothing).await),
+        deadline(transaction.batch((Account::select(),)).timeout(nothing).await),
+        deadline(transaction.begin_nested().timeout(nothing).await),
+        deadline(session.load_all((Account::select(),)).timeout(nothing).await),
+        deadline(cursor.next(&mut session).timeout(nothing).await),
+        deadline(db.engine.create_all(&blog()).timeout(nothing).await),
+        deadline(db.engine.drop_all(&blog()).timeout(nothing).await),
+        deadline(Engine::open("sqlite::memory:").timeout(nothing).await),
+        deadline(db.engine.close_within(PATIENCE).timeout(nothing).await),
+    ];
+    let calls: Vec<&str> = late.iter().map(|late| late.call).collect();
+    let expected = [
+        "engine.batch",
+        "transaction.batch",
+        "transaction.begin_nested",
+        "session.load_all",
+        "cursor.next",
+        "engine.create_all",
+        "engine.drop_all",
+        "engine.open",
+        "engine.close_within",
+    ];
+    assert_eq!(calls, expected);
+    drop(transaction);
+
+    let endless = || sql(ENDLESS).returning::<i64>();
+    let late = deadline(db.engine.batch((endless(),)).timeout(SOON).await);
+    assert!(late.left.contains("stopped"), "{late}");
+    let late = deadline(session.load_all((endless(),)).timeout(SOON).await);
+    assert!(late.left.contains("stopped"), "{late}");
     Ok(())
 }

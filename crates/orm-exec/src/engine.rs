@@ -21,7 +21,11 @@ use crate::pool::{HeldConnection, Lease, Pool, Statistics};
 use crate::sandbox::Sandbox;
 use crate::stream::{Home, Opened, Source, stream_verb};
 use crate::transaction::Transaction;
-use crate::verbs::{Runner, verbs};
+use crate::verbs::{Runner, left_by, verbs};
+
+/// What a call leaves that was to close the engine.
+const CLOSED_ALL_THE_SAME: &str =
+    "it is closed to new work, and each connection that is out is closed as it comes home";
 
 /// One database, with its pool of connections: open it once, and clone it wherever it is needed. Clones share the pool.
 ///
@@ -249,6 +253,7 @@ impl Engine {
     #[track_caller]
     pub fn create_all(&self, schema: &Schema) -> Operation<'static, ()> {
         self.run_schema(schema.create(self.dialect()), Location::caller())
+            .called("engine.create_all", left_by("engine"))
     }
 
     /// Drops the tables of these entities with all their rows, all or none, in one hop. Dropped while it runs, it may or
@@ -271,6 +276,7 @@ impl Engine {
     #[track_caller]
     pub fn drop_all(&self, schema: &Schema) -> Operation<'static, ()> {
         self.run_schema(schema.drop(self.dialect()), Location::caller())
+            .called("engine.drop_all", left_by("engine"))
     }
 
     /// Refuses new work, closes all connections, and waits for those that are out. Calls that wait for a connection, and
@@ -292,11 +298,7 @@ impl Engine {
     /// # Ok(()) });
     /// ```
     pub fn close(&self) -> Operation<'_, ()> {
-        Operation::named(
-            "engine.close",
-            "it is closed to new work, and each connection that is out is closed as it comes home",
-            self.pool.close(),
-        )
+        Operation::named("engine.close", CLOSED_ALL_THE_SAME, self.pool.close())
     }
 
     /// As [`close`](Engine::close), with a deadline: those who have a connection have so long to give it back. Then
@@ -324,7 +326,7 @@ impl Engine {
     /// # Ok(()) });
     /// ```
     pub fn close_within(&self, deadline: Duration) -> Operation<'_, ()> {
-        Operation::new(self.pool.close_within(deadline))
+        Operation::named("engine.close_within", CLOSED_ALL_THE_SAME, self.pool.close_within(deadline))
     }
 
     /// How this database differs from others.

@@ -116,7 +116,7 @@ impl Sandbox {
     /// ```
     pub fn rollback(self) -> Operation<'static, ()> {
         let pool: Pool = self.engine.pool.clone();
-        Operation::new(async move {
+        Operation::named("sandbox.rollback", "it is rolled back all the same", async move {
             let result = pool.close().await;
             drop(self);
             result

@@ -135,7 +135,9 @@ impl Transaction {
     /// # Ok(()) });
     /// ```
     pub fn begin_nested(&mut self) -> Operation<'_, Savepoint<'_>> {
-        Operation::new(async { Savepoint::new(&mut self.core) })
+        Operation::named("transaction.begin_nested", "there is no savepoint", async {
+            Savepoint::new(&mut self.core)
+        })
     }
 
     #[track_caller]

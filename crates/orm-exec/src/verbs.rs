@@ -349,6 +349,7 @@ macro_rules! verbs {
         #[track_caller]
         pub fn batch<B: $crate::Batch>(&$($mutability)? self, queries: B) -> $crate::operation::Operation<'_, B::Output> {
             $crate::batch::batch(self.$on(), queries)
+                .called(concat!($receiver, ".batch"), $crate::verbs::left_by($receiver))
         }
 
         /// Inserts values in their order, with one prepared statement and in one hop. Answers how many. All or none are

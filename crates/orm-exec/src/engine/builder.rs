@@ -270,7 +270,7 @@ impl EngineBuilder {
     }
 
     pub(super) fn open_at(self, location: &'static Location<'static>) -> Operation<'static, Engine> {
-        Operation::new(async move {
+        Operation::named("engine.open", "at most an empty file is left", async move {
             let (sqlite, pool) = self.config?.checked()?;
             let telemetry = Arc::new(Telemetry::new(self.telemetry, "sqlite"));
             let connector =

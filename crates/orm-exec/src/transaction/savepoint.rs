@@ -82,7 +82,7 @@ impl<'a> Savepoint<'a> {
     /// # Ok(()) });
     /// ```
     pub fn release(self) -> Operation<'a, ()> {
-        self.close(true)
+        self.close(true).called("savepoint.release", "what was done inside is undone")
     }
 
     /// Undoes what was done since the savepoint. Rides with the transaction's next statement, as after a drop.
@@ -106,7 +106,7 @@ impl<'a> Savepoint<'a> {
     /// # Ok(()) });
     /// ```
     pub fn rollback(self) -> Operation<'a, ()> {
-        self.close(false)
+        self.close(false).called("savepoint.rollback", "what was done inside is undone")
     }
 
     /// A part of this part.
@@ -132,7 +132,9 @@ impl<'a> Savepoint<'a> {
     /// # Ok(()) });
     /// ```
     pub fn begin_nested(&mut self) -> Operation<'_, Savepoint<'_>> {
-        Operation::new(async { Savepoint::new(self.core) })
+        Operation::named("savepoint.begin_nested", "there is no savepoint", async {
+            Savepoint::new(self.core)
+        })
     }
 
     fn close(mut self, keep: bool) -> Operation<'a, ()> {
