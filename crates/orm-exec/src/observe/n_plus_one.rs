@@ -8,7 +8,8 @@ use std::sync::Arc;
 /// have been one statement.
 ///
 /// Told is a call site (file and line) that sends the same statement more than `limit` times in one session. Lists of any
-/// length make the same statement; what the identity map answers is not sent. Give it to
+/// length make the same statement; what the identity map answers is not sent; what one call sends several times counts
+/// once. Give it to
 /// [`EngineBuilder::n_plus_one`](crate::EngineBuilder::n_plus_one), for all sessions of an engine, or to
 /// `SessionFactory::n_plus_one`.
 ///
