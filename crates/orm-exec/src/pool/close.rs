@@ -64,8 +64,12 @@ impl Pool {
     fn still_out(&self, waited: Duration) -> Error {
         let state = self.state();
         let holders = state.writer.holders().iter().chain(state.readers.holders());
-        let holders = holders.map(|holder| holder.place()).collect();
-        Error::Timeout(Arc::new(TimeoutError { what: "all connections to be given back", waited, holders }))
+        let holders: Vec<_> = holders.map(|holder| holder.place()).collect();
+        let what = match holders.is_empty() {
+            true => "all connections to be closed: all were given back, and the engine goes on closing them",
+            false => "all connections to be given back",
+        };
+        Error::Timeout(Arc::new(TimeoutError { what, waited, holders }))
     }
 
     /// From now on. Who waits is told; idle connections are closed, on a worker thread.

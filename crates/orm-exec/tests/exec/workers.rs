@@ -1,7 +1,8 @@
-//! Workers of the program's own that give up what they were sent.
+//! Workers of the program's own that give up what they were sent, or let it wait.
 
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -52,5 +53,45 @@ fn what_was_to_clean_up_and_is_dropped_keeps_no_connection() {
         workers.0.store(true, Ordering::SeqCst);
         engine.close_within(Duration::from_secs(20)).await.unwrap();
         assert_eq!(engine.statistics().open(), 0);
+    });
+}
+
+/// Keeps jobs from being run, for as long as it is told to.
+#[derive(Debug, Default)]
+struct Slow {
+    holds: AtomicBool,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held(Vec<WorkerJob>);
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Held").field(&self.0.len()).finish()
+    }
+}
+
+impl Workers for Slow {
+    fn spawn(&self, _urgency: Urgency, job: WorkerJob) {
+        if self.holds.load(Ordering::SeqCst) {
+            self.held.lock().unwrap().0.push(job);
+        } else {
+            thread::spawn(job);
+        }
+    }
+}
+
+#[test]
+fn a_close_that_is_late_by_itself_does_not_ask_for_connections() {
+    future::block_on(async {
+        let (folder, workers) = (Folder::new(), Arc::new(Slow::default()));
+        let engine = Engine::builder(&folder.url("")).workers(workers.clone()).open().await.unwrap();
+        workers.holds.store(true, Ordering::SeqCst);
+        let late = engine.close_within(Duration::from_millis(10)).await.unwrap_err().to_string();
+        assert!(late.contains("to be closed: all were given back"), "{late}");
+        let held = std::mem::take(&mut *workers.held.lock().unwrap());
+        held.0.into_iter().for_each(|job| job());
+        engine.close().await.unwrap();
     });
 }
