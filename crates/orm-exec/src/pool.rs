@@ -198,7 +198,6 @@ impl Pool {
     pub(crate) fn statistics(&self) -> Statistics {
         self.look_for_leaks();
         let state = self.state();
-        let holders = state.writer.holders().iter().chain(state.readers.holders());
         let mut statistics = Statistics {
             readers_size: state.readers.size(),
             readers_idle: state.readers.idle(),
@@ -207,7 +206,7 @@ impl Pool {
             writer_idle: state.writer.idle(),
             writer_in_use: state.writer.in_use(),
             writer_waiting: state.writer.waiting(),
-            leaked: holders.filter(|holder| holder.is_leaked()).count(),
+            leaked: state.holders().filter(|holder| holder.is_leaked()).count(),
             hops: self.0.hops.load(Ordering::Relaxed),
             inline: self.0.inline.load(Ordering::Relaxed),
             inline_aborted: self.0.inline_aborted.load(Ordering::Relaxed),
@@ -360,8 +359,9 @@ impl State {
         }
     }
 
-    fn all_holders(&self) -> Vec<Arc<Holder>> {
-        self.writer.holders().iter().chain(self.readers.holders()).cloned().collect()
+    /// Of both lanes.
+    fn holders(&self) -> impl Iterator<Item = &Arc<Holder>> {
+        self.writer.holders().iter().chain(self.readers.holders())
     }
 
     fn drain(&mut self) -> Vec<OpenConnection> {

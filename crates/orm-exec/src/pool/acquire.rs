@@ -139,6 +139,9 @@ impl Future for Acquire {
         let Some(place) = &mut this.place else { return Poll::Pending };
         let mut state = this.pool.state();
         if state.closed {
+            drop(state);
+            // Sent away: there is no place to leave.
+            this.place = None;
             return Poll::Ready(Err(Error::Closed));
         }
         if let Some(permit) = state.lane(this.lane).claim(place.ticket, cx.waker()) {

@@ -13,6 +13,7 @@ use orm_core::{Error, Result};
 
 use super::lease::WayHome;
 use super::{Holder, LaneKind, OpenConnection, Pool};
+use crate::timer::sleep;
 
 impl Pool {
     /// Refuses new work, closes the connections that are idle, and waits for those that are out: each is closed as it
@@ -54,7 +55,7 @@ impl Pool {
                 Ok(())
             },
             async {
-                futures_timer::Delay::new(deadline).await;
+                sleep(deadline).await;
                 Err(self.still_out(deadline))
             },
         )
@@ -62,9 +63,7 @@ impl Pool {
     }
 
     fn still_out(&self, waited: Duration) -> Error {
-        let state = self.state();
-        let holders = state.writer.holders().iter().chain(state.readers.holders());
-        let holders: Vec<_> = holders.map(|holder| holder.place()).collect();
+        let holders: Vec<_> = self.state().holders().map(|holder| holder.place()).collect();
         let what = match holders.is_empty() {
             true => "all connections to be closed: all were given back, and the engine goes on closing them",
             false => "all connections to be given back",
@@ -81,7 +80,7 @@ impl Pool {
             waiting.append(&mut state.readers.dismiss());
             let idle = state.drain();
             state.closing += idle.len();
-            (waiting, idle, state.all_holders())
+            (waiting, idle, state.holders().cloned().collect::<Vec<_>>())
         };
         // Who reads them might take for ever.
         holders.iter().for_each(|holder| holder.stop_stream());
@@ -122,7 +121,7 @@ impl Pool {
     fn cut_off(&self) {
         // First this, then the jobs: one that was not found below finds this before it runs.
         self.0.cut_off.store(true, Ordering::SeqCst);
-        let holders = self.state().all_holders();
+        let holders: Vec<_> = self.state().holders().cloned().collect();
         holders.iter().for_each(|holder| holder.stop());
     }
 

@@ -382,3 +382,25 @@ fn waits_are_counted() {
         assert_eq!((after.opened, after.closed.total(), after.connect_failures), (1, 0, 0));
     });
 }
+
+#[test]
+fn who_waits_when_the_engine_is_closed_did_not_give_up() {
+    future::block_on(async {
+        let engine = memory().await;
+        let held = engine.lease(Access::Write, Location::caller()).await.unwrap();
+        let mut waiting = Box::pin(engine.lease(Access::Write, Location::caller()));
+        let mut dropped = Box::pin(engine.lease(Access::Write, Location::caller()));
+        assert!(
+            future::poll_once(&mut waiting).await.is_none()
+                && future::poll_once(&mut dropped).await.is_none()
+        );
+        drop(dropped);
+        let mut closing = engine.close();
+        assert!(future::poll_once(&mut closing).await.is_none());
+        assert!(matches!(waiting.await, Err(Error::Closed)));
+        drop(held);
+        closing.await.unwrap();
+        let statistics = engine.statistics();
+        assert_eq!((statistics.waits, statistics.cancelled_waits, statistics.wait_timeouts), (2, 1, 0));
+    });
+}
