@@ -12,7 +12,8 @@ use super::{Threads, auto, since};
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     writes_never_run_inline,
     raw_sql_never_runs_inline,
-    what_may_be_long_in_one_go_never_runs_inline
+    what_may_be_long_in_one_go_never_runs_inline,
+    reads_of_many_values_never_run_inline,
 ];
 
 async fn writes_never_run_inline(db: Database) -> Result<()> {
@@ -77,5 +78,22 @@ async fn what_may_be_long_in_one_go_never_runs_inline(db: Database) -> Result<()
     engine.all(user().columns(User::NAME.lower())).await?;
     engine.all(user().order_by(User::NAME.lower())).await?;
     assert_eq!(since(&engine, before), [9, 0, 0]);
+    Ok(())
+}
+
+/// To read their text takes long, and nothing bounds that.
+async fn reads_of_many_values_never_run_inline(db: Database) -> Result<()> {
+    let engine = auto(&db, 1, super::nobody()).await?;
+    let before = engine.statistics();
+    let among = |most: i64| Account::select().filter(Account::ID.is_in(1..=most)).limit(3);
+    assert_eq!(engine.all(among(100)).await?.len(), 3);
+    assert_eq!(since(&engine, before), [0, 1, 0]);
+    assert_eq!(engine.all(among(20_000)).await?.len(), 3);
+    assert_eq!(since(&engine, before), [1, 1, 0]);
+    engine.insert_many((10..3_000).map(|id| User { email: id.to_string(), ..User::default() })).await?;
+    let mut session = engine.session();
+    let users = session.all(User::select()).await?;
+    session.load(&users, User::POSTS).await?;
+    assert_eq!(since(&engine, before), [4, 1, 0]);
     Ok(())
 }
