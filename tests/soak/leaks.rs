@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyorm::HeldConnection;
@@ -57,23 +58,28 @@ impl Stash {
         self.0.lock().unwrap().stashed.clone()
     }
 
-    /// Lets guards go whenever all of them were told. Ends after the tasks, which may wait for what is in here.
-    pub(crate) fn keep(&self, leaks: &Leaks, until: Instant) {
-        let mut quiet_since = Instant::now();
-        while Instant::now() < until || quiet_since.elapsed() < Duration::from_secs(2) {
+    /// Lets guards go whenever all of them were told, until the tasks have ended, which may wait for what is in here.
+    pub(crate) fn keep(&self, leaks: &Leaks, tasks_ended: &AtomicBool) {
+        let mut empty = Instant::now();
+        loop {
             std::thread::sleep(Duration::from_millis(5));
+            // Before the look into the stash: then nobody puts anything in there after it.
+            let ended = tasks_ended.load(Ordering::SeqCst);
             let mut kept = self.0.lock().unwrap();
-            let told = leaks.told(&kept.stashed);
             if kept.guards.is_empty() {
+                empty = Instant::now();
+                if ended {
+                    return;
+                }
                 continue;
             }
-            let waited = quiet_since.elapsed();
+            let told = leaks.told(&kept.stashed);
+            let waited = empty.elapsed();
             assert!(waited < Duration::from_secs(60), "{:?} were kept, and {told:?} told", kept.stashed);
             if kept.stashed == told {
                 let guards = std::mem::take(&mut kept.guards);
                 drop(kept);
                 drop(guards);
-                quiet_since = Instant::now();
             }
         }
     }

@@ -9,6 +9,7 @@ mod bank;
 mod leaks;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyorm::prelude::*;
@@ -45,13 +46,15 @@ fn five_hundred_tasks_on_eight_connections_lose_nothing() {
             Ok::<_, anyorm::Error>(())
         }
     });
+    let ended = Arc::new(AtomicBool::new(false));
     let keeper = {
-        let (stash, leaks) = (Arc::clone(&stash), Arc::clone(&leaks));
-        std::thread::spawn(move || stash.keep(&leaks, until))
+        let (stash, leaks, ended) = (Arc::clone(&stash), Arc::clone(&leaks), Arc::clone(&ended));
+        std::thread::spawn(move || stash.keep(&leaks, &ended))
     };
     for result in Executor::TokioMultiThread.block_on_all(tasks.collect()) {
         result.expect("no call fails");
     }
+    ended.store(true, Ordering::SeqCst);
     keeper.join().expect("every leak is told");
     full_again(&engine);
     report(&engine, &counts, &leaks, &stash);
