@@ -28,6 +28,9 @@ use crate::sync::{lock, note};
 /// future, with its timers and sockets. It must own what it uses: what the closure needs afterwards, a session say, it
 /// gives back with its output.
 ///
+/// The closure keeps its token meanwhile. So closures that wait here for closures of the same [`Limiter`](super::Limiter)
+/// may wait for ever, once they have all of its tokens: give those inside a limiter of their own.
+///
 /// # Errors
 /// [`Error::Cancelled`] if nobody awaits the closure any more: it was dropped, or its time is over. The future is dropped
 /// then, if it had begun. [`Error::Build`] outside of such a closure, and on threads that the closure has started.
