@@ -1,6 +1,8 @@
 //! Engines, connections and the pool: every behaviour once, on every backend, under every executor.
 
 mod batches;
+mod cases_from_issues;
+mod cases_from_pools;
 mod cases_pool;
 mod counting;
 mod deadlines;
@@ -11,6 +13,7 @@ mod from_worker;
 mod locks;
 mod loops;
 mod observability;
+mod own;
 mod run_sync;
 #[cfg(feature = "tracing")]
 mod spans;
@@ -24,6 +27,10 @@ use orm_testkit::Behaviour;
 
 const ALL: &[&[Behaviour]] = &[
     batches::BEHAVIOURS,
+    cases_from_issues::BEHAVIOURS,
+    cases_from_issues::others::BEHAVIOURS,
+    cases_from_pools::BEHAVIOURS,
+    cases_from_pools::ends::BEHAVIOURS,
     cases_pool::BEHAVIOURS,
     counting::BEHAVIOURS,
     deadlines::BEHAVIOURS,

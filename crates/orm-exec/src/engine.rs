@@ -361,8 +361,8 @@ impl Engine {
         self.pool.statistics()
     }
 
-    /// Who has a connection now: where it was taken, how long ago, and since when it is unused. Those that are unused for
-    /// longer than the [leak threshold](EngineBuilder::leak_threshold) are marked.
+    /// Who has a connection now: where it was taken, how long ago, and since when it is unused. Those that were once unused
+    /// for longer than the [leak threshold](EngineBuilder::leak_threshold) are marked.
     ///
     /// # Example
     /// ```

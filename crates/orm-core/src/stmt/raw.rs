@@ -174,7 +174,7 @@ impl RawBody {
     }
 }
 
-/// Whether the text is a SELECT, or a WITH that has no word of a write in it. A function may write on some databases: a
+/// Whether the text is a SELECT, VALUES, or a WITH that has no word of a write in it. A function may write on some databases: a
 /// reader connection of the engine refuses that.
 pub(crate) fn only_reads(sql: &str) -> bool {
     let mut rest = sql.trim_start();
@@ -193,7 +193,8 @@ pub(crate) fn only_reads(sql: &str) -> bool {
     }
     let mut words = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let first = words.next().unwrap_or_default();
-    first.eq_ignore_ascii_case("select") || first.eq_ignore_ascii_case("with") && !words.any(writes)
+    let is = |word: &str| first.eq_ignore_ascii_case(word);
+    is("select") || is("values") || is("with") && !words.any(writes)
 }
 
 fn writes(word: &str) -> bool {
@@ -212,6 +213,7 @@ mod tests {
             "-- why\nSELECT 1",
             "/* a */ /* b */ Select*",
             "select(1)",
+            "VALUES (1), (2)",
             "WITH x AS (SELECT 1) SELECT * FROM x",
         ] {
             assert!(only_reads(sql), "{sql}");

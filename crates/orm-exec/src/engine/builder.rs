@@ -103,7 +103,8 @@ impl EngineBuilder {
     /// `?leak_threshold=` in the URL, in milliseconds.
     ///
     /// A leak is told once to [`Observer::leaked`], with file and line of the call that took the connection, and shows in
-    /// [`Engine::holders`] and [`Engine::statistics`] for as long as it lasts. Nothing is taken away from the holder.
+    /// [`Engine::holders`] and [`Engine::statistics`] until the connection comes home. Nothing is taken away from the
+    /// holder.
     pub fn leak_threshold(self, threshold: Duration) -> Self {
         self.with(|config| config.set_leak_threshold(threshold))
     }

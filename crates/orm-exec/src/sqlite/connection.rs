@@ -248,7 +248,16 @@ impl SqliteConnection {
 
     fn run_control(&self, sql: &str) -> Result<()> {
         let run = || self.raw.prepare_cached(sql)?.raw_execute();
-        run().map(drop).map_err(|error| statement_error(&error, sql))
+        run().map(drop).map_err(|error| self.unless_stopped(statement_error(&error, sql)))
+    }
+
+    /// A wait for a lock that ended because the job is to stop: SQLite says that it is busy.
+    #[cold]
+    pub(super) fn unless_stopped(&self, error: Error) -> Error {
+        match error {
+            Error::Busy(_) if self.cancel.is_stopped() => Error::Interrupted,
+            error => error,
+        }
     }
 
     /// Counts what a program did to transactions, besides its own BEGIN.

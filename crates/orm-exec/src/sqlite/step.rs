@@ -184,12 +184,20 @@ impl SqliteConnection {
         if self.cancel.is_stopped() {
             return Err(Failure::at(running.at, row, Error::Interrupted));
         }
-        let matched = if statement.column_count() == 0 {
-            statement.raw_execute().map_err(|error| running.failed(row, &error, sql))? as u64
-        } else {
-            let rows = running.read(statement, row, sql)?;
-            if running.step.shape.returns == Returns::Rows { rows } else { self.raw.changes() }
+        let reads = statement.column_count() > 0;
+        let ran = match reads {
+            true => running.read(statement, row, sql),
+            false => statement
+                .raw_execute()
+                .map(|affected| affected as u64)
+                .map_err(|error| running.failed(row, &error, sql)),
         };
+        let rows = ran.map_err(|mut failure| {
+            failure.error = self.unless_stopped(failure.error);
+            failure
+        })?;
+        let matched =
+            if reads && running.step.shape.returns != Returns::Rows { self.raw.changes() } else { rows };
         if running.step.expect == Expect::OnePerRow && matched != 1 {
             return Err(running.miscounted(row, matched));
         }
