@@ -7,6 +7,7 @@ mod edit;
 mod entities;
 mod faults;
 mod op;
+mod pool;
 mod reads;
 mod run;
 mod verdict;
