@@ -71,11 +71,11 @@ fn a_program_on_a_pool_can_be_repeated() {
 /// Runs the program of a seed. Answers what its units became.
 fn program(seed: u64) -> BTreeMap<Vec<i64>, Fate> {
     static FILES: AtomicU64 = AtomicU64::new(0);
-    let file = (seed % 2 == 0).then(|| {
+    let file = seed.is_multiple_of(2).then(|| {
         let name = format!("anyorm-pool-{}-{}.db", std::process::id(), FILES.fetch_add(1, Ordering::Relaxed));
         std::env::temp_dir().join(name)
     });
-    let dispatch = if seed / 2 % 2 == 0 { "auto" } else { "worker" };
+    let dispatch = if (seed / 2).is_multiple_of(2) { "auto" } else { "worker" };
     let url = match &file {
         Some(file) => format!("sqlite://{}?synchronous=off&readers=2&dispatch={dispatch}", file.display()),
         None => format!("sqlite::memory:?dispatch={dispatch}"),

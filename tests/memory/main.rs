@@ -37,6 +37,7 @@ fn growth(body: impl FnOnce()) -> u64 {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "for whoever runs it by hand")]
 fn a_million_rows_go_through_a_stream_and_a_cursor_in_little_memory() {
     let path = std::env::temp_dir().join(format!("anyorm-memory-{}.db", std::process::id()));
     let engine = future::block_on(async {
