@@ -4,6 +4,8 @@ pub(crate) mod others;
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
@@ -298,16 +300,19 @@ async fn a_future_that_moves_to_another_task_is_woken_there(db: Database) -> Res
     let mut first = engine.begin().await?;
     first.execute(set(1, 1)).await?;
     let other = engine.clone();
-    let mut waiting = aside(async move {
+    let polled = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&polled);
+    let waiting = aside(async move {
         let mut begin = other.begin();
         assert!(!poll_elsewhere(&mut begin));
+        flag.store(true, Ordering::SeqCst);
         begin.await.map(drop)
     });
-    comes("a wait", || engine.statistics().writer_waiting == 1).await;
+    comes("a wait", || polled.load(Ordering::SeqCst)).await;
     let mut commit = first.commit();
     assert!(!poll_elsewhere(&mut commit));
     soon("a commit", commit).await?;
-    soon("its turn", &mut waiting).await?;
+    soon("its turn", waiting).await?;
 
     let mut closure = run_sync(|| std::thread::sleep(Duration::from_millis(1)));
     assert!(!poll_elsewhere(&mut closure));
