@@ -22,6 +22,8 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_cursor_that_would_write_is_refused,
     filters_of_the_factory_stand_in_each_chunk,
     keys_of_text_and_raw_queries,
+    keys_of_two_columns_keep_their_order_and_place,
+    rows_that_a_rollback_takes_away_do_not_come,
     a_dropped_wait_loses_no_row,
     what_is_pending_is_flushed_before_the_first_row,
 ];
@@ -423,5 +425,59 @@ async fn what_is_pending_is_flushed_before_the_first_row(db: Database) -> Result
     assert_eq!(rows, ROWS as u64 + 1);
     session.rollback().await?;
     assert_eq!(cursor.next(&mut session).await?.map(|account| session[account].id), Some(1));
+    Ok(())
+}
+
+#[derive(Clone, Debug, Default, Entity)]
+#[entity(table = "tickets")]
+struct Ticket {
+    #[key]
+    row: i64,
+    #[key]
+    letter: String,
+    price: i64,
+}
+
+async fn keys_of_two_columns_keep_their_order_and_place(db: Database) -> Result<()> {
+    db.engine.create_all(&schema![Ticket]).await?;
+    let tickets =
+        (0..200).map(|at| Ticket { row: at / 4, letter: "DACB"[at as usize % 4..][..1].into(), price: at });
+    db.engine.insert_many(tickets).await?;
+    let query = Ticket::select().order_by((Ticket::LETTER.desc(), Ticket::ROW.asc())).limit(150).offset(7);
+    let expected: Vec<i64> = db.engine.all(query.clone()).await?.iter().map(|ticket| ticket.price).collect();
+    let mut session = db.engine.session();
+    let mut cursor = session.cursor(query);
+    let mut seen = Vec::new();
+    while let Some(ticket) = cursor.next(&mut session).await? {
+        seen.push(session[ticket].price);
+        match seen.len() % 7 {
+            // Out of the query's sight by its letter, and off to another key.
+            1 => session[ticket].letter.push('x'),
+            3 => session.commit().await?,
+            4 => session.clear(),
+            5 => session[ticket].price += 1_000,
+            6 => session.rollback().await?,
+            _ => {}
+        }
+    }
+    assert_eq!(seen, expected);
+    Ok(())
+}
+
+async fn rows_that_a_rollback_takes_away_do_not_come(db: Database) -> Result<()> {
+    let mut session = accounts(&db).await?;
+    session.add_all((1_001..=1_200).map(|id| Account { id, balance: 0 }));
+    session.flush().await?;
+    let mut cursor =
+        session.cursor(Account::select().filter(Account::ID.gt(ROWS - 10)).order_by(Account::ID));
+    let mut seen = Vec::new();
+    while let Some(account) = cursor.next(&mut session).await? {
+        seen.push(session[account].id);
+        if seen.len() == 30 {
+            session.rollback().await?;
+        }
+    }
+    let expected: Vec<i64> = (ROWS - 9..=ROWS).chain(1_001..=1_020).collect();
+    assert_eq!(seen, expected);
     Ok(())
 }
