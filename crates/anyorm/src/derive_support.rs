@@ -3,8 +3,8 @@
 pub use orm_core::cells::Cells;
 pub use orm_core::column::Column;
 pub use orm_core::entity::{
-    ColumnMeta, Entity, EntityIndex, EntityMeta, IndexMeta, Key, KeyArg, LinkTable, MemberOrder, Members,
-    MetaFn, OnDelete, Reference, RelationKind, RelationMeta, Target, VersionKind,
+    ColumnMeta, Entity, EntityIndex, EntityMeta, EntityTexts, IndexMeta, Key, KeyArg, LinkTable, MemberOrder,
+    Members, MetaFn, OnDelete, Reference, RelationKind, RelationMeta, Target, VersionKind,
 };
 pub use orm_core::relation::{
     BelongsTo, HasMany, HasOne, Link, LinkMut, Many, ManyThrough, ManyToMany, OneBack, Relation,

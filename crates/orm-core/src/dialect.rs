@@ -100,6 +100,11 @@ impl Dialect {
     /// Writes an identifier in quotes.
     pub fn identifier(&self, name: &str, out: &mut String) {
         out.push('"');
+        if !name.as_bytes().contains(&b'"') {
+            out.push_str(name);
+            out.push('"');
+            return;
+        }
         for part in name.split_inclusive('"') {
             out.push_str(part);
             if part.ends_with('"') {

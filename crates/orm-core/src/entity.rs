@@ -2,12 +2,14 @@
 
 mod key;
 mod meta;
+mod texts;
 
 pub use key::{Key, KeyArg};
 pub use meta::{
     ColumnMeta, EntityIndex, EntityMeta, IndexMeta, LinkTable, MemberOrder, Members, MetaFn, OnDelete,
     Reference, RelationKind, RelationMeta, VersionKind,
 };
+pub use texts::EntityTexts;
 
 use crate::cells::Cells;
 use crate::query::Whole;

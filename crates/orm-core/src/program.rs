@@ -214,7 +214,7 @@ impl Sink for Discard {
     }
 }
 
-/// What a program that ran to its end answers, besides the rows that went to the sink.
+/// What a program that ran to its end answers, besides the rows that went to the sink: nothing for one that only reads.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Affected rows per step, summed over its parameter rows. 0 for a step that answers rows.

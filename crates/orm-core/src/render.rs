@@ -6,8 +6,9 @@ mod node;
 mod statement;
 
 pub(crate) use narrowed::narrowed;
-pub(crate) use statement::statement;
+pub(crate) use statement::{columns_of, statement};
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::cells::Cells;
@@ -47,6 +48,13 @@ impl<'d> Writer<'d> {
     /// Adds SQL as it stands.
     pub(crate) fn push(&mut self, text: &str) -> &mut Self {
         self.sql.push_str(text);
+        self
+    }
+
+    /// Adds a number as it stands.
+    pub(crate) fn number(&mut self, number: u64) -> &mut Self {
+        // Writing to a String does not fail.
+        let _ = write!(self.sql, "{number}");
         self
     }
 

@@ -10,7 +10,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orm_core::program::{Discard, Expect, Failure, Returns, StatementShape, Step};
+use orm_core::program::{Discard, Expect, Failure, ProgramResult, Returns, StatementShape, Step};
 use orm_core::{Begin, Dialect, Error, Outcome, Program, Result, Schema, Sink};
 
 use crate::connection::Connection;
@@ -398,6 +398,17 @@ impl Engine {
         self.pool.acquire(access, location)
     }
 
+    /// Runs a program of cheap reads without a hop, if it may and can: see [`Dispatch::Auto`]. For the session crate.
+    #[doc(hidden)]
+    pub async fn read_inline(
+        &self,
+        program: &mut Program,
+        sink: &mut dyn Sink,
+        location: &'static Location<'static>,
+    ) -> Option<ProgramResult> {
+        self.pool.read_inline(program, sink, location).await
+    }
+
     fn run_schema(
         &self,
         statements: Result<Vec<String>>,
@@ -472,12 +483,15 @@ impl Runner for OnEngine<'_> {
         self,
         mut program: Program,
         whole: bool,
-        sink: S,
+        mut sink: S,
     ) -> Result<(Outcome, S), Failure> {
         let access = if program.reads_only() { Access::Read } else { Access::Write };
         if whole {
             program.begin = Some(self.dialect().begin_write.into());
             program.commit = true;
+        }
+        if let Some(result) = self.engine.pool.read_inline(&mut program, &mut sink, self.location).await {
+            return result.map(|outcome| (outcome, sink));
         }
         let lease = self.engine.lease(access, self.location).await.map_err(Failure::outside)?;
         lease.run(program, sink).await.result

@@ -8,7 +8,7 @@
 //! ```
 
 mod heavy;
-mod inline;
+pub(crate) mod inline;
 
 pub(crate) use heavy::Heavy;
 

@@ -7,6 +7,7 @@
 mod acquire;
 mod close;
 mod holder;
+mod inline;
 mod lane;
 mod lease;
 mod limits;
@@ -295,7 +296,7 @@ impl Pool {
 
     /// The only way back: whoever waits first has the connection next. After [`Pool::close`], or if it is too old, it is
     /// closed, and only then counts as home.
-    fn give_back(&self, lane: LaneKind, permit: Permit<OpenConnection>, holder: &Arc<Holder>) {
+    fn give_back(&self, lane: LaneKind, permit: Permit<OpenConnection>, holder: Option<&Arc<Holder>>) {
         let now = self.now();
         let (next, closers, ring) = {
             let mut state = self.state();
@@ -303,12 +304,12 @@ impl Pool {
                 Some(connection) if state.closed => {
                     state.counters.closed.shut += 1;
                     drop(state);
-                    return self.close_and_give_back(lane, connection, Arc::clone(holder));
+                    return self.close_and_give_back(lane, connection, holder.cloned());
                 }
                 Some(connection) if connection.may_expire && connection.age.is_over(now) => {
                     state.counters.closed.lifetime += 1;
                     drop(state);
-                    return self.close_and_give_back(lane, connection, Arc::clone(holder));
+                    return self.close_and_give_back(lane, connection, holder.cloned());
                 }
                 Some(mut connection) => {
                     connection.age.put_aside(now);
@@ -319,7 +320,9 @@ impl Pool {
             let expires = permit.as_ref().filter(|connection| connection.may_expire);
             let expires = expires.and_then(|connection| connection.age.due(&self.0.options.limits));
             let lane = state.lane(lane);
-            lane.remove_holder(holder);
+            if let Some(holder) = holder {
+                lane.remove_holder(holder);
+            }
             let next = lane.give_back(permit, now);
             let ring = match (&next, expires) {
                 (Some(_), _) => state.due_after_grace(now),

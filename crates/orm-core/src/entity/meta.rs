@@ -5,6 +5,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::EntityTexts;
 use crate::types::ColumnType;
 
 /// How metadata refers to other metadata.
@@ -36,6 +37,8 @@ pub struct EntityMeta {
     pub relations: &'static [RelationMeta],
     /// The number by which a session finds the arena of this entity.
     pub index: EntityIndex,
+    /// What is written of it once.
+    pub texts: &'static EntityTexts,
     /// Makes the session's arena of this entity. Only the session crate looks inside.
     pub arena: fn() -> Box<dyn Any + Send>,
 }

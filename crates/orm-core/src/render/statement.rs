@@ -146,9 +146,19 @@ fn selected(out: &mut Writer<'_>, query: &SelectBody) {
 }
 
 pub(super) fn every_column<'a, 'd>(out: &'a mut Writer<'d>, entity: &EntityMeta) -> &'a mut Writer<'d> {
+    entity.with_columns(out.dialect, |columns| {
+        out.push(columns);
+    });
+    out
+}
+
+/// `"users"."id", "users"."name"`: all columns of an entity.
+pub(crate) fn columns_of(entity: &EntityMeta, dialect: &Dialect) -> String {
+    let mut out = Writer::new(dialect);
     out.separated(", ", entity.columns, |out, column| {
         out.column(entity.table, column.name);
-    })
+    });
+    out.text()
 }
 
 fn from(out: &mut Writer<'_>, query: &SelectBody) {
@@ -219,7 +229,7 @@ pub(super) fn order(out: &mut Writer<'_>, order: &Order) {
 fn limits(out: &mut Writer<'_>, query: &SelectBody) {
     match (query.limit, query.offset, out.dialect.no_limit) {
         (Some(limit), _, _) => {
-            out.push(&format!(" LIMIT {}", whole(limit)));
+            out.push(" LIMIT ").number(whole(limit));
         }
         (None, Some(_), Some(none)) => {
             out.push(" LIMIT ").push(none);
@@ -227,7 +237,7 @@ fn limits(out: &mut Writer<'_>, query: &SelectBody) {
         _ => {}
     }
     if let Some(offset) = query.offset {
-        out.push(&format!(" OFFSET {}", whole(offset)));
+        out.push(" OFFSET ").number(whole(offset));
     }
 }
 

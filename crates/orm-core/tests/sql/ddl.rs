@@ -1,7 +1,8 @@
 //! CREATE and DROP of a schema.
 
 use orm_core::entity::{
-    ColumnMeta, EntityIndex, LinkTable, Members, OnDelete, Reference, RelationKind, RelationMeta, VersionKind,
+    ColumnMeta, EntityIndex, EntityTexts, LinkTable, Members, OnDelete, Reference, RelationKind,
+    RelationMeta, VersionKind,
 };
 use orm_core::{Dialect, EntityMeta, POSTGRES, SQLITE, Schema, schema};
 
@@ -242,6 +243,7 @@ fn a_long_name_stays_within_what_databases_keep() {
             )
         },
     ];
+    static TEXTS: EntityTexts = EntityTexts::new();
     static META: EntityMeta = EntityMeta {
         name: "Long",
         table: "a_table_whose_name_is_long_too",
@@ -255,6 +257,7 @@ fn a_long_name_stays_within_what_databases_keep() {
         indexes: &[],
         relations: &[],
         index: EntityIndex::new(),
+        texts: &TEXTS,
         arena: crate::entities::no_arena,
     };
     let statements = created(&Schema::new([&META]), &POSTGRES);

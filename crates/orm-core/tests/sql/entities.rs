@@ -56,6 +56,7 @@ macro_rules! entity {
                     $($($option: $value,)*)?
                     ..plain(stringify!($field), <$type as SqlType>::TYPE, <$type as SqlType>::NULLABLE)
                 }),*];
+                static TEXTS: EntityTexts = EntityTexts::new();
                 static META: EntityMeta = EntityMeta {
                     $($($meta_field: $meta_value,)*)?
                     ..EntityMeta {
@@ -71,6 +72,7 @@ macro_rules! entity {
                         indexes: &[],
                         relations: &[$($relation),*],
                         index: EntityIndex::new(),
+                        texts: &TEXTS,
                         arena: no_arena,
                     }
                 };
@@ -119,7 +121,7 @@ pub(crate) use entity;
 
 /// What the macro names.
 pub(crate) mod support {
-    pub(crate) use orm_core::entity::{ColumnMeta, EntityIndex, EntityMeta, Key, VersionKind};
+    pub(crate) use orm_core::entity::{ColumnMeta, EntityIndex, EntityMeta, EntityTexts, Key, VersionKind};
     pub(crate) use orm_core::relation::{Link, LinkMut};
     pub(crate) use orm_core::{Cells, Column, ColumnError, Entity, Row, SqlType, ValueRef};
 

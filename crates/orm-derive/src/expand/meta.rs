@@ -24,6 +24,7 @@ pub(super) fn meta(entity: &Entity) -> TokenStream {
     let indexes = entity.indexes.iter().map(|index| index_meta(entity, index));
     let relations = entity.relations().enumerate().map(|(at, field)| relation_meta(entity, at, field));
     quote! {
+        static TEXTS: #support::EntityTexts = #support::EntityTexts::new();
         static META: #support::EntityMeta = #support::EntityMeta {
             name: #name,
             table: #table,
@@ -37,6 +38,7 @@ pub(super) fn meta(entity: &Entity) -> TokenStream {
             indexes: &[#(#indexes),*],
             relations: &[#(#relations),*],
             index: #support::EntityIndex::new(),
+            texts: &TEXTS,
             arena: #support::new_arena::<#ident>,
         };
         &META

@@ -5,14 +5,16 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::task::Waker;
 
 use orm_core::program::ProgramResult;
 use orm_core::{Dispatch, Program, Sink};
 
 use super::Work;
-use crate::driver::Inline;
+use crate::driver::{BlockingConnection, Inline};
 use crate::observe::JobContext;
+use crate::pool::Pool;
 
 /// Jobs that run inline on one thread until the executor has its turn.
 const IN_A_ROW: u32 = 32;
@@ -23,7 +25,7 @@ std::thread_local! {
 }
 
 /// What is to be done with a job that was polled for the first time.
-pub(super) enum Attempt {
+pub(crate) enum Attempt {
     /// It ran.
     Ran(ProgramResult),
     /// The decoder, or the observer, panicked.
@@ -36,29 +38,56 @@ pub(super) enum Attempt {
 
 /// Runs the job right here, if it may.
 pub(super) fn attempt<S: Sink + 'static>(work: &mut Work<S>, waker: &Waker) -> Attempt {
-    if !may_run(&work.program, work.lease.pool().dispatch()) || !work.sink.restart() {
-        return Attempt::Send;
-    }
     let Work { lease, program, sink } = work;
-    let pool = lease.pool().clone();
-    if pool.is_cut_off() || pool.heavy().knows(program) {
+    if !may_run(program, sink, lease.pool()) {
         return Attempt::Send;
     }
-    let context = lease.context();
+    let (pool, context) = (lease.pool().clone(), lease.context());
     // Opening does I/O.
     let Some(connection) = lease.opened() else { return Attempt::Send };
-    if RUN.get() >= IN_A_ROW {
-        RUN.set(0);
+    if others_turn() {
         waker.wake_by_ref();
         return Attempt::Yield;
     }
+    let attempt = run(connection, program, sink, &pool, context.as_ref());
+    if let Attempt::Ran(_) = attempt {
+        lease.holder().seen_with(waker, || pool.now());
+    }
+    attempt
+}
+
+/// Whether a program may be begun on the thread that polls.
+pub(crate) fn may_run(program: &Program, sink: &mut dyn Sink, pool: &Pool) -> bool {
+    program.dispatch.unwrap_or(pool.dispatch()) == Dispatch::Auto
+        && program.is_cheap()
+        && sink.restart()
+        && !pool.is_cut_off()
+        && !pool.heavy().knows(program)
+}
+
+/// Whether the executor should have its turn now: so many jobs ran inline since it had.
+pub(crate) fn others_turn() -> bool {
+    let is_due = RUN.get() >= IN_A_ROW;
+    if is_due {
+        RUN.set(0);
+    }
+    is_due
+}
+
+/// Runs a program that may run here, or gives it up: then the sink has forgotten what it was given.
+pub(crate) fn run(
+    connection: &mut dyn BlockingConnection,
+    program: &Program,
+    sink: &mut dyn Sink,
+    pool: &Pool,
+    context: Option<&Arc<JobContext>>,
+) -> Attempt {
     let run = catch_unwind(AssertUnwindSafe(|| {
-        JobContext::run_inline(context.as_ref(), pool.telemetry(), || connection.try_inline(program, sink))
+        JobContext::run_inline(context, pool.telemetry(), || connection.try_inline(program, sink))
     }));
     match run {
         Ok(Inline::Ran(result)) => {
             RUN.set(RUN.get() + 1);
-            lease.holder().seen_with(waker, || pool.now());
             pool.ran_inline();
             return Attempt::Ran(result);
         }
@@ -78,8 +107,4 @@ pub(super) fn attempt<S: Sink + 'static>(work: &mut Work<S>, waker: &Waker) -> A
 /// The task waits, so that the executor goes on.
 pub(super) fn waits() {
     RUN.set(0);
-}
-
-fn may_run(program: &Program, engine: Dispatch) -> bool {
-    program.dispatch.unwrap_or(engine) == Dispatch::Auto && program.is_cheap()
 }

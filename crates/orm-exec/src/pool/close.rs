@@ -128,7 +128,7 @@ impl Pool {
     /// SQLite rolls back what is open.
     pub(super) fn close_discarded(&self, lane: LaneKind, connection: OpenConnection, holder: Arc<Holder>) {
         self.state().counters.closed.discarded += 1;
-        self.close_and_give_back(lane, connection, holder);
+        self.close_and_give_back(lane, connection, Some(holder));
     }
 
     /// On a worker thread: closing a file does I/O, and this may be one that polls futures. Only then is the permit home.
@@ -136,7 +136,7 @@ impl Pool {
         &self,
         lane: LaneKind,
         connection: OpenConnection,
-        holder: Arc<Holder>,
+        holder: Option<Arc<Holder>>,
     ) {
         let way = WayHome::new(self.clone(), lane, holder);
         self.clean_up(move || {

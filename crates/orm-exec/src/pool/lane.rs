@@ -82,6 +82,29 @@ impl<C> Lane<C> {
         Some(self.idle.pop())
     }
 
+    /// A connection that is open, if one is idle.
+    pub(super) fn try_take_open(&mut self) -> Option<C> {
+        if self.free == 0 {
+            return None;
+        }
+        let connection = self.idle.pop()?;
+        self.free -= 1;
+        Some(connection)
+    }
+
+    /// Puts a connection back that nobody is in line for.
+    ///
+    /// # Errors
+    /// The connection, if somebody is.
+    pub(super) fn put_back(&mut self, connection: C) -> Result<(), C> {
+        if !self.waiters.is_empty() {
+            return Err(connection);
+        }
+        self.free += 1;
+        self.idle.push(connection);
+        Ok(())
+    }
+
     /// Joins the queue.
     pub(super) fn wait(&mut self, ticket: u64, waker: Waker) {
         self.waiters.push_back(Waiter { ticket, waker, given: None, asleep: None });

@@ -191,11 +191,11 @@ impl Lease {
         match self.connection.take() {
             Some(connection) if self.discarded => pool.close_discarded(lane, connection, holder),
             Some(connection) if self.in_transaction => {
-                let mut way = WayHome::new(pool.clone(), lane, holder);
+                let mut way = WayHome::new(pool.clone(), lane, Some(holder));
                 way.in_transaction = Some(connection);
                 pool.hop(Urgency::Urgent, move || way.clean());
             }
-            permit => pool.give_back(lane, permit, &holder),
+            permit => pool.give_back(lane, permit, Some(&holder)),
         }
     }
 }
@@ -211,14 +211,14 @@ impl Drop for Lease {
 pub(super) struct WayHome {
     pool: Pool,
     lane: LaneKind,
-    holder: Arc<Holder>,
+    holder: Option<Arc<Holder>>,
     /// Rolled back on the way.
     in_transaction: Option<OpenConnection>,
     permit: Permit<OpenConnection>,
 }
 
 impl WayHome {
-    pub(super) fn new(pool: Pool, lane: LaneKind, holder: Arc<Holder>) -> Self {
+    pub(super) fn new(pool: Pool, lane: LaneKind, holder: Option<Arc<Holder>>) -> Self {
         Self { pool, lane, holder, in_transaction: None, permit: None }
     }
 
@@ -232,12 +232,12 @@ impl Drop for WayHome {
         if let Some(open) = self.in_transaction.take() {
             open.discard(&self.pool);
         }
-        self.pool.give_back(self.lane, self.permit.take(), &self.holder);
+        self.pool.give_back(self.lane, self.permit.take(), self.holder.as_ref());
     }
 }
 
 impl OpenConnection {
-    fn driver(&mut self) -> &mut dyn BlockingConnection {
+    pub(super) fn driver(&mut self) -> &mut dyn BlockingConnection {
         &mut **self.driver.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -188,14 +188,16 @@ impl SqliteConnection {
         }
         verified?;
         let mut answers = Answers::new(program);
-        let mut outcome = Outcome {
-            affected: Vec::with_capacity(program.steps.len()),
-            generated: Vec::with_capacity(program.steps.len()),
-        };
+        // Reads answer rows only.
+        let counted = if program.reads_only() { 0 } else { program.steps.len() };
+        let mut outcome =
+            Outcome { affected: Vec::with_capacity(counted), generated: Vec::with_capacity(counted) };
         for (at, step) in program.steps.iter().enumerate() {
             let answer = self.step(at, step, &program.input, &mut answers, sink)?;
-            outcome.affected.push(answer.affected);
-            outcome.generated.push(answer.generated);
+            if counted > 0 {
+                outcome.affected.push(answer.affected);
+                outcome.generated.push(answer.generated);
+            }
         }
         if program.commit {
             self.control("COMMIT").map_err(Failure::outside)?;

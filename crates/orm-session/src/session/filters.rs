@@ -20,7 +20,7 @@ impl Session {
         let mut input = Cells::default();
         key.encode(&mut input);
         let shape = match (filters.of(meta), locked) {
-            ([], false) => shapes::select_by_key(meta, dialect),
+            ([], false) => return Ok(Program::single(meta.select_by_key(dialect), input)),
             ([], true) => shapes::lock_by_key(meta, dialect),
             (conditions, _) => {
                 let (shape, values) = shapes::select_by_key_and(meta, dialect, conditions, locked);

@@ -9,7 +9,7 @@ use orm_core::program::Program;
 use orm_core::query::{FromRow, Query, Shape, Values, Whole};
 use orm_core::relation::{IntoPath, Leg};
 use orm_core::row::{ColumnError, Row};
-use orm_core::{Cells, Error, Handle, Reads, Result, Sink, Statement, shapes};
+use orm_core::{Cells, Error, Handle, Reads, Result, Sink, Statement};
 use orm_exec::Operation;
 
 use super::{Session, left};
@@ -86,9 +86,11 @@ impl Session {
         if let Some(known) = self.known::<E>(&key) {
             return Ok(known);
         }
-        self.autoflush(&self.reads_of_key::<E>(), location).await?;
-        if let Some(known) = self.known::<E>(&key) {
-            return Ok(known);
+        if self.tracker.is_touched() {
+            self.autoflush(&self.reads_of_key::<E>(), location).await?;
+            if let Some(known) = self.known::<E>(&key) {
+                return Ok(known);
+            }
         }
         let (_, sink) = self.run(self.row_of_key::<E>(&key, false)?, rows_of::<E>(), location).await?;
         let rows = sink.rows;
@@ -108,10 +110,10 @@ impl Session {
         key: &E::Key,
         location: &'static Location<'static>,
     ) -> Result<Vec<E>> {
-        let shape = shapes::select_by_key(E::meta(), self.engine.dialect());
+        let shape = E::meta().select_by_key(self.engine.dialect());
         let mut input = Cells::default();
         orm_core::Key::encode(key, &mut input);
-        let (_, sink) = self.run(Program::single(shape.into(), input), rows_of::<E>(), location).await?;
+        let (_, sink) = self.run(Program::single(shape, input), rows_of::<E>(), location).await?;
         Ok(sink.rows)
     }
 

@@ -111,6 +111,7 @@ impl Schema {
             indexes: indexes(table),
             relations: relations(at, table),
             index: EntityIndex::same_as(&INDEXES[numbers[at]]),
+            texts: Box::leak(Box::default()),
             arena: ARENAS[at],
         });
         METADATA.set(leak_all(metas.collect()));
