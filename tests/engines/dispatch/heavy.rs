@@ -143,24 +143,18 @@ async fn heavy_reads_stall_the_executor_for_a_fraction_of_their_time(db: Databas
     let before = engine.statistics();
     // The pages are in the cache from here on.
     engine.first(text(0).dispatch(Dispatch::Worker)).await?;
-    // A machine that is busy otherwise delays a turn now and then: the best of several attempts counts.
-    let mut best = f64::INFINITY;
-    for round in 0..5 {
-        let mut slowest = Duration::ZERO;
-        let queries = async {
-            for at in 1..=5 {
-                let start = Instant::now();
-                assert_eq!(engine.first(text(round * 5 + at)).await?, None);
-                slowest = slowest.max(start.elapsed());
-            }
-            Ok::<_, anyorm::Error>(())
-        };
-        let (result, stall) = longest_turn(queries).await;
-        result?;
-        best = best.min(stall.as_secs_f64() / slowest.as_secs_f64());
+    // A machine that is busy otherwise delays a turn now and then: the median counts.
+    let mut stalls = Vec::new();
+    for at in 1..=25 {
+        let start = Instant::now();
+        let (found, stall) = longest_turn(engine.first(text(at))).await;
+        assert_eq!(found?, None);
+        stalls.push(stall.as_secs_f64() / start.elapsed().as_secs_f64());
     }
+    stalls.sort_by(f64::total_cmp);
     assert_eq!(since(&engine, before), [26, 0, 25], "each was begun inline, and given up");
-    assert!(best < 0.25, "the executor was kept for {best:.2} of the time of the query");
+    let median = stalls[stalls.len() / 2];
+    assert!(median < 0.25, "the executor was kept for {median:.2} of the time of a query");
     Ok(())
 }
 
