@@ -112,7 +112,7 @@ pub struct First<Q>(Q);
 
 /// Made by [`one`].
 #[derive(Clone, Debug)]
-pub struct One<Q>(Q);
+pub struct OnlyRow<Q>(Q);
 
 /// Made by [`count`].
 #[derive(Clone, Debug)]
@@ -128,8 +128,8 @@ pub fn first<Q: Query>(query: Q) -> First<Q> {
 }
 
 /// The only row of a query; none, or several, are [`Error::RowCount`].
-pub fn one<Q: Query>(query: Q) -> One<Q> {
-    One(query)
+pub fn one<Q: Query>(query: Q) -> OnlyRow<Q> {
+    OnlyRow(query)
 }
 
 /// How many rows a query has, as a `u64`.
@@ -151,7 +151,7 @@ impl<Q: Query<Shape: Rows>> Member for First<Q> {
     }
 }
 
-impl<Q: Query<Shape: Rows>> Member for One<Q> {
+impl<Q: Query<Shape: Rows>> Member for OnlyRow<Q> {
     type Shape = Q::Shape;
     type Pick = Only;
 
