@@ -39,6 +39,7 @@ pub mod row;
 pub mod schema;
 pub mod shapes;
 pub mod stmt;
+mod tuples;
 pub mod types;
 pub mod value;
 

@@ -10,7 +10,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use orm_core::program::{Discard, Expect, Failure, ProgramResult, Returns, StatementShape, Step};
+use orm_core::program::{Discard, Expect, Failure, Returns, StatementShape, Step};
 use orm_core::{Begin, Dialect, Error, Outcome, Program, Result, Schema, Sink};
 
 use crate::connection::Connection;
@@ -398,15 +398,21 @@ impl Engine {
         self.pool.acquire(access, location)
     }
 
-    /// Runs a program of cheap reads without a hop, if it may and can: see [`Dispatch::Auto`]. For the session crate.
+    /// Runs a program on a connection of its own; one of cheap reads without a hop, if it may and can: see
+    /// [`Dispatch::Auto`]. For the session crate.
     #[doc(hidden)]
-    pub async fn read_inline(
+    pub async fn run<S: Sink + 'static>(
         &self,
-        program: &mut Program,
-        sink: &mut dyn Sink,
+        mut program: Program,
+        mut sink: S,
         location: &'static Location<'static>,
-    ) -> Option<ProgramResult> {
-        self.pool.read_inline(program, sink, location).await
+    ) -> Result<(Outcome, S), Failure> {
+        if let Some(result) = self.pool.read_inline(&mut program, &mut sink, location).await {
+            return result.map(|outcome| (outcome, sink));
+        }
+        let access = if program.reads_only() { Access::Read } else { Access::Write };
+        let lease = self.lease(access, location).await.map_err(Failure::outside)?;
+        lease.run(program, sink).await.result
     }
 
     fn run_schema(
@@ -475,25 +481,19 @@ impl Runner for OnEngine<'_> {
     ) -> Result<(Outcome, S), Failure> {
         program.begin = Some(self.dialect().begin_read.into());
         program.commit = true;
-        let lease = self.engine.lease(Access::Read, self.location).await.map_err(Failure::outside)?;
-        lease.run(program, sink).await.result
+        self.engine.run(program, sink, self.location).await
     }
 
     async fn run_program<S: Sink + 'static>(
         self,
         mut program: Program,
         whole: bool,
-        mut sink: S,
+        sink: S,
     ) -> Result<(Outcome, S), Failure> {
-        let access = if program.reads_only() { Access::Read } else { Access::Write };
         if whole {
             program.begin = Some(self.dialect().begin_write.into());
             program.commit = true;
         }
-        if let Some(result) = self.engine.pool.read_inline(&mut program, &mut sink, self.location).await {
-            return result.map(|outcome| (outcome, sink));
-        }
-        let lease = self.engine.lease(access, self.location).await.map_err(Failure::outside)?;
-        lease.run(program, sink).await.result
+        self.engine.run(program, sink, self.location).await
     }
 }

@@ -58,8 +58,8 @@ impl Session {
     /// As [`run`](Self::run), for one of several chunks that are read on purpose: nobody is told that it is repeated.
     pub(super) async fn run_chunk<S: Sink + Unpin + 'static>(
         &mut self,
-        mut program: Program,
-        mut sink: S,
+        program: Program,
+        sink: S,
         location: &'static Location<'static>,
     ) -> Result<(Outcome, S), Failure> {
         let writes = !program.reads_only();
@@ -69,13 +69,7 @@ impl Session {
             return Err(Failure::outside(self.only_reads(&what)));
         }
         if matches!(self.scope, Scope::None) && !writes {
-            let result = match self.engine.read_inline(&mut program, &mut sink, location).await {
-                Some(result) => result.map(|outcome| (outcome, sink)),
-                None => {
-                    let lease = self.engine.lease(Access::Read, location).await.map_err(Failure::outside)?;
-                    lease.run(program, sink).await.result
-                }
-            };
+            let result = self.engine.run(program, sink, location).await;
             self.last_failure = result.as_ref().err().map(|failure| failure.error.clone());
             return result;
         }
