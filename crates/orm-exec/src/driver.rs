@@ -1,12 +1,17 @@
-//! What a database driver for the bridge does: blocking calls, made on a worker thread. The one call that is made while a
-//! future is polled is [`BlockingConnection::try_inline`], which bounds its own time.
+//! What a database driver does: it runs programs on connections.
 //!
 //! ```text
-//! Connect::connect ──► BlockingConnection ──► run(job, program, sink) ──► Outcome | Failure
-//!                                         ├─► try_inline(program, sink) ──► the same, or given up
-//!                                         ├─► in_transaction, rollback   between two tenants
-//!                                         └─► interrupter                from the thread that drops a future
+//! Connect::connect ──► DriverConnection ──► run(job, program, sink) ──► Outcome | Failure
+//!                                       ├─► try_inline(program, sink) ──► the same, or given up
+//!                                       ├─► in_transaction, rollback   between two tenants
+//!                                       └─► interrupter                from the thread that drops a future
 //! ```
+//!
+//! Its calls answer futures. A driver whose database is in the process (SQLite) works while it is called, and answers futures
+//! that are ready: they are made and polled on a worker thread, once. One that talks over sockets waits in its futures: they
+//! are polled by the thread that all sockets share. [`Connect::runs`] says which. So the jobs, the leases and the pool are
+//! written once, for both. The one call that is made while a caller's future is polled is
+//! [`DriverConnection::try_inline`], which bounds its own time.
 //!
 //! # Classes of errors
 //! The pool, the session and the program act on the class of an error, so a driver
@@ -29,20 +34,23 @@
 //!   transaction is left. Where that cannot be known, because the connection died, the error MUST be
 //!   [`Error::OutcomeUnknown`](orm_core::Error::OutcomeUnknown). SQLite runs in the process, and never answers it.
 //! - A database may end a transaction by itself: SQLite does so when the disk is full or fails. The error then says so, and
-//!   the guards see it in [`BlockingConnection::in_transaction`].
+//!   the guards see it in [`DriverConnection::in_transaction`].
 //! - A commit that nobody could see MUST be refused: into a file that was deleted, moved or replaced while it was open, or
 //!   whose log was. SQLite itself would answer that it is done.
-//! - A connection whose file or handle is bad says so in [`BlockingConnection::is_lost`], and the next job has a fresh one:
+//! - A connection whose file or handle is bad says so in [`DriverConnection::is_lost`], and the next job has a fresh one:
 //!   when the fault has passed, the engine works again.
 //! - An engine that has had a file open does not make that file again: an empty database would answer as if it had always
 //!   been empty.
 //!
 //! # Transactions
-//! A driver MUST answer [`BlockingConnection::in_transaction`] from what the database says, not from what was sent: a
+//! A driver MUST answer [`DriverConnection::in_transaction`] from what the database says, not from what was sent: a
 //! failed statement can end a transaction. It MUST NOT leave a transaction open that the failed program began.
 
 use std::fmt::Debug;
+use std::future::{Future, ready};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use orm_core::program::ProgramResult;
 use orm_core::{Begin, Dialect, Program, Result, Sink};
@@ -69,16 +77,49 @@ impl Access {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct JobId(pub u64);
 
+/// What a call of a driver answers: ready at once where the driver blocks.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// An answer that is there already.
+pub fn answered<'a, T: Send + 'a>(answer: T) -> Answer<'a, T> {
+    Box::pin(ready(answer))
+}
+
+/// Which thread makes the calls of a driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Runs {
+    /// A worker thread: the calls block.
+    OnWorkers,
+    /// The thread that polls the sockets: the calls never block.
+    #[cfg(feature = "postgres")]
+    OnSockets,
+}
+
 /// Opens connections to one database.
 pub trait Connect: Debug + Send + Sync {
     /// How this database differs from others.
     fn dialect(&self) -> &'static Dialect;
 
-    /// Opens a connection, which tells `telemetry` of its statements. Called on a worker thread.
+    /// Which thread makes its calls, and those of its connections.
+    fn runs(&self) -> Runs {
+        Runs::OnWorkers
+    }
+
+    /// Opens a connection, which tells `telemetry` of its statements.
     ///
     /// # Errors
     /// Of the [classes](self) that a driver has, naming the place and what to do.
-    fn connect(&self, access: Access, telemetry: Arc<Telemetry>) -> Result<Box<dyn BlockingConnection>>;
+    fn connect(
+        &self,
+        access: Access,
+        telemetry: Arc<Telemetry>,
+    ) -> Answer<'_, Result<Box<dyn DriverConnection>>>;
+
+    /// After what time in the pool a connection is [asked](DriverConnection::ping) whether it is still there, before it is
+    /// used. `None` where it cannot get lost.
+    fn ping_after(&self) -> Option<Duration> {
+        None
+    }
 
     /// Whether a connection may be closed because it is old or idle, and another opened later: not where the database
     /// would go with it.
@@ -88,13 +129,18 @@ pub trait Connect: Debug + Send + Sync {
     }
 }
 
-/// One open connection. It moves between worker threads, and is used by one of them at a time.
-pub trait BlockingConnection: Debug + Send {
+/// One open connection. It moves between threads, and is used by one of them at a time.
+pub trait DriverConnection: Debug + Send {
     /// Runs a program: its BEGIN, its steps in order, its COMMIT. Rows go to the sink.
     ///
     /// # Errors
     /// At the first step that fails, after what the program says about failures was done.
-    fn run(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult;
+    fn run<'a>(
+        &'a mut self,
+        job: JobId,
+        program: &'a Program,
+        sink: &'a mut dyn Sink,
+    ) -> Answer<'a, ProgramResult>;
 
     /// Runs a program that [is cheap](Program::is_cheap) on the thread that polls, for some microseconds at most, and without
     /// waiting for a lock. What is given up has changed nothing, and is run again by [`run`](Self::run).
@@ -116,7 +162,15 @@ pub trait BlockingConnection: Debug + Send {
     ///
     /// # Errors
     /// If the transaction is still open afterwards: the connection is of no further use.
-    fn rollback(&mut self) -> Result<()>;
+    fn rollback(&mut self) -> Answer<'_, Result<()>>;
+
+    /// Whether the other end is still there.
+    fn ping(&mut self) -> Answer<'_, bool> {
+        answered(true)
+    }
+
+    /// Closes the connection, and waits until that is done. Dropping it does the same without waiting.
+    fn close(self: Box<Self>) -> Answer<'static, ()>;
 
     /// What stops a statement of this connection from another thread.
     fn interrupter(&self) -> Arc<dyn Interrupt>;

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
+use futures_lite::FutureExt;
 use orm_core::program::{Failure, ProgramResult};
 use orm_core::{Error, Outcome, Program, Sink};
 
@@ -153,7 +154,12 @@ impl<S: Sink + 'static> Job<S> {
         };
         let work = work.into_inner().unwrap_or_else(PoisonError::into_inner);
         match attempt {
-            Attempt::Ran(result) => Poll::Ready(work.ended(result)),
+            Attempt::Ran(result) => {
+                let mut work = work;
+                // One of these is not for one job only, so there is nothing to wait for.
+                work.lease.look();
+                Poll::Ready(work.ended(result))
+            }
             Attempt::Panicked(panic) => {
                 let Work { mut lease, sink, .. } = work;
                 // An open transaction is rolled back on its way home, on a worker.
@@ -184,15 +190,14 @@ impl<S: Sink + 'static> Job<S> {
         let stop: Weak<dyn Stop> = Arc::<Shared<S>>::downgrade(&shared);
         shared.holder.works_on(stop);
         self.place = Place::Sent(Arc::clone(&shared));
-        pool.hop(urgency, move || shared.work(context));
+        pool.hop(urgency, shared.work(context));
     }
 }
 
 impl<S: Sink + 'static> Work<S> {
     /// What becomes of a job that ran to its end.
     fn ended(self, result: ProgramResult) -> JobOutput<S> {
-        let Self { mut lease, sink, .. } = self;
-        lease.after_job();
+        let Self { lease, sink, .. } = self;
         let result = match result {
             Ok(outcome) => Ok((outcome, sink)),
             Err(failure) => {
@@ -258,34 +263,35 @@ impl<S: Sink + 'static> Drop for Job<S> {
 }
 
 impl<S: Sink + 'static> Shared<S> {
-    /// On the worker: the whole job.
-    fn work(&self, context: Option<Arc<JobContext>>) {
-        let Some(work) = self.start() else { return };
-        let mut work = *work;
+    /// On the thread that runs it: the whole job.
+    async fn work(self: Arc<Self>, context: Option<Arc<JobContext>>) {
+        let Some(mut work) = self.start() else { return };
         let telemetry = Arc::clone(work.lease.pool().telemetry());
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            JobContext::run(context.as_ref(), &telemetry, || {
-                let (connection, interrupter) = work.lease.open()?;
-                if !self.may_run(interrupter) {
-                    return Err(Failure::outside(Error::Interrupted));
-                }
-                connection.run(self.id, &work.program, &mut work.sink)
-            })
-        }));
-        // It has the caller's span, which must be able to end as soon as the caller goes on.
-        drop(context);
+        let Work { lease, program, sink } = &mut *work;
+        // The context has the caller's span, which must be able to end as soon as the caller goes on: it ends with this.
+        let run = JobContext::run(context, &telemetry, async {
+            let (connection, interrupter) = lease.open().await?;
+            if !self.may_run(interrupter) {
+                return Err(Failure::outside(Error::Interrupted));
+            }
+            connection.run(self.id, program, sink).await
+        });
+        let result = AssertUnwindSafe(run).catch_unwind().await;
         // Nobody dropped it: the engine's deadline stopped it.
         let result = result.map(|result| result.map_err(|failure| self.told(failure)));
         // From here on the job is not interrupted: it would hit the clean-up.
         self.state().interrupter = None;
         match result {
-            Ok(result) => self.finish(Ok(work.ended(result))),
+            Ok(result) => {
+                work.lease.after_job().await;
+                self.finish(Ok(work.ended(result))).await;
+            }
             Err(panic) => {
-                let Work { mut lease, sink, .. } = work;
-                lease.clean();
+                let Work { mut lease, sink, .. } = *work;
+                lease.clean().await;
                 drop(lease);
                 drop_quietly(sink);
-                self.finish(Err(panic));
+                self.finish(Err(panic)).await;
             }
         }
     }
@@ -319,21 +325,32 @@ impl<S: Sink + 'static> Shared<S> {
     }
 
     /// Hands the output over, or cleans up after a job that nobody awaits any more.
-    fn finish(&self, output: std::thread::Result<JobOutput<S>>) {
+    async fn finish(&self, output: std::thread::Result<JobOutput<S>>) {
+        if let Err(unwanted) = self.hand_over(output)
+            && let Ok(JobOutput { mut lease, .. }) = unwanted
+        {
+            lease.clean().await;
+        }
+    }
+
+    /// # Errors
+    /// The output, if nobody awaits it.
+    #[expect(clippy::result_large_err, reason = "it is the output, on its way past")]
+    fn hand_over(
+        &self,
+        output: std::thread::Result<JobOutput<S>>,
+    ) -> Result<(), std::thread::Result<JobOutput<S>>> {
         let mut state = self.state();
         if state.dropped {
             state.stage = Stage::Taken;
-            drop(state);
-            if let Ok(JobOutput { mut lease, .. }) = output {
-                lease.clean();
-            }
-            return;
+            return Err(output);
         }
         state.stage = Stage::Done(output);
         self.holder.has_worked(self.pool.now());
         let waker = state.waker.take();
         drop(state);
         waker.into_iter().for_each(Waker::wake);
+        Ok(())
     }
 
     fn state(&self) -> MutexGuard<'_, State<S>> {

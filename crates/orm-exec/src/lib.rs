@@ -46,6 +46,8 @@ mod operation;
 mod panic;
 mod pool;
 mod sandbox;
+#[cfg(feature = "postgres")]
+mod sockets;
 pub mod sqlite;
 mod stream;
 mod sync;

@@ -1,4 +1,4 @@
-//! Connections that wait for work: one writer and some readers, or one connection for everything.
+//! Connections that wait for work: one writer and some readers, or some that do everything.
 //!
 //! Read [`lane`] for who gets a connection next, [`acquire`] for the wait, [`lease`] for what happens to a connection
 //! that is out, and `job.rs` for the work itself. [`limits`] says when a connection is too old, [`watch`] does what
@@ -23,17 +23,19 @@ pub use statistics::{Closed, Metric, MetricKind, Statistics};
 
 use std::fmt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use futures_lite::{FutureExt, future};
 use orm_core::{Dialect, Dispatch, Result};
 
 use crate::bridge::{Urgency, Workers};
 use crate::clock::Clock;
-use crate::driver::{Access, BlockingConnection, Connect, Interrupt};
+use crate::driver::{Access, Connect, DriverConnection, Interrupt, Runs};
 use crate::job::Heavy;
 use crate::observe::{AcquireEnd, Span, Telemetry};
 use crate::sync::lock;
@@ -48,7 +50,9 @@ pub(crate) struct Pool(Arc<Shared>);
 /// How large a pool is and how long it lets a task wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PoolOptions {
-    /// Connections that only read. With 0 the writer does everything.
+    /// Connections that do anything.
+    pub(crate) writers: usize,
+    /// Connections that only read. With 0 the others do everything.
     pub(crate) readers: usize,
     /// The longest wait for a connection.
     pub(crate) acquire_timeout: Duration,
@@ -74,6 +78,8 @@ struct Shared {
     inline_aborted: AtomicU64,
     /// Statements that are not begun inline any more.
     heavy: Heavy,
+    /// Rises when a connection was lost: those that were opened before may be lost, too.
+    generation: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -96,9 +102,11 @@ struct State {
 /// A connection of a driver. The mutex is never contended: it makes `Sync` what moves from thread to thread anyway.
 #[derive(Debug)]
 pub(crate) struct OpenConnection {
-    driver: Mutex<Box<dyn BlockingConnection>>,
+    driver: Mutex<Box<dyn DriverConnection>>,
     interrupter: Arc<dyn Interrupt>,
     age: Age,
+    /// That of the pool when it was last known to be there.
+    generation: u64,
     /// Whether the limits are for it: not where the database would go with it.
     may_expire: bool,
 }
@@ -120,7 +128,7 @@ impl Pool {
     ) -> Self {
         let state = State {
             closed: false,
-            writer: Lane::new(1),
+            writer: Lane::new(options.writers),
             readers: Lane::new(options.readers),
             next_ticket: 0,
             closers: Vec::new(),
@@ -140,13 +148,14 @@ impl Pool {
             inline: AtomicU64::new(0),
             inline_aborted: AtomicU64::new(0),
             heavy: Heavy::default(),
+            generation: AtomicU64::new(0),
             state: Mutex::new(state),
         }))
     }
 
     /// A pool of one connection, with the options and the workers of this one and those who listen to it.
     pub(crate) fn inside(&self, connector: Box<dyn Connect>) -> Self {
-        let options = PoolOptions { readers: 0, limits: Limits::default(), ..self.0.options };
+        let options = PoolOptions { writers: 1, readers: 0, limits: Limits::default(), ..self.0.options };
         let (telemetry, workers) = (Arc::clone(&self.0.telemetry), Arc::clone(&self.0.workers));
         Self::new(connector, options, telemetry, workers, self.0.clock.clone())
     }
@@ -157,6 +166,10 @@ impl Pool {
 
     pub(crate) fn dialect(&self) -> &'static Dialect {
         self.0.connector.dialect()
+    }
+
+    pub(crate) fn runs(&self) -> Runs {
+        self.0.connector.runs()
     }
 
     pub(crate) fn telemetry(&self) -> &Arc<Telemetry> {
@@ -192,7 +205,7 @@ impl Pool {
 
     /// Whether one connection does everything: `:memory:`, or a file opened with no readers.
     fn has_one_connection(&self) -> bool {
-        self.0.options.readers == 0
+        self.0.options.readers == 0 && self.0.options.writers == 1
     }
 
     /// Also looks for leaks.
@@ -240,13 +253,14 @@ impl Pool {
         self.state().closed
     }
 
-    /// Opens a connection, on a worker thread.
-    fn connect(&self, lane: LaneKind) -> Result<OpenConnection> {
+    /// Opens a connection, where jobs run.
+    async fn connect(&self, lane: LaneKind) -> Result<OpenConnection> {
         let access = match lane {
             LaneKind::Writer => Access::Write,
             LaneKind::Readers => Access::Read,
         };
-        let opened = self.0.connector.connect(access, Arc::clone(&self.0.telemetry));
+        let generation = self.0.generation.load(Ordering::Relaxed);
+        let opened = self.0.connector.connect(access, Arc::clone(&self.0.telemetry)).await;
         let counted = match &opened {
             Ok(_) => |counters: &mut Statistics| counters.opened += 1,
             Err(_) => |counters: &mut Statistics| counters.connect_failures += 1,
@@ -257,8 +271,33 @@ impl Pool {
             interrupter: driver.interrupter(),
             driver: Mutex::new(driver),
             age: Age::new(&self.0.options.limits, self.now()),
+            generation,
             may_expire: self.0.connector.may_close(access),
         })
+    }
+
+    /// A connection that was put aside, if it is still there. It is asked only if it lay idle for long, or if another was
+    /// lost since.
+    async fn still_there(&self, mut open: OpenConnection) -> Option<OpenConnection> {
+        let Some(longest) = self.0.connector.ping_after() else { return Some(open) };
+        let generation = self.0.generation.load(Ordering::Relaxed);
+        if open.generation == generation && !open.age.was_idle_for(longest, self.now()) {
+            return Some(open);
+        }
+        let driver = open.driver();
+        let answered = AssertUnwindSafe(async { driver.ping().await }).catch_unwind().await;
+        if matches!(answered, Ok(true)) {
+            open.generation = generation;
+            return Some(open);
+        }
+        self.lost_one();
+        open.discard(self);
+        None
+    }
+
+    /// A connection was lost, so the others are asked before they are used again.
+    fn lost_one(&self) {
+        self.0.generation.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a connection that could not be rolled back.
@@ -266,11 +305,20 @@ impl Pool {
         self.state().counters.closed.broken += 1;
     }
 
-    /// Sends a job to a worker thread: one hop.
-    pub(crate) fn hop(&self, urgency: Urgency, job: impl FnOnce() + Send + 'static) {
+    /// Sends a job to the thread that runs it: one hop.
+    pub(crate) fn hop(&self, urgency: Urgency, job: impl Future<Output = ()> + Send + 'static) {
         self.0.hops.fetch_add(1, Ordering::Relaxed);
         self.0.telemetry.hop();
-        self.0.workers.spawn(urgency, Box::new(job));
+        self.send(urgency, job);
+    }
+
+    fn send(&self, urgency: Urgency, job: impl Future<Output = ()> + Send + 'static) {
+        match self.0.connector.runs() {
+            // Nothing in there waits for anything but the calls of the driver, which block.
+            Runs::OnWorkers => self.0.workers.spawn(urgency, Box::new(move || future::block_on(job))),
+            #[cfg(feature = "postgres")]
+            Runs::OnSockets => crate::sockets::spawn(job),
+        }
     }
 
     /// Where reads run, unless a statement says otherwise.
@@ -337,14 +385,14 @@ impl Pool {
         }
     }
 
-    /// Does on a worker thread what is no job of anybody: it waits for nobody, and is no hop.
-    fn clean_up(&self, f: impl FnOnce() + Send + 'static) {
-        self.0.workers.spawn(Urgency::Urgent, Box::new(f));
+    /// Does where jobs run what is no job of anybody: it waits for nobody, and is no hop.
+    fn clean_up(&self, f: impl Future<Output = ()> + Send + 'static) {
+        self.send(Urgency::Urgent, f);
     }
 
     fn lane(&self, access: Access) -> LaneKind {
         match access {
-            Access::Read if !self.has_one_connection() => LaneKind::Readers,
+            Access::Read if self.0.options.readers > 0 => LaneKind::Readers,
             Access::Read | Access::Write => LaneKind::Writer,
         }
     }

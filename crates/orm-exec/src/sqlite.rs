@@ -39,7 +39,7 @@ use std::sync::{Arc, OnceLock};
 
 use orm_core::{Dialect, Error, Result, SQLITE};
 
-use crate::driver::{Access, BlockingConnection, Connect};
+use crate::driver::{Access, Answer, Connect, DriverConnection, answered};
 use crate::observe::Telemetry;
 use connection::SqliteConnection;
 use error::lost_log_error;
@@ -69,7 +69,23 @@ impl Connect for SqliteConnector {
         &SQLITE
     }
 
-    fn connect(&self, access: Access, telemetry: Arc<Telemetry>) -> Result<Box<dyn BlockingConnection>> {
+    fn connect(
+        &self,
+        access: Access,
+        telemetry: Arc<Telemetry>,
+    ) -> Answer<'_, Result<Box<dyn DriverConnection>>> {
+        answered(self.open(access, telemetry))
+    }
+
+    fn may_close(&self, _access: Access) -> bool {
+        // A database in memory lives as long as a connection does.
+        matches!(self.options.place, Place::File(_))
+    }
+}
+
+impl SqliteConnector {
+    /// On a worker thread.
+    fn open(&self, access: Access, telemetry: Arc<Telemetry>) -> Result<Box<dyn DriverConnection>> {
         if rusqlite::version_number() < MINIMUM_VERSION {
             let found = rusqlite::version();
             return Err(Error::configuration(format!(
@@ -92,10 +108,5 @@ impl Connect for SqliteConnector {
         connection.watch_log(Arc::clone(&self.lost_log));
         self.opened.store(true, Ordering::Relaxed);
         Ok(Box::new(connection))
-    }
-
-    fn may_close(&self, _access: Access) -> bool {
-        // A database in memory lives as long as a connection does.
-        matches!(self.options.place, Place::File(_))
     }
 }

@@ -61,6 +61,7 @@ impl Config {
 
     fn of(place: Place) -> Self {
         let pool = PoolOptions {
+            writers: 1,
             readers: 0,
             acquire_timeout: DEFAULT_ACQUIRE_TIMEOUT,
             limits: Limits::default(),

@@ -12,7 +12,7 @@ use orm_core::program::ProgramResult;
 use orm_core::{Dispatch, Program, Sink};
 
 use super::Work;
-use crate::driver::{BlockingConnection, Inline};
+use crate::driver::{DriverConnection, Inline};
 use crate::observe::JobContext;
 use crate::pool::Pool;
 
@@ -76,7 +76,7 @@ pub(crate) fn others_turn() -> bool {
 
 /// Runs a program that may run here, or gives it up: then the sink has forgotten what it was given.
 pub(crate) fn run(
-    connection: &mut dyn BlockingConnection,
+    connection: &mut dyn DriverConnection,
     program: &Program,
     sink: &mut dyn Sink,
     pool: &Pool,

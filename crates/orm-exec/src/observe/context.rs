@@ -1,7 +1,9 @@
 //! What a job takes along for those who listen: from the task that sends it to the thread that runs it.
 
 use std::cell::RefCell;
+use std::future::{Future, poll_fn};
 use std::panic::Location;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,18 +52,24 @@ impl JobContext {
     }
 
     /// Runs a job: what it sends is told to those who listen, and at last that it has ended.
-    pub(crate) fn run<T>(
-        context: Option<&Arc<Self>>,
+    pub(crate) async fn run<T>(
+        context: Option<Arc<Self>>,
         telemetry: &Telemetry,
-        job: impl FnOnce() -> Result<T, Failure>,
+        job: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let Some(context) = context else { return job() };
+        let Some(context) = context else { return job.await };
         let started = context.sent.map(|_| Instant::now());
         let waited = context.sent.zip(started).map_or(Duration::ZERO, |(sent, started)| started - sent);
-        let running = Running { context: Arc::clone(context), count: context.count.clone(), waited };
-        let around = Around(CURRENT.replace(Some(running)));
-        let output = context.caller.on_this_thread(job);
-        drop(around);
+        let running = Running { context: Arc::clone(&context), count: context.count.clone(), waited };
+        let mut job = pin!(job);
+        // Between two polls other jobs have the thread.
+        let output = poll_fn(|cx| {
+            let around = Around(CURRENT.replace(Some(running.clone())));
+            let polled = context.caller.on_this_thread(|| job.as_mut().poll(cx));
+            drop(around);
+            polled
+        })
+        .await;
         if let Some(started) = started {
             let (location, ran) = (context.location, started.elapsed());
             let error = output.as_ref().err().map(|failure| &failure.error);

@@ -1,13 +1,14 @@
 //! The end of a pool.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use futures_lite::future;
+use futures_lite::{FutureExt, future};
 use orm_core::error::TimeoutError;
 use orm_core::{Error, Result};
 
@@ -88,8 +89,8 @@ impl Pool {
         if idle.is_empty() {
             return;
         }
-        let closing = Closing { pool: self.clone(), idle };
-        self.clean_up(move || drop(closing));
+        let closing = Closing { pool: self.clone(), idle: idle.into() };
+        self.clean_up(closing.one_by_one());
     }
 
     fn has_closed_one(&self) {
@@ -139,8 +140,8 @@ impl Pool {
         holder: Option<Arc<Holder>>,
     ) {
         let way = WayHome::new(self.clone(), lane, holder);
-        self.clean_up(move || {
-            close_quietly(connection);
+        self.clean_up(async move {
+            connection.close().await;
             drop(way);
         });
     }
@@ -149,20 +150,37 @@ impl Pool {
 /// Idle connections of a closing pool: closed by its drop, also where workers drop what they were sent.
 struct Closing {
     pool: Pool,
-    idle: Vec<OpenConnection>,
+    idle: VecDeque<OpenConnection>,
 }
 
-impl Drop for Closing {
-    fn drop(&mut self) {
-        // One after the other: the last one to close clears SQLite's log away, and of two at once each sees the other.
-        for connection in std::mem::take(&mut self.idle) {
-            close_quietly(connection);
+impl Closing {
+    /// One after the other: the last one to close clears SQLite's log away, and of two at once each sees the other.
+    async fn one_by_one(mut self) {
+        while let Some(connection) = self.idle.pop_front() {
+            connection.close().await;
             self.pool.has_closed_one();
         }
     }
 }
 
-/// A driver that panics here must not keep the permit.
-fn close_quietly(connection: OpenConnection) {
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(connection)));
+impl Drop for Closing {
+    fn drop(&mut self) {
+        for connection in std::mem::take(&mut self.idle) {
+            connection.discard_quietly();
+            self.pool.has_closed_one();
+        }
+    }
+}
+
+impl OpenConnection {
+    /// A driver that panics here must not keep the permit.
+    async fn close(self) {
+        let driver = self.driver.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let close = async { driver.close().await };
+        let _ = AssertUnwindSafe(close).catch_unwind().await;
+    }
+
+    pub(super) fn discard_quietly(self) {
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(self)));
+    }
 }

@@ -1,21 +1,22 @@
 //! A connection that is out: who has it, and how it comes home.
 
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location};
 use std::sync::{Arc, PoisonError};
 
+use futures_lite::FutureExt;
 use orm_core::program::Failure;
 use orm_core::{Error, Program, Result, Sink};
 
 use super::lane::Permit;
 use super::{Holder, LaneKind, OpenConnection, Pool};
 use crate::bridge::Urgency;
-use crate::driver::{BlockingConnection, Interrupt};
+use crate::driver::{DriverConnection, Interrupt};
 use crate::job::Job;
 use crate::observe::JobContext;
 
 /// The right to use one connection. Dropping it is the only way back to the pool.
 ///
-/// A connection that is inside a transaction is rolled back first, on a worker thread; one that cannot be rolled back is
+/// A connection that is inside a transaction is rolled back first, where jobs run; one that cannot be rolled back is
 /// discarded, and a fresh one is opened in its place when it is needed.
 #[derive(Debug)]
 pub struct Lease {
@@ -25,6 +26,8 @@ pub struct Lease {
     connection: Permit<OpenConnection>,
     /// What the connection said after its last job.
     in_transaction: bool,
+    /// Whether it has had a job since it was taken.
+    used: bool,
     /// Whether it is closed instead of coming home.
     discarded: bool,
     holder: Arc<Holder>,
@@ -49,6 +52,7 @@ impl Lease {
             lane,
             connection,
             in_transaction: false,
+            used: false,
             discarded: false,
             holder,
             one_job: false,
@@ -83,7 +87,7 @@ impl Lease {
         JobContext::capture(self.pool.telemetry(), self.location)
     }
 
-    /// Runs a program on a worker thread, as one job. Nothing happens until the job is polled.
+    /// Runs a program, as one job. Nothing happens until the job is polled.
     pub fn run<S: Sink + 'static>(self, program: Program, sink: S) -> Job<S> {
         Job::new(self, program, sink)
     }
@@ -118,7 +122,7 @@ impl Lease {
         }
     }
 
-    /// Runs one program on a worker thread, after which the connection goes back from there: the output may wait.
+    /// Runs one program, after which the connection goes back from there: the output may wait.
     pub(crate) fn run_only<S: Sink + 'static>(mut self, program: Program, sink: S) -> Job<S> {
         self.one_job = true;
         Job::new(self, program, sink)
@@ -132,22 +136,27 @@ impl Lease {
         &self.holder
     }
 
-    /// The connection, opened if need be. On a worker thread.
-    pub(crate) fn open(&mut self) -> Result<(&mut dyn BlockingConnection, Arc<dyn Interrupt>), Failure> {
+    /// The connection, opened if need be, and asked whether it is still there if it may not be. Where jobs run.
+    pub(crate) async fn open(&mut self) -> Result<(&mut dyn DriverConnection, Arc<dyn Interrupt>), Failure> {
+        if !std::mem::replace(&mut self.used, true)
+            && let Some(open) = self.connection.take()
+        {
+            self.connection = self.pool.still_there(open).await;
+        }
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            none => none.insert(self.pool.connect(self.lane).map_err(Failure::outside)?),
+            none => none.insert(self.pool.connect(self.lane).await.map_err(Failure::outside)?),
         };
         let interrupter = Arc::clone(&connection.interrupter);
         Ok((connection.driver(), interrupter))
     }
 
     /// The connection, if it is open already.
-    pub(crate) fn opened(&mut self) -> Option<&mut dyn BlockingConnection> {
+    pub(crate) fn opened(&mut self) -> Option<&mut dyn DriverConnection> {
         self.connection.as_mut().map(OpenConnection::driver)
     }
 
-    /// Asks the connection whether a transaction is open, and discards one that is of no further use. On a worker thread,
+    /// Asks the connection whether a transaction is open, and discards one that is of no further use. Where jobs run,
     /// after a job; after one that ran inline, none is discarded.
     pub(crate) fn look(&mut self) {
         let Some(open) = &mut self.connection else { return self.in_transaction = false };
@@ -157,24 +166,27 @@ impl Lease {
             && !self.in_transaction
             && let Some(open) = self.connection.take()
         {
+            self.pool.lost_one();
             open.discard(&self.pool);
         }
     }
 
-    /// On a worker thread, after a job: looks, and gives the connection back if that was its only job.
-    pub(crate) fn after_job(&mut self) {
+    /// Where jobs run, after a job: looks, and gives the connection back if that was its only job.
+    pub(crate) async fn after_job(&mut self) {
         self.look();
         if self.one_job {
-            self.clean();
+            self.clean().await;
             self.give_back();
         }
     }
 
-    /// Rolls back what is open, or discards the connection. On a worker thread.
-    pub(crate) fn clean(&mut self) {
+    /// Rolls back what is open, or discards the connection. Where jobs run.
+    pub(crate) async fn clean(&mut self) {
         self.look();
-        if self.in_transaction {
-            self.connection = self.connection.take().and_then(|open| open.cleaned(&self.pool));
+        if self.in_transaction
+            && let Some(open) = self.connection.take()
+        {
+            self.connection = open.cleaned(&self.pool).await;
             self.in_transaction = false;
         }
     }
@@ -193,7 +205,7 @@ impl Lease {
             Some(connection) if self.in_transaction => {
                 let mut way = WayHome::new(pool.clone(), lane, Some(holder));
                 way.in_transaction = Some(connection);
-                pool.hop(Urgency::Urgent, move || way.clean());
+                pool.hop(Urgency::Urgent, way.clean());
             }
             permit => pool.give_back(lane, permit, Some(&holder)),
         }
@@ -206,8 +218,8 @@ impl Drop for Lease {
     }
 }
 
-/// The way home by a worker thread. Wherever it ends the permit is home, also where workers drop what they were sent: then
-/// the connection is closed right there.
+/// The way home by the thread that runs jobs. Wherever it ends the permit is home, also where workers drop what they were
+/// sent: then the connection is closed right there.
 pub(super) struct WayHome {
     pool: Pool,
     lane: LaneKind,
@@ -222,8 +234,10 @@ impl WayHome {
         Self { pool, lane, holder, in_transaction: None, permit: None }
     }
 
-    fn clean(mut self) {
-        self.permit = self.in_transaction.take().and_then(|open| open.cleaned(&self.pool));
+    async fn clean(mut self) {
+        if let Some(open) = self.in_transaction.take() {
+            self.permit = open.cleaned(&self.pool).await;
+        }
     }
 }
 
@@ -237,16 +251,15 @@ impl Drop for WayHome {
 }
 
 impl OpenConnection {
-    pub(super) fn driver(&mut self) -> &mut dyn BlockingConnection {
+    pub(super) fn driver(&mut self) -> &mut dyn DriverConnection {
         &mut **self.driver.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection without a transaction, or nothing if it cannot get out of it.
-    fn cleaned(mut self, pool: &Pool) -> Option<Self> {
-        let rolled_back = catch_unwind(AssertUnwindSafe(|| {
-            let driver = self.driver();
-            driver.rollback().is_ok() && !driver.in_transaction()
-        }));
+    async fn cleaned(mut self, pool: &Pool) -> Option<Self> {
+        let driver = self.driver();
+        let roll_back = async { driver.rollback().await.is_ok() && !driver.in_transaction() };
+        let rolled_back = AssertUnwindSafe(roll_back).catch_unwind().await;
         if matches!(rolled_back, Ok(true)) {
             return Some(self);
         }
@@ -254,9 +267,9 @@ impl OpenConnection {
         None
     }
 
-    fn discard(self, pool: &Pool) {
+    pub(super) fn discard(self, pool: &Pool) {
         pool.discarded();
         // A driver that panics, perhaps again, must not keep the permit.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(self)));
+        self.discard_quietly();
     }
 }

@@ -42,6 +42,11 @@ impl Age {
         self.idle_since = now;
     }
 
+    /// Whether it lay idle for so long.
+    pub(super) fn was_idle_for(&self, longest: Duration, now: Instant) -> bool {
+        self.idle_since + longest <= now
+    }
+
     /// Whether it is too old, however busy it is.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         self.ends.is_some_and(|ends| ends <= now)

@@ -134,7 +134,7 @@ impl Pool {
         self.dispose(expired);
         if !leaks.is_empty() {
             let pool = self.clone();
-            self.clean_up(move || pool.tell(&leaks));
+            self.clean_up(async move { pool.tell(&leaks) });
         }
         if again {
             self.set_timer();
@@ -172,7 +172,7 @@ impl Pool {
     /// Closes connections on a worker thread: that does I/O, and this may be a thread that polls futures.
     pub(super) fn dispose(&self, connections: Vec<OpenConnection>) {
         if !connections.is_empty() {
-            self.clean_up(move || drop(connections));
+            self.clean_up(async move { drop(connections) });
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use orm_core::program::{Discard, Failure, OnFailure, ProgramResult};
 use orm_core::{Dialect, Error, Program, Result, Sink};
 
-use crate::driver::{Access, BlockingConnection, Connect, Inline, Interrupt, JobId};
+use crate::driver::{Access, Answer, Connect, DriverConnection, Inline, Interrupt, JobId, Runs};
 use crate::engine::bare_step;
 use crate::observe::Telemetry;
 use crate::pool::Lease;
@@ -19,12 +19,27 @@ const SAVEPOINT: &str = "anyorm_transaction";
 pub(super) struct SandboxConnector {
     outer: Mutex<Option<Lease>>,
     dialect: &'static Dialect,
+    runs: Runs,
 }
 
 impl SandboxConnector {
     /// `outer` is inside a transaction.
     pub(super) fn new(outer: Lease, dialect: &'static Dialect) -> Self {
-        Self { outer: Mutex::new(Some(outer)), dialect }
+        let runs = outer.pool().runs();
+        Self { outer: Mutex::new(Some(outer)), dialect, runs }
+    }
+
+    async fn open(&self) -> Result<Box<dyn DriverConnection>> {
+        let outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut outer = outer.ok_or_else(|| {
+            Error::configuration(
+                "the transaction of this sandbox is over, because its connection had to be discarded: begin a new \
+                 sandbox",
+            )
+        })?;
+        let (_, inner) = outer.open().await.map_err(Error::from)?;
+        let interrupt = Arc::new(ReadsOnly { inner, reading: AtomicU64::new(0) });
+        Ok(Box::new(SandboxConnection { outer, interrupt, open: false }))
     }
 }
 
@@ -33,17 +48,16 @@ impl Connect for SandboxConnector {
         self.dialect
     }
 
-    fn connect(&self, _access: Access, _telemetry: Arc<Telemetry>) -> Result<Box<dyn BlockingConnection>> {
-        let outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut outer = outer.ok_or_else(|| {
-            Error::configuration(
-                "the transaction of this sandbox is over, because its connection had to be discarded: begin a new \
-                 sandbox",
-            )
-        })?;
-        let (_, inner) = outer.open().map_err(Error::from)?;
-        let interrupt = Arc::new(ReadsOnly { inner, reading: AtomicU64::new(0) });
-        Ok(Box::new(SandboxConnection { outer, interrupt, open: false }))
+    fn runs(&self) -> Runs {
+        self.runs
+    }
+
+    fn connect(
+        &self,
+        _access: Access,
+        _telemetry: Arc<Telemetry>,
+    ) -> Answer<'_, Result<Box<dyn DriverConnection>>> {
+        Box::pin(self.open())
     }
 
     fn may_close(&self, _access: Access) -> bool {
@@ -93,36 +107,37 @@ impl SandboxConnection {
         }
     }
 
-    fn run_inside(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
+    async fn run_inside(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
         // The program works with what this holds: that is no leak.
         self.outer.in_use(true);
-        let (connection, _) = self.outer.open()?;
-        let result = connection.run(job, program, sink);
+        let (connection, _) = self.outer.open().await?;
+        let result = connection.run(job, program, sink).await;
         self.outer.in_use(false);
         result
     }
 
     /// Runs statements without parameters or rows.
-    fn statements(&mut self, job: JobId, statements: &[String]) -> Result<(), Failure> {
+    async fn statements(&mut self, job: JobId, statements: &[String]) -> Result<(), Failure> {
         let steps = statements.iter().map(|sql| bare_step(sql.as_str().into())).collect();
-        self.run_inside(job, &Program { steps, ..Program::default() }, &mut Discard).map(drop)
+        let program = Program { steps, ..Program::default() };
+        self.run_inside(job, &program, &mut Discard).await.map(drop)
     }
 
-    fn commit(&mut self, job: JobId) -> Result<(), Failure> {
-        self.statements(job, &[release()])?;
+    async fn commit(&mut self, job: JobId) -> Result<(), Failure> {
+        self.statements(job, &[release()]).await?;
         self.open = false;
         Ok(())
     }
 
-    fn roll_back(&mut self, job: JobId) -> Result<(), Failure> {
-        self.statements(job, &[roll_back_to(), release()])?;
+    async fn roll_back(&mut self, job: JobId) -> Result<(), Failure> {
+        self.statements(job, &[roll_back_to(), release()]).await?;
         self.open = false;
         Ok(())
     }
 
     /// Whether the outer transaction is still there. The database may end it by itself: the disk is full, say.
-    fn check_outer(&mut self) -> Result<(), Failure> {
-        let (connection, _) = self.outer.open()?;
+    async fn check_outer(&mut self) -> Result<(), Failure> {
+        let (connection, _) = self.outer.open().await?;
         if connection.in_transaction() {
             return Ok(());
         }
@@ -132,20 +147,20 @@ impl SandboxConnection {
         )))
     }
 
-    fn begin(&mut self, job: JobId) -> Result<(), Failure> {
-        self.statements(job, &[format!("SAVEPOINT {SAVEPOINT}")])?;
+    async fn begin(&mut self, job: JobId) -> Result<(), Failure> {
+        self.statements(job, &[format!("SAVEPOINT {SAVEPOINT}")]).await?;
         self.open = true;
         Ok(())
     }
 
     /// Runs a program of statements.
-    fn run_program(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
+    async fn run_program(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
         // Outside of a transaction, a program that fails leaves nothing.
         let on_its_own = program.begin.is_none() && !self.open && !program.reads_only();
         let begins = program.begin.is_some() || on_its_own;
         let undone = begins || program.on_failure == OnFailure::Rollback && self.open;
         if begins {
-            self.begin(job)?;
+            self.begin(job).await?;
         }
         let result = if begins || undone || program.commit {
             let mut inside = program.clone();
@@ -153,28 +168,26 @@ impl SandboxConnection {
             if undone {
                 inside.on_failure = OnFailure::Keep;
             }
-            self.run_inside(job, &inside, sink)
+            self.run_inside(job, &inside, sink).await
         } else {
-            self.run_inside(job, program, sink)
+            self.run_inside(job, program, sink).await
         };
         match &result {
-            Ok(_) if on_its_own || program.commit => self.commit(job)?,
+            Ok(_) if on_its_own || program.commit => self.commit(job).await?,
             // What cannot be rolled back shows in `in_transaction`.
-            Err(_) if undone => self.roll_back(job).unwrap_or_default(),
+            Err(_) if undone => self.roll_back(job).await.unwrap_or_default(),
             _ => {}
         }
         result
     }
-}
 
-impl BlockingConnection for SandboxConnection {
-    fn run(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
-        self.check_outer()?;
-        let answer = |_| orm_core::Outcome { affected: vec![0], generated: vec![Vec::new()] };
+    async fn run_or_control(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
+        self.check_outer().await?;
+        let answer = |()| orm_core::Outcome { affected: vec![0], generated: vec![Vec::new()] };
         match Self::control_of(program) {
-            Some(Control::Begin) if !self.open => return self.begin(job).map(answer),
-            Some(Control::Commit) if self.open => return self.commit(job).map(answer),
-            Some(Control::Rollback) if self.open => return self.roll_back(job).map(answer),
+            Some(Control::Begin) if !self.open => return self.begin(job).await.map(answer),
+            Some(Control::Commit) if self.open => return self.commit(job).await.map(answer),
+            Some(Control::Rollback) if self.open => return self.roll_back(job).await.map(answer),
             Some(_) => {
                 let message = match self.open {
                     true => "a transaction is open already: commit it or roll it back first",
@@ -185,9 +198,20 @@ impl BlockingConnection for SandboxConnection {
             None => {}
         }
         self.interrupt.reading.store(if program.reads_only() { job.0 } else { 0 }, Ordering::Release);
-        let result = self.run_program(job, program, sink);
+        let result = self.run_program(job, program, sink).await;
         self.interrupt.reading.store(0, Ordering::Release);
         result
+    }
+}
+
+impl DriverConnection for SandboxConnection {
+    fn run<'a>(
+        &'a mut self,
+        job: JobId,
+        program: &'a Program,
+        sink: &'a mut dyn Sink,
+    ) -> Answer<'a, ProgramResult> {
+        Box::pin(self.run_or_control(job, program, sink))
     }
 
     fn try_inline(&mut self, program: &Program, sink: &mut dyn Sink) -> Inline {
@@ -202,22 +226,21 @@ impl BlockingConnection for SandboxConnection {
         self.open
     }
 
-    fn rollback(&mut self) -> Result<()> {
-        if !self.open || self.check_outer().is_err() {
-            return Ok(());
-        }
-        self.roll_back(JobId(0)).map_err(Error::from)
+    fn rollback(&mut self) -> Answer<'_, Result<()>> {
+        Box::pin(async {
+            if !self.open || self.check_outer().await.is_err() {
+                return Ok(());
+            }
+            self.roll_back(JobId(0)).await.map_err(Error::from)
+        })
+    }
+
+    fn close(mut self: Box<Self>) -> Answer<'static, ()> {
+        Box::pin(async move { self.outer.clean().await })
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupt> {
         Arc::<ReadsOnly>::clone(&self.interrupt)
-    }
-}
-
-impl Drop for SandboxConnection {
-    /// On a worker thread, as all closing of connections.
-    fn drop(&mut self) {
-        self.outer.clean();
     }
 }
 

@@ -21,7 +21,7 @@ use super::error::{
 use super::files::{Files, Missing};
 use super::options::{OpenMode, Place, SqliteOptions};
 use super::setup::ConnectHook;
-use crate::driver::{Access, BlockingConnection, Inline, Interrupt, JobId};
+use crate::driver::{Access, Answer, DriverConnection, Inline, Interrupt, JobId, answered};
 use crate::observe::{Parameters, Rows, Telemetry, is_commit};
 
 /// Prepared statements that one connection keeps: rusqlite's 16 are fewer than one flush may have.
@@ -311,8 +311,8 @@ fn until_free(timeout: Duration, attempt: impl Fn() -> rusqlite::Result<()>) -> 
     }
 }
 
-impl BlockingConnection for SqliteConnection {
-    fn run(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
+impl SqliteConnection {
+    fn run_program(&mut self, job: JobId, program: &Program, sink: &mut dyn Sink) -> ProgramResult {
         let (open_before, mut begun) = (self.in_transaction(), false);
         self.cancel.start(job);
         let mut result = self.check_files(program).and_then(|()| self.run_steps(program, sink, &mut begun));
@@ -326,6 +326,17 @@ impl BlockingConnection for SqliteConnection {
             result.is_ok() && (program.commit || program.steps.iter().any(|step| is_commit(&step.shape.sql)))
         });
         result
+    }
+}
+
+impl DriverConnection for SqliteConnection {
+    fn run<'a>(
+        &'a mut self,
+        job: JobId,
+        program: &'a Program,
+        sink: &'a mut dyn Sink,
+    ) -> Answer<'a, ProgramResult> {
+        answered(self.run_program(job, program, sink))
     }
 
     fn try_inline(&mut self, program: &Program, sink: &mut dyn Sink) -> Inline {
@@ -368,11 +379,16 @@ impl BlockingConnection for SqliteConnection {
         self.is_lost
     }
 
-    fn rollback(&mut self) -> Result<()> {
+    fn rollback(&mut self) -> Answer<'_, Result<()>> {
         let open = self.in_transaction();
         let result = self.roll_back();
         self.count_transactions(open, false, || false);
-        result
+        answered(result)
+    }
+
+    fn close(self: Box<Self>) -> Answer<'static, ()> {
+        drop(self);
+        answered(())
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupt> {

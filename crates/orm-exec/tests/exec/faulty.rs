@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_lite::future;
 use orm_core::program::{Failure, ProgramResult};
 use orm_core::{Dialect, Error, Outcome, Program, Result, SQLITE, Sink, sql};
-use orm_exec::driver::{BlockingConnection, Connect, Interrupt, JobId};
+use orm_exec::driver::{Answer, Connect, DriverConnection, Interrupt, JobId, answered};
 use orm_exec::{Access, Engine, Telemetry};
 
 use crate::support::{eventually, full_again};
@@ -46,7 +46,13 @@ impl Connect for Faulty {
         &SQLITE
     }
 
-    fn connect(&self, _: Access, _: Arc<Telemetry>) -> Result<Box<dyn BlockingConnection>> {
+    fn connect(&self, _: Access, _: Arc<Telemetry>) -> Answer<'_, Result<Box<dyn DriverConnection>>> {
+        answered(self.open())
+    }
+}
+
+impl Faulty {
+    fn open(&self) -> Result<Box<dyn DriverConnection>> {
         let hang = self.0.hang.lock().unwrap().take();
         if let Some(hang) = hang {
             let _ = hang.recv_timeout(Duration::from_secs(60));
@@ -61,9 +67,9 @@ impl Connect for Faulty {
     }
 }
 
-impl BlockingConnection for FaultyConnection {
+impl FaultyConnection {
     /// A statement `fail` fails; each program leaves a transaction open that it began and did not end.
-    fn run(&mut self, _: JobId, program: &Program, _: &mut dyn Sink) -> ProgramResult {
+    fn answer(&mut self, program: &Program) -> ProgramResult {
         self.open |= program.begin.is_some();
         if program.steps.iter().any(|step| &*step.shape.sql == "fail") {
             return Err(Failure::outside(Error::other("the connection is lost")));
@@ -72,18 +78,34 @@ impl BlockingConnection for FaultyConnection {
         let steps = program.steps.len();
         Ok(Outcome { affected: vec![0; steps], generated: vec![Vec::new(); steps] })
     }
+}
+
+impl DriverConnection for FaultyConnection {
+    fn run<'a>(
+        &'a mut self,
+        _: JobId,
+        program: &'a Program,
+        _: &'a mut dyn Sink,
+    ) -> Answer<'a, ProgramResult> {
+        answered(self.answer(program))
+    }
 
     fn in_transaction(&self) -> bool {
         self.open
     }
 
-    fn rollback(&mut self) -> Result<()> {
+    fn rollback(&mut self) -> Answer<'_, Result<()>> {
         assert!(!self.faults.rollback_panics.load(Ordering::SeqCst), "in rollback");
         if self.faults.no_rollback.load(Ordering::SeqCst) {
-            return Err(Error::other("the connection is lost"));
+            return answered(Err(Error::other("the connection is lost")));
         }
         self.open = false;
-        Ok(())
+        answered(Ok(()))
+    }
+
+    fn close(self: Box<Self>) -> Answer<'static, ()> {
+        drop(self);
+        answered(())
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupt> {
