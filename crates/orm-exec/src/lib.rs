@@ -37,6 +37,7 @@ pub mod bridge;
 pub mod driver;
 pub mod observe;
 
+mod answers;
 mod batch;
 mod clock;
 mod connection;

@@ -7,21 +7,18 @@
 //! | `connection` | opening, and a program from BEGIN to COMMIT |
 //! | `step` | one statement with its parameter rows |
 //! | `bind`, `row` | values on their way in and out |
-//! | `answers`, `list` | values that later steps take from earlier ones |
 //! | `cancel` | stopping a statement from another thread |
 //! | `error` | SQLite's errors as ours |
 //! | `files` | whether the file is still the one that was opened |
 //!
 //! A float that is NaN is refused: SQLite has none, and would store NULL in its place.
 
-mod answers;
 mod bind;
 mod cancel;
 mod connection;
 mod error;
 mod files;
 mod function;
-mod list;
 mod options;
 mod row;
 mod setup;

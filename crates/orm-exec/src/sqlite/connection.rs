@@ -12,7 +12,6 @@ use orm_core::program::{Failure, OnFailure, ProgramResult};
 use orm_core::{Error, Outcome, Program, Result, SQLITE, Sink};
 use rusqlite::{ErrorCode, OpenFlags};
 
-use super::answers::Answers;
 use super::cancel::{Cancel, SqliteInterrupt, busy_handler};
 use super::error::{
     add_advice, add_file, add_wait, is_of_the_file, lost_log_error, open_error, replaced_error,
@@ -21,6 +20,7 @@ use super::error::{
 use super::files::{Files, Missing};
 use super::options::{OpenMode, Place, SqliteOptions};
 use super::setup::ConnectHook;
+use crate::answers::Answers;
 use crate::driver::{Access, Answer, DriverConnection, Inline, Interrupt, JobId, answered};
 use crate::observe::{Parameters, Rows, Telemetry, is_commit};
 

@@ -7,12 +7,11 @@ use orm_core::program::{Expect, Failure, FailureKind, Returns, Step};
 use orm_core::{Cell, Cells, Error, Row, SQLITE, Sink, ValueRef};
 use rusqlite::Statement;
 
-use super::answers::Answers;
 use super::bind::{bind, bind_cell};
 use super::connection::SqliteConnection;
 use super::error::statement_error;
-use super::list::{self, List};
 use super::row::SqliteRow;
+use crate::answers::{Answers, CHUNK, List, padded};
 use crate::observe::{Parameters, Rows};
 
 /// What a step answers, besides the rows that went to the sink.
@@ -138,8 +137,8 @@ impl SqliteConnection {
         let list = running.list(place)?;
         let elements = list.elements(running.answers);
         let mut answer = Answer { affected: 0, generated: Vec::new(), read: 0 };
-        for chunk in elements.chunks(list::CHUNK) {
-            let size = list::padded(chunk.len());
+        for chunk in elements.chunks(CHUNK) {
+            let size = padded(chunk.len());
             let sql = step.shape.sql_with_list(size, &SQLITE);
             let mut statement =
                 self.raw.prepare_cached(&sql).map_err(|error| running.failed(0, &error, &sql))?;

@@ -9,7 +9,6 @@ use orm_core::Error;
 use orm_core::error::DatabaseErrorKind;
 use tracing::field::{Empty, debug};
 use tracing::level_filters::LevelFilter;
-use tracing::span::EnteredSpan;
 use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, debug_span, dispatcher, warn};
 
@@ -45,8 +44,8 @@ impl Caller {
     }
 }
 
-/// Around a statement, on the thread that runs it.
-pub(in crate::observe) struct StatementSpan(Option<EnteredSpan>);
+/// Of a statement. It is not entered: a driver may have several statements under way at once.
+pub(in crate::observe) struct StatementSpan(Option<tracing::Span>);
 
 impl StatementSpan {
     pub(in crate::observe) fn open(
@@ -81,7 +80,7 @@ impl StatementSpan {
         if show_parameters && parameters.width() > 0 {
             span.record("db.query.parameters", debug(parameters));
         }
-        Self(Some(span.entered()))
+        Self(Some(span))
     }
 
     pub(in crate::observe) fn close(&self, rows: Rows, error: Option<&Error>) {
@@ -104,7 +103,7 @@ impl StatementSpan {
         let Some(span) = &self.0 else { return };
         warn!(
             target: "anyorm::slow",
-            parent: &**span,
+            parent: span,
             elapsed_us = micros(slow.elapsed),
             db.query.text = slow.sql,
             db.query.parameters = slow.parameters.map(debug),

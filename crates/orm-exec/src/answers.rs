@@ -1,10 +1,14 @@
-//! What earlier steps answered, as far as later steps refer to it.
+//! What earlier steps of a program answered, as far as later steps refer to it.
+
+mod list;
+
+pub(crate) use list::{CHUNK, List, padded};
 
 use orm_core::{Cell, Cells, ColumnError, Program, Row, ValueRef};
 
 /// The answers of the steps so far. Only columns that a later cell refers to are kept.
 #[derive(Debug)]
-pub(super) struct Answers {
+pub(crate) struct Answers {
     kept: Vec<Kept>,
 }
 
@@ -19,7 +23,7 @@ struct Kept {
 
 impl Answers {
     /// Looks through the program for references. A single step can have none.
-    pub(super) fn new(program: &Program) -> Self {
+    pub(crate) fn new(program: &Program) -> Self {
         let mut kept: Vec<Kept> = Vec::new();
         if program.steps.len() > 1 {
             kept.resize_with(program.steps.len(), Kept::default);
@@ -35,7 +39,7 @@ impl Answers {
     }
 
     /// Whether anything of the step's answer is kept.
-    pub(super) fn keeps(&self, step: usize) -> bool {
+    pub(crate) fn keeps(&self, step: usize) -> bool {
         self.kept.get(step).is_some_and(|kept| !kept.columns.is_empty())
     }
 
@@ -43,7 +47,7 @@ impl Answers {
     ///
     /// # Errors
     /// If a later step refers to a column that the row does not have.
-    pub(super) fn row(&mut self, step: usize, row: &Row<'_>) -> Result<(), ColumnError> {
+    pub(crate) fn row(&mut self, step: usize, row: &Row<'_>) -> Result<(), ColumnError> {
         let kept = &mut self.kept[step];
         for &column in &kept.columns {
             kept.values.value_ref(row.value(usize::from(column))?);
@@ -52,7 +56,7 @@ impl Answers {
     }
 
     /// Keeps a generated key: column 0 of an answer of one column.
-    pub(super) fn generated_key(&mut self, step: usize, key: i64) {
+    pub(crate) fn generated_key(&mut self, step: usize, key: i64) {
         if self.keeps(step) {
             let kept = &mut self.kept[step];
             for &column in &kept.columns {
@@ -62,7 +66,7 @@ impl Answers {
     }
 
     /// How many rows of the step's answer are kept.
-    pub(super) fn rows(&self, step: u16) -> usize {
+    pub(crate) fn rows(&self, step: u16) -> usize {
         self.kept.get(usize::from(step)).map_or(0, |kept| kept.values.len() / kept.columns.len().max(1))
     }
 
@@ -70,7 +74,7 @@ impl Answers {
     ///
     /// # Errors
     /// If the step answered fewer rows, in words.
-    pub(super) fn value(&self, step: u16, column: u16, row: u32) -> Result<ValueRef<'_>, String> {
+    pub(crate) fn value(&self, step: u16, column: u16, row: u32) -> Result<ValueRef<'_>, String> {
         let rows = self.rows(step);
         if row as usize >= rows {
             return Err(format!(
@@ -81,7 +85,7 @@ impl Answers {
     }
 
     /// One value of a row that is kept.
-    pub(super) fn at(&self, step: u16, column: u16, row: usize) -> ValueRef<'_> {
+    pub(crate) fn at(&self, step: u16, column: u16, row: usize) -> ValueRef<'_> {
         let kept = &self.kept[usize::from(step)];
         match kept.columns.binary_search(&column) {
             Ok(at) => kept.values.value(row * kept.columns.len() + at),

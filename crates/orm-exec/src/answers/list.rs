@@ -4,22 +4,22 @@ use std::collections::HashSet;
 
 use orm_core::ValueRef;
 
-use super::answers::Answers;
+use super::Answers;
 
 /// The most elements that one statement takes. Longer lists are run in chunks.
-pub(super) const CHUNK: usize = 1_024;
+pub(crate) const CHUNK: usize = 1_024;
 
 /// Where the elements of a list are: columns of the rows of an earlier step.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct List {
-    pub(super) step: u16,
-    pub(super) column: u16,
-    pub(super) width: u16,
+pub(crate) struct List {
+    pub(crate) step: u16,
+    pub(crate) column: u16,
+    pub(crate) width: u16,
 }
 
 impl List {
     /// The rows whose elements are to be sent: without those that have a NULL, and each element once.
-    pub(super) fn elements(self, answers: &Answers) -> Vec<usize> {
+    pub(crate) fn elements(self, answers: &Answers) -> Vec<usize> {
         let rows = (0..answers.rows(self.step)).filter(|&row| {
             (0..self.width).all(|part| answers.at(self.step, self.column + part, row) != ValueRef::Null)
         });
@@ -51,7 +51,7 @@ impl List {
 }
 
 /// The number of elements that a chunk of `len` is padded to, so that few texts are prepared: 1, 2, 4 .. [`CHUNK`].
-pub(super) fn padded(len: usize) -> usize {
+pub(crate) fn padded(len: usize) -> usize {
     len.next_power_of_two()
 }
 
