@@ -2,6 +2,7 @@
 //!
 //! Values are encoded as they come; consecutive ones of one shape share a prepared statement.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::cells::Cell;
@@ -91,7 +92,7 @@ pub fn update<E: Entity>(values: impl IntoIterator<Item = E>, dialect: &Dialect)
     let meta = E::meta();
     let (now, versioned) = (VersionKind::now(), meta.version.is_some());
     let (mut program, mut columns, mut last) = (Program::default(), Vec::new(), None);
-    let (mut keys, mut starts) = (Vec::new(), Vec::new());
+    let (mut keys, mut starts, mut stepped) = (Vec::new(), Vec::new(), HashSet::new());
     for value in values {
         check_links(&value)?;
         let Some(key) = value.key() else {
@@ -102,7 +103,11 @@ pub fn update<E: Entity>(values: impl IntoIterator<Item = E>, dialect: &Dialect)
             )));
         };
         let kind: Kind = (true, value.unset());
-        if last != Some(kind) {
+        // A statement over arrays writes a row once: one that comes again has to wait for the next.
+        let again = dialect.arrays && !stepped.insert(key.clone());
+        if last != Some(kind) || again {
+            stepped.clear();
+            stepped.extend(dialect.arrays.then(|| key.clone()));
             let written = (0..meta.columns.len())
                 .filter(|column| is_written::<E>(*column, kind) && !meta.key.contains(column));
             columns = written.collect();
@@ -175,6 +180,7 @@ impl Program {
             reads_only: false,
             cheap: false,
             list: None,
+            outline: None,
         };
         let origin = self.steps.len() as u32;
         self.steps.push(Step {

@@ -65,6 +65,9 @@ pub struct Dialect {
     /// Whether the place of a parameter decides its type when the statement is prepared, so that a place that does
     /// not tell needs a CAST.
     pub typed_parameters: bool,
+    /// Whether a statement takes many rows as arrays, and can raise an error if a row was not there. Where it does, the
+    /// statements of a flush say as data what they write: see [`outline`](crate::outline).
+    pub arrays: bool,
     /// Whether sums and averages of integers are of a type of their own (NUMERIC) and need a CAST.
     pub numeric_aggregates: bool,
 }

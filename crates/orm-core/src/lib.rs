@@ -16,6 +16,7 @@
 //! | [`batch`] | queries that are read together |
 //! | [`begin`] | how a transaction begins |
 //! | [`dispatch`] | where a statement runs |
+//! | [`outline`] | a write as data, for the forms that a driver gives it |
 //! | [`program`], [`cells`], [`row`] | what a driver runs in one hop, its parameters and its rows |
 //! | [`error`] | the one error type |
 
@@ -31,6 +32,8 @@ pub mod entity;
 pub mod error;
 pub mod expr;
 pub mod handle;
+#[doc(hidden)]
+pub mod outline;
 pub mod program;
 pub mod query;
 pub mod relation;

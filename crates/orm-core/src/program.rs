@@ -15,6 +15,7 @@ use std::sync::Arc;
 use crate::cells::{Cell, Cells};
 use crate::dialect::Dialect;
 use crate::dispatch::Dispatch;
+use crate::outline::Outline;
 use crate::row::{ColumnError, Row};
 
 /// The text of a statement and what it takes and answers. Shared by all steps and rows that differ in values only.
@@ -35,6 +36,9 @@ pub struct StatementShape {
     /// between parentheses that are already there, by [`with_list`](Self::with_list). A shape with a list takes one
     /// parameter row only.
     pub list: Option<ListAt>,
+    /// What the statement writes, where the dialect has other forms of it: see [`outline`](crate::outline). `None` for reads,
+    /// and for statements that come from elsewhere or have expressions among their values.
+    pub outline: Option<Arc<Outline>>,
 }
 
 /// Where the list of a shape stands.
@@ -148,18 +152,30 @@ impl Program {
         self.steps.push(Step { shape, rows: 1, cells, expect: Expect::Any, after: Vec::new(), origin });
     }
 
-    /// The round trip in which each step can be sent, from 0, by a driver that pipelines: a step that refers to
-    /// another one's answer goes in a later trip; one that must only follow shares the trip, in order.
+    /// The round trip in which each step can be sent, from 0, by a driver that pipelines: a step that refers to the
+    /// answer of another goes in a later trip than that one. No step goes in an earlier trip than one before it: the
+    /// order of the steps is the order in which the database runs them.
     pub fn levels(&self) -> Vec<u16> {
+        self.levels_with(|_| false)
+    }
+
+    /// The same for a driver that makes the generated keys of some steps before the first trip: nothing waits for them.
+    pub fn levels_with(&self, keys_are_known: impl Fn(usize) -> bool) -> Vec<u16> {
         let mut levels: Vec<u16> = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
             let cells = &self.input.as_slice()[step.cells.start as usize..step.cells.end as usize];
-            let referred = cells.iter().filter_map(|cell| match cell {
-                Cell::From { step, .. } | Cell::List { step, .. } => Some(levels[*step as usize] + 1),
+            let awaited = cells.iter().filter_map(|cell| match *cell {
+                // The generated key is column 0 of an answer.
+                Cell::From { step, column: 0, .. } | Cell::List { step, column: 0, width: 1 }
+                    if keys_are_known(usize::from(step)) =>
+                {
+                    None
+                }
+                Cell::From { step, .. } | Cell::List { step, .. } => Some(levels[usize::from(step)] + 1),
                 _ => None,
             });
-            let followed = step.after.iter().map(|&at| levels[at as usize]);
-            levels.push(referred.chain(followed).max().unwrap_or(0));
+            let before = levels.last().copied().unwrap_or(0);
+            levels.push(awaited.max().unwrap_or(0).max(before));
         }
         levels
     }

@@ -104,6 +104,12 @@ impl<'d> Writer<'d> {
         self
     }
 
+    /// Adds a parameter, counted from 0, that is an array: `$1::TEXT[]`.
+    pub(crate) fn array(&mut self, parameter: usize, of: ColumnType) -> &mut Self {
+        self.dialect.placeholder(parameter, &mut self.sql);
+        self.push("::").type_name(of).push("[]")
+    }
+
     /// Adds a placeholder and its value.
     pub(crate) fn bind(&mut self, value: &Value) -> &mut Self {
         self.input.value_of(value);
@@ -188,6 +194,7 @@ impl<'d> Writer<'d> {
             reads_only,
             cheap: false,
             list: self.list,
+            outline: None,
         }
     }
 

@@ -5,6 +5,7 @@
 //! element of one column as `?, ?`, for one of more as `(?, ?), (?, ?)`. A list without elements is the element NULL
 //! (`NULL`, or `(NULL, NULL)`), which matches no row.
 
+mod outlined;
 mod row;
 
 pub use row::{Parameter, RowStatement, Write, insert_row, select_columns, update_row};
@@ -51,7 +52,8 @@ pub fn insert_columns(
         values(&mut out, &written);
     }
     let returns = answer_of_insert(&mut out, meta, with_key, returning);
-    out.shape(returns, false)
+    let outline = outlined::insert(meta, dialect, columns, with_key, returning);
+    StatementShape { outline, ..out.shape(returns, false) }
 }
 
 /// What an insert answers: nothing, the key that the database gave, or a row.
@@ -101,7 +103,8 @@ pub fn update_columns(
     out.separated(", ", named(meta, columns), |out, name| equals(out, name));
     by_key(&mut out, meta, versioned);
     let returns = answer(&mut out, meta, returning);
-    out.shape(returns, false)
+    let outline = outlined::update(meta, dialect, columns, versioned, returning);
+    StatementShape { outline, ..out.shape(returns, false) }
 }
 
 /// `DELETE FROM "posts" WHERE "id" = ? AND "version" = ?`: one row. Parameters are the key, then, if `versioned`, the
@@ -113,7 +116,8 @@ pub fn delete(meta: &EntityMeta, dialect: &Dialect, versioned: bool) -> Statemen
     let mut out = Writer::new(dialect);
     out.push("DELETE FROM ").name(meta.table);
     by_key(&mut out, meta, versioned);
-    out.shape(Returns::Count, false)
+    let outline = outlined::delete(meta, dialect, versioned);
+    StatementShape { outline, ..out.shape(Returns::Count, false) }
 }
 
 /// `SELECT "id", "name" FROM "users" WHERE "id" = ?`: one row, all columns. Parameters are the key.
@@ -237,30 +241,33 @@ pub fn select_through(
 }
 
 /// `INSERT INTO "post_tags" ("post_id", "tag_id") VALUES (?, ?) ON CONFLICT DO NOTHING`: one pair, which may be there
-/// already: pairs are a set. Parameters are the source's key, then the target's.
-pub fn insert_link(dialect: &Dialect, through: &LinkTable) -> StatementShape {
+/// already: pairs are a set. Parameters are the source's key, then the target's. `ends` are both entities.
+pub fn insert_link(dialect: &Dialect, through: &LinkTable, ends: [&EntityMeta; 2]) -> StatementShape {
     let mut out = Writer::new(dialect);
     out.push("INSERT INTO ").name(through.table);
     values(&mut out, &link_columns(through));
     out.push(" ON CONFLICT DO NOTHING");
-    out.shape(Returns::Count, false)
+    let outline = outlined::insert_link(dialect, through, ends);
+    StatementShape { outline, ..out.shape(Returns::Count, false) }
 }
 
 /// `DELETE FROM "post_tags" WHERE "post_id" = ? AND "tag_id" = ?`: one pair. Parameters are the source's key, then
-/// the target's.
-pub fn delete_link(dialect: &Dialect, through: &LinkTable) -> StatementShape {
+/// the target's. `ends` are both entities.
+pub fn delete_link(dialect: &Dialect, through: &LinkTable, ends: [&EntityMeta; 2]) -> StatementShape {
     let mut out = Writer::new(dialect);
     out.push("DELETE FROM ").name(through.table).push(" WHERE ");
     out.separated(" AND ", link_columns(through), equals);
-    out.shape(Returns::Count, false)
+    let outline = outlined::delete_link(dialect, through, ends);
+    StatementShape { outline, ..out.shape(Returns::Count, false) }
 }
 
 /// `DELETE FROM "post_tags" WHERE "post_id" = ?`: all pairs of one source. Parameters are the source's key.
-pub fn delete_links_of(dialect: &Dialect, through: &LinkTable) -> StatementShape {
+pub fn delete_links_of(dialect: &Dialect, through: &LinkTable, source: &EntityMeta) -> StatementShape {
     let mut out = Writer::new(dialect);
     out.push("DELETE FROM ").name(through.table).push(" WHERE ");
     out.separated(" AND ", through.source.iter().copied(), equals);
-    out.shape(Returns::Count, false)
+    let outline = outlined::delete_links_of(dialect, through, source);
+    StatementShape { outline, ..out.shape(Returns::Count, false) }
 }
 
 /// `UPDATE "posts" SET "editor_id" = NULL WHERE "editor_id" = ?`: takes the reference out of every row that refers to
@@ -272,7 +279,8 @@ pub fn null_foreign_key(meta: &EntityMeta, dialect: &Dialect, fk_columns: &[usiz
         out.name(name).push(" = NULL");
     });
     out.push(" WHERE ").separated(" AND ", named(meta, fk_columns), equals);
-    out.shape(Returns::Count, false)
+    let outline = outlined::null_foreign_key(meta, dialect, fk_columns);
+    StatementShape { outline, ..out.shape(Returns::Count, false) }
 }
 
 /// The columns by which members are ordered, each with a comma behind it: the key follows.

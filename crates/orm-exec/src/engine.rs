@@ -451,6 +451,7 @@ pub(crate) fn bare_step(sql: Arc<str>) -> Step {
         reads_only: false,
         cheap: false,
         list: None,
+        outline: None,
     };
     let cells: Range<u32> = 0..0;
     Step { shape: Arc::new(shape), rows: 1, cells, expect: Expect::Any, after: Vec::new(), origin: 0 }

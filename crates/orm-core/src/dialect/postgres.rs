@@ -34,6 +34,7 @@ pub static POSTGRES: Dialect = Dialect {
     for_update: " FOR UPDATE",
     text_search: TextSearch::Like,
     typed_parameters: true,
+    arrays: true,
     numeric_aggregates: true,
 };
 

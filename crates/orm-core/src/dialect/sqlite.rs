@@ -29,6 +29,7 @@ pub static SQLITE: Dialect = Dialect {
     for_update: "",
     text_search: TextSearch::Binary,
     typed_parameters: false,
+    arrays: false,
     numeric_aggregates: false,
 };
 

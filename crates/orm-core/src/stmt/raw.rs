@@ -165,6 +165,7 @@ impl RawBody {
             // Nobody knows what it does.
             cheap: false,
             list: None,
+            outline: None,
         };
         Ok(Compiled { shape: Arc::new(shape), input: self.input.clone(), dispatch: None })
     }

@@ -147,18 +147,19 @@ fn select_along_links() {
 
 #[test]
 fn pairs() {
+    let ends = [Post::meta(), Tag::meta()];
     both(
-        |dialect| shapes::insert_link(dialect, &POST_TAGS),
+        |dialect| shapes::insert_link(dialect, &POST_TAGS, ends),
         r#"INSERT INTO "post_tags" ("post_id", "tag_id") VALUES (?, ?) ON CONFLICT DO NOTHING"#,
         r#"INSERT INTO "post_tags" ("post_id", "tag_id") VALUES ($1, $2) ON CONFLICT DO NOTHING"#,
     );
     both(
-        |dialect| shapes::delete_link(dialect, &POST_TAGS),
+        |dialect| shapes::delete_link(dialect, &POST_TAGS, ends),
         r#"DELETE FROM "post_tags" WHERE "post_id" = ? AND "tag_id" = ?"#,
         r#"DELETE FROM "post_tags" WHERE "post_id" = $1 AND "tag_id" = $2"#,
     );
     both(
-        |dialect| shapes::delete_links_of(dialect, &POST_TAGS),
+        |dialect| shapes::delete_links_of(dialect, &POST_TAGS, Post::meta()),
         r#"DELETE FROM "post_tags" WHERE "post_id" = ?"#,
         r#"DELETE FROM "post_tags" WHERE "post_id" = $1"#,
     );
@@ -184,6 +185,7 @@ fn a_list_between_other_parameters() {
         reads_only: false,
         cheap: false,
         list,
+        outline: None,
     };
     let written = shape.with_list(2, &SQLITE);
     assert_eq!(&*written.sql, "UPDATE t SET a = ? WHERE b IN (?, ?) AND c = ?");

@@ -72,6 +72,7 @@ mod tests {
             reads_only: true,
             cheap: true,
             list: None,
+            outline: None,
         };
         Program::single(shape.into(), Cells::default())
     }

@@ -141,6 +141,7 @@ impl Hand {
             reads_only: false,
             cheap: false,
             list,
+            outline: None,
         };
         self.0.steps.push(Step {
             shape: Arc::new(shape),

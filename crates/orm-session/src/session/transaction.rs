@@ -268,6 +268,7 @@ pub(super) async fn roll_back(scope: Scope, location: Option<&'static Location<'
         reads_only: false,
         cheap: false,
         list: None,
+        outline: None,
     };
     let output = lease.run(Program::single(Arc::new(shape), Cells::default()), Discard).await;
     output.result.map(|_| ()).map_err(Error::from)

@@ -9,7 +9,7 @@ pub(crate) use rows::{ReadBack, Returned};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use orm_core::entity::{RelationKind, RelationMeta, VersionKind};
+use orm_core::entity::{EntityMeta, RelationKind, RelationMeta, VersionKind};
 use orm_core::program::{Expect, Program, StatementShape, Step};
 use orm_core::{Cell, Dialect, Error, Result, ValueRef, shapes};
 
@@ -521,7 +521,8 @@ impl<'a> Builder<'a> {
 
     fn link(&mut self, pairs: &[Pair]) -> Result<()> {
         refuse_unfilled(self.tracker, pairs[0])?;
-        self.begin_step(shapes::insert_link(self.dialect, pairs[0].through), Expect::Any)?;
+        let ends = self.ends(pairs[0]);
+        self.begin_step(shapes::insert_link(self.dialect, pairs[0].through, ends), Expect::Any)?;
         for pair in pairs {
             self.value_key(pair.source);
             self.value_key(pair.target);
@@ -531,13 +532,19 @@ impl<'a> Builder<'a> {
     }
 
     fn unlink(&mut self, pairs: &[Pair]) -> Result<()> {
-        self.begin_step(shapes::delete_link(self.dialect, pairs[0].through), Expect::Any)?;
+        let ends = self.ends(pairs[0]);
+        self.begin_step(shapes::delete_link(self.dialect, pairs[0].through, ends), Expect::Any)?;
         for pair in pairs {
             self.row_key(pair.source);
             self.row_key(pair.target);
         }
         self.end_step(pairs.len(), Origin::Unlink { pairs: pairs.to_vec() });
         Ok(())
+    }
+
+    /// The entities of a pair.
+    fn ends(&self, pair: Pair) -> [&'static EntityMeta; 2] {
+        [pair.source, pair.target].map(|place| self.tracker.arena(place.arena).meta())
     }
 
     /// The key in a value, once all its links know theirs.
@@ -560,7 +567,8 @@ impl<'a> Builder<'a> {
 
     fn unlink_all(&mut self, rows: Vec<Place>, relation: &'static RelationMeta) -> Result<()> {
         let RelationKind::ManyToMany { through } = &relation.kind else { return Ok(()) };
-        self.begin_step(shapes::delete_links_of(self.dialect, through), Expect::Any)?;
+        let shape = shapes::delete_links_of(self.dialect, through, (relation.source)());
+        self.begin_step(shape, Expect::Any)?;
         rows.iter().for_each(|&row| self.row_key(row));
         self.end_step(rows.len(), Origin::UnlinkAll { relation, rows });
         Ok(())
