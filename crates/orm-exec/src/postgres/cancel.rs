@@ -1,0 +1,62 @@
+//! Which job runs on a connection, and which one is to stop.
+//!
+//! PostgreSQL cancels whatever a connection runs when the request arrives. So a request is sent only while its job runs, and
+//! the job does not end before the server has closed the connection that brought it: from then on no signal is on its way.
+
+use std::future::poll_fn;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Poll, Waker};
+
+use crate::driver::{Interrupt, JobId};
+use crate::sync::{lock, note};
+
+/// Shared by a connection and whoever drops its job. Ids are compared, so that an interrupt which comes late stays without
+/// effect on the job that follows.
+#[derive(Debug, Default)]
+pub(super) struct Cancel {
+    /// The job on the connection, 0 between jobs and while one is being rolled back.
+    running: AtomicU64,
+    /// The last job that was told to stop.
+    stopped: AtomicU64,
+    /// The task that runs the job.
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Cancel {
+    pub(super) fn start(&self, job: JobId) {
+        self.running.store(job.0, Ordering::SeqCst);
+    }
+
+    pub(super) fn end(&self) {
+        self.running.store(0, Ordering::SeqCst);
+    }
+
+    /// Whether the running job is to stop.
+    pub(super) fn is_stopped(&self) -> bool {
+        let running = self.running.load(Ordering::SeqCst);
+        running != 0 && self.stopped.load(Ordering::SeqCst) == running
+    }
+
+    /// Until the running job is to stop.
+    pub(super) async fn stopped(&self) {
+        poll_fn(|cx| {
+            if self.is_stopped() {
+                return Poll::Ready(());
+            }
+            let before = { note(&mut lock(&self.waker), cx.waker()) };
+            drop(before);
+            // It may have been stopped in between.
+            if self.is_stopped() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+impl Interrupt for Cancel {
+    fn interrupt(&self, job: JobId) {
+        self.stopped.store(job.0, Ordering::SeqCst);
+        let waker = lock(&self.waker).take();
+        waker.into_iter().for_each(Waker::wake);
+    }
+}

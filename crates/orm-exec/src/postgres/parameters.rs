@@ -1,0 +1,130 @@
+//! The parameters of a statement, encoded before it is sent.
+
+use std::error::Error;
+
+use bytes::{Bytes, BytesMut};
+use orm_core::{ColumnType, ValueRef};
+use tokio_postgres::types::{Format, IsNull, Kind, ToSql, Type, to_sql_checked};
+
+use super::codec;
+
+/// One parameter, as its bytes. `None` is NULL.
+#[derive(Debug)]
+pub(super) struct Parameter {
+    format: Format,
+    bytes: Option<Bytes>,
+}
+
+impl Parameter {
+    /// Of a type that the server told, or has yet to: then in the form of text, of which the server makes what it needs.
+    pub(super) fn new(value: ValueRef<'_>, ty: &Type, buffer: &mut BytesMut) -> Self {
+        debug_assert!(buffer.is_empty());
+        let (format, encoded) = match codec::encode(value, ty, buffer) {
+            Ok(is_null) => (Format::Binary, is_null),
+            Err(codec::Mismatch { .. }) => {
+                buffer.clear();
+                (Format::Text, codec::encode_text(value, buffer).unwrap_or(IsNull::Yes))
+            }
+        };
+        let bytes = buffer.split().freeze();
+        Self { format, bytes: matches!(encoded, IsNull::No).then_some(bytes) }
+    }
+
+    /// Many values as one array. `None` where they do not fit the type.
+    pub(super) fn array<'a>(
+        values: impl ExactSizeIterator<Item = ValueRef<'a>>,
+        element: &Type,
+        buffer: &mut BytesMut,
+    ) -> Option<Self> {
+        debug_assert!(buffer.is_empty());
+        let encoded = codec::encode_array(values, element, buffer);
+        let bytes = buffer.split().freeze();
+        encoded.ok().map(|()| Self { format: Format::Binary, bytes: Some(bytes) })
+    }
+}
+
+impl ToSql for Parameter {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        let Some(bytes) = &self.bytes else { return Ok(IsNull::Yes) };
+        out.extend_from_slice(bytes);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn encode_format(&self, _: &Type) -> Format {
+        match self.format {
+            Format::Text => Format::Text,
+            Format::Binary => Format::Binary,
+        }
+    }
+
+    to_sql_checked!();
+}
+
+/// The type of the elements of an array type.
+pub(super) fn element_of(ty: &Type) -> Option<&Type> {
+    match ty.kind() {
+        Kind::Array(element) => Some(element),
+        _ => None,
+    }
+}
+
+/// The type of an array of a column's values, where it is the same in every database.
+pub(super) fn array_of(ty: ColumnType) -> Option<Type> {
+    Some(match ty {
+        ColumnType::SmallInt => Type::INT2_ARRAY,
+        ColumnType::Int => Type::INT4_ARRAY,
+        ColumnType::BigInt => Type::INT8_ARRAY,
+        ColumnType::Real => Type::FLOAT4_ARRAY,
+        ColumnType::Double => Type::FLOAT8_ARRAY,
+        ColumnType::Bool => Type::BOOL_ARRAY,
+        ColumnType::Text => Type::TEXT_ARRAY,
+        ColumnType::Bytes => Type::BYTEA_ARRAY,
+        ColumnType::Json => Type::JSONB_ARRAY,
+        _ => return None,
+    })
+}
+
+/// The type of a column's values, where it is the same in every database.
+pub(super) fn scalar_of(ty: ColumnType) -> Option<Type> {
+    element_of(&array_of(ty)?).cloned()
+}
+
+/// The type of an array of values that are compared with a column, where their own kind tells it: integers of any size are
+/// compared with each other, for instance.
+pub(super) fn list_type(values: &[ValueRef<'_>]) -> Option<Type> {
+    let are = |is: fn(&ValueRef<'_>) -> bool| values.iter().all(is);
+    if are(|value| matches!(value, ValueRef::Int(_))) {
+        return Some(Type::INT8_ARRAY);
+    }
+    None
+}
+
+/// Many values as the text of an array, of which the server makes one of the type that it needs.
+pub(super) fn array_literal(values: &[ValueRef<'_>], buffer: &mut BytesMut) -> Parameter {
+    let mut text = BytesMut::with_capacity(values.len() * 8 + 2);
+    text.extend_from_slice(b"{");
+    for (at, value) in values.iter().enumerate() {
+        text.extend_from_slice(if at == 0 { b"" } else { b"," });
+        buffer.clear();
+        match codec::encode_text(*value, buffer) {
+            Ok(IsNull::No) => {
+                text.extend_from_slice(b"\"");
+                for &byte in buffer.iter() {
+                    if matches!(byte, b'"' | b'\\') {
+                        text.extend_from_slice(b"\\");
+                    }
+                    text.extend_from_slice(&[byte]);
+                }
+                text.extend_from_slice(b"\"");
+            }
+            _ => text.extend_from_slice(b"NULL"),
+        }
+    }
+    text.extend_from_slice(b"}");
+    buffer.clear();
+    Parameter { format: Format::Text, bytes: Some(text.freeze()) }
+}
