@@ -46,6 +46,8 @@ mod job;
 mod operation;
 mod panic;
 mod pool;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod sandbox;
 #[cfg(feature = "postgres")]
 mod sockets;

@@ -49,6 +49,8 @@ pub enum DatabaseErrorKind {
     FileReplaced,
     /// There is not enough memory.
     OutOfMemory,
+    /// The server cannot be reached: it is not running, refuses connections, or the network fails.
+    CannotConnect,
 }
 
 /// The database's own words about a statement it refused.

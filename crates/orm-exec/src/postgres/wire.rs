@@ -1,0 +1,147 @@
+//! What tokio-postgres reads from and writes to. It watches what passes, and keeps what tokio-postgres drops.
+//!
+//! The bytes are watched as they are handed over, so that by the time an answer is seen, all before it is noted here.
+
+mod frames;
+mod guard;
+mod state;
+
+pub(crate) use guard::{Guard, Refusal};
+pub(crate) use state::{Tag, WireState};
+
+use std::future::Ready;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use futures_lite::io::{AsyncRead as _, AsyncWrite as _};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
+
+use frames::Frames;
+use state::{FromClient, FromServer};
+
+use crate::postgres::socket::Socket;
+
+/// A connection on its way to tokio-postgres.
+pub(crate) struct Wire {
+    stream: Socket,
+    /// What the system gave and tokio-postgres did not ask for yet: it asks for little at a time.
+    read: Box<[u8]>,
+    start: usize,
+    end: usize,
+    incoming: Frames,
+    from_server: FromServer,
+    outgoing: Frames,
+    from_client: FromClient,
+    /// Once the server is refused, nothing of it is heard.
+    refused: Option<Refusal>,
+}
+
+const READ_BYTES: usize = 32 * 1024;
+
+impl Wire {
+    pub(crate) fn new(stream: Socket, guard: Guard) -> Self {
+        let state = Arc::new(WireState::default());
+        Self {
+            stream,
+            read: vec![0; READ_BYTES].into_boxed_slice(),
+            start: 0,
+            end: 0,
+            incoming: Frames::of_server(),
+            from_server: FromServer::new(Arc::clone(&state), guard),
+            outgoing: Frames::of_client(),
+            from_client: FromClient::new(state),
+            refused: None,
+        }
+    }
+
+    pub(crate) fn state(&self) -> &Arc<WireState> {
+        self.from_client.state()
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if let Some(refusal) = &this.refused {
+            return Poll::Ready(Err(refusal.clone().into()));
+        }
+        if this.start == this.end {
+            this.start = 0;
+            this.end = 0;
+            this.end = ready!(Pin::new(&mut this.stream).poll_read(context, &mut this.read))?;
+        }
+        let length = buffer.remaining().min(this.end - this.start);
+        let bytes = &this.read[this.start..this.start + length];
+        if let Err(refusal) = this.incoming.pass(bytes, &mut this.from_server) {
+            this.refused = Some(refusal.clone());
+            return Poll::Ready(Err(refusal.into()));
+        }
+        this.from_server.count(length);
+        buffer.put_slice(bytes);
+        this.start += length;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let length = ready!(Pin::new(&mut this.stream).poll_write(context, bytes))?;
+        // Ours are whole: there is nothing to refuse.
+        let _ = this.outgoing.pass(&bytes[..length], &mut this.from_client);
+        this.from_client.count(length);
+        Poll::Ready(Ok(length))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_close(context)
+    }
+}
+
+impl TlsStream for Wire {
+    fn channel_binding(&self) -> ChannelBinding {
+        ChannelBinding::none()
+    }
+}
+
+/// Says goodbye if nobody did, so that the server need not find out for itself. As far as it can be said at once.
+impl Drop for Wire {
+    fn drop(&mut self) {
+        const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
+        let state = self.state();
+        if state.ready() > 0 && state.sent(b'X') == 0 && self.outgoing.is_between() {
+            let mut context = Context::from_waker(Waker::noop());
+            let mut stream = Pin::new(&mut self.stream);
+            if stream.as_mut().poll_write(&mut context, &TERMINATE).is_ready() {
+                let _ = stream.poll_flush(&mut context);
+            }
+        }
+    }
+}
+
+/// How tokio-postgres comes to a stream that has its TLS already: it is given to it as it is.
+pub(crate) struct Passed;
+
+impl TlsConnect<Wire> for Passed {
+    type Stream = Wire;
+    type Error = io::Error;
+    type Future = Ready<io::Result<Wire>>;
+
+    fn connect(self, wire: Wire) -> Self::Future {
+        std::future::ready(Ok(wire))
+    }
+}
+
+#[cfg(test)]
+mod tests;
