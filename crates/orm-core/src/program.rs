@@ -11,6 +11,7 @@ mod list;
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use crate::cells::{Cell, Cells};
 use crate::dialect::Dialect;
@@ -208,6 +209,13 @@ pub trait Sink: Send {
     /// # Errors
     /// A value that does not fit. The driver stops and adds the SQL.
     fn row(&mut self, step: u16, row: &Row<'_>) -> Result<(), ColumnError>;
+
+    /// Whether it takes another row now. A driver that waits for sockets asks before each row, and is woken by `cx` once it
+    /// does; one that blocks does not ask: there a sink that has no room waits in [`row`](Self::row).
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
+    }
 
     /// The program begins, perhaps again: the rows so far are forgotten. Answers whether they could be. A sink that hands
     /// its rows on cannot forget them; its programs are never begun inline, where they may be given up half way.

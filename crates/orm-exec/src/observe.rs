@@ -32,6 +32,8 @@ pub use spans::Span;
 pub use telemetry::Telemetry;
 pub(crate) use telemetry::{Rows, TelemetryOptions};
 pub(crate) use transaction_control::is_commit;
+#[cfg(feature = "postgres")]
+pub(crate) use transaction_control::is_control;
 
 use crate::pool::HeldConnection;
 pub use crate::pool::{Metric, MetricKind};

@@ -309,16 +309,7 @@ impl Pool {
     pub(crate) fn hop(&self, urgency: Urgency, job: impl Future<Output = ()> + Send + 'static) {
         self.0.hops.fetch_add(1, Ordering::Relaxed);
         self.0.telemetry.hop();
-        self.send(urgency, job);
-    }
-
-    fn send(&self, urgency: Urgency, job: impl Future<Output = ()> + Send + 'static) {
-        match self.0.connector.runs() {
-            // Nothing in there waits for anything but the calls of the driver, which block.
-            Runs::OnWorkers => self.0.workers.spawn(urgency, Box::new(move || future::block_on(job))),
-            #[cfg(feature = "postgres")]
-            Runs::OnSockets => crate::sockets::spawn(job),
-        }
+        self.0.send(urgency, job);
     }
 
     /// Where reads run, unless a statement says otherwise.
@@ -387,7 +378,7 @@ impl Pool {
 
     /// Does where jobs run what is no job of anybody: it waits for nobody, and is no hop.
     fn clean_up(&self, f: impl Future<Output = ()> + Send + 'static) {
-        self.send(Urgency::Urgent, f);
+        self.0.send(Urgency::Urgent, f);
     }
 
     fn lane(&self, access: Access) -> LaneKind {
@@ -422,13 +413,25 @@ impl State {
     }
 }
 
+impl Shared {
+    /// Sends something to where jobs run.
+    fn send(&self, urgency: Urgency, job: impl Future<Output = ()> + Send + 'static) {
+        match self.connector.runs() {
+            // Nothing in there waits for anything but the calls of the driver, which block.
+            Runs::OnWorkers => self.workers.spawn(urgency, Box::new(move || future::block_on(job))),
+            #[cfg(feature = "postgres")]
+            Runs::OnSockets => crate::sockets::spawn(job),
+        }
+    }
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
         self.watch.stop();
         let idle = self.state.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).drain();
         // Closing a file does I/O, and this may be a thread that polls futures.
         if !idle.is_empty() {
-            self.workers.spawn(Urgency::Urgent, Box::new(move || drop(idle)));
+            self.send(Urgency::Urgent, close::close_all(idle));
         }
     }
 }

@@ -39,7 +39,7 @@ use orm_core::{Dialect, POSTGRES, Result};
 use crate::driver::{Access, Answer, Connect, DriverConnection, Runs};
 use crate::observe::Telemetry;
 use connection::PostgresConnection;
-pub(crate) use options::PostgresOptions;
+pub(crate) use options::{KNOWN_OPTIONS, PostgresOptions};
 
 /// After so long in the pool a connection is asked whether it is still there: firewalls and servers close what is idle. A
 /// question at each use would cost a round trip at each use.

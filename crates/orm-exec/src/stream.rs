@@ -34,6 +34,7 @@ use std::vec;
 use futures_lite::Stream;
 use orm_core::{Compiled, Detached, Error, Program, Query, Result, Rows, Shape};
 
+use crate::driver::Runs;
 use crate::job::{Job, JobOutput};
 use crate::pool::{Holder, Pool, Stop};
 use crate::verbs::Plain;
@@ -228,7 +229,7 @@ impl<'a, T: Send + 'static> Open<'a, T> {
             // The close came before it could see the stream.
             channel.stop();
         }
-        let producer = Producer::new(Arc::clone(&channel), decode);
+        let producer = Producer::new(Arc::clone(&channel), decode, pool.runs() == Runs::OnWorkers);
         let program = Program::single(compiled.shape, compiled.input);
         let job = if alone { lease.run_only(program, producer) } else { lease.run(program, producer) };
         Self { job: job.may_wait(), channel, holder, pool, home }

@@ -1,4 +1,4 @@
-//! `sqlite://blog.db?mode=ro` and its kin.
+//! `sqlite://blog.db?mode=ro`, `postgres://localhost/blog` and their kin.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,18 +6,51 @@ use std::time::Duration;
 use orm_core::{Dispatch, Error, Result};
 
 use crate::pool::{Limits, PoolOptions};
+#[cfg(feature = "postgres")]
+use crate::postgres::PostgresOptions;
 use crate::sqlite::{JournalMode, OpenMode, Place, SqliteOptions, Synchronous};
 
 /// Everything that a URL says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
-    pub(crate) sqlite: SqliteOptions,
+    pub(crate) database: DatabaseOptions,
     pub(crate) pool: PoolOptions,
     /// Connections that only read, where something was said about them.
     readers: Option<usize>,
+    /// Connections that do everything, where something was said about them.
+    connections: Option<usize>,
     /// Where reads run, where something was said about it.
     pub(crate) dispatch: Option<Dispatch>,
 }
+
+/// Which database, and how it is opened.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum DatabaseOptions {
+    Sqlite(SqliteOptions),
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresOptions),
+}
+
+impl DatabaseOptions {
+    /// The name of the database system, as OpenTelemetry has it.
+    pub(crate) fn system(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "postgresql",
+        }
+    }
+}
+
+/// Postgres: as many as a small server has room for from several programs.
+#[cfg(feature = "postgres")]
+const DEFAULT_CONNECTIONS: usize = 10;
+/// Postgres: connections that nobody uses cost the server a process each.
+#[cfg(feature = "postgres")]
+const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+/// Postgres: what a server keeps for a connection grows with its age, and a new one sees where names lead now.
+#[cfg(feature = "postgres")]
+const DEFAULT_MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 const DEFAULT_READERS: usize = 4;
 const DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -25,7 +58,15 @@ const KNOWN_OPTIONS: &str = "mode=ro|rw|rwc|memory, busy_timeout=<milliseconds>,
      acquire_timeout=<milliseconds>, idle_timeout=<milliseconds>, max_lifetime=<milliseconds>, \
      leak_threshold=<milliseconds>, synchronous=normal|full|off, journal_mode=wal|delete|truncate|persist, \
      immutable=true|false, nolock=true|false, nofollow=true|false, vfs=<name>, cache=private, dispatch=worker|auto";
+#[cfg(feature = "postgres")]
+const KNOWN_URLS: &str = "`sqlite::memory:`, `sqlite:///absolute/path.db`, `sqlite://relative.db` and \
+     `postgres://user@host/database`";
+#[cfg(not(feature = "postgres"))]
 const KNOWN_URLS: &str = "`sqlite::memory:`, `sqlite:///absolute/path.db` and `sqlite://relative.db`";
+/// What the pool of a server's connections is told.
+#[cfg(feature = "postgres")]
+const POOL_OPTIONS: &str = "connections=<number>, acquire_timeout=<milliseconds>, idle_timeout=<milliseconds>, \
+     max_lifetime=<milliseconds>, leak_threshold=<milliseconds>";
 
 impl Config {
     /// Reads a URL.
@@ -38,7 +79,15 @@ impl Config {
         })?;
         match scheme {
             "sqlite" => {}
-            "postgres" | "postgresql" | "mysql" | "mariadb" => {
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => return Self::parse_postgres(url),
+            #[cfg(not(feature = "postgres"))]
+            "postgres" | "postgresql" => {
+                return Err(Error::configuration(format!(
+                    "the driver for `{scheme}://` is not built in: add the feature `postgres` of the crate `anyorm`"
+                )));
+            }
+            "mysql" | "mariadb" => {
                 return Err(Error::configuration(format!(
                     "there is no driver for `{scheme}://` yet: known are {KNOWN_URLS}"
                 )));
@@ -51,7 +100,7 @@ impl Config {
             }
         }
         let (path, options) = rest.split_once('?').unwrap_or((rest, ""));
-        let mut config = Self::of(place(path)?);
+        let mut config = Self::of(DatabaseOptions::Sqlite(SqliteOptions::new(place(path)?)));
         for option in options.split('&').filter(|option| !option.is_empty()) {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
             config.set(name, value)?;
@@ -59,7 +108,45 @@ impl Config {
         Ok(config)
     }
 
-    fn of(place: Place) -> Self {
+    #[cfg(feature = "postgres")]
+    fn parse_postgres(url: &str) -> Result<Self> {
+        let environment = |name: &str| std::env::var(name).ok();
+        let (options, rest) = PostgresOptions::parse(url, &environment)?;
+        let mut config = Self::of(DatabaseOptions::Postgres(options));
+        config.pool.limits =
+            Limits { idle_timeout: Some(DEFAULT_IDLE_TIMEOUT), max_lifetime: Some(DEFAULT_MAX_LIFETIME) };
+        for (name, value) in rest {
+            match name.as_str() {
+                "connections" | "acquire_timeout" | "idle_timeout" | "max_lifetime" | "leak_threshold" => {
+                    config.set(&name, &value)?;
+                }
+                _ => {
+                    let known = crate::postgres::KNOWN_OPTIONS;
+                    return Err(Error::configuration(format!(
+                        "the option `{name}` is not known: known are {known}, and of the pool {POOL_OPTIONS}"
+                    )));
+                }
+            }
+        }
+        Ok(config)
+    }
+
+    /// The options of a file or memory.
+    ///
+    /// # Errors
+    /// If it is another database.
+    pub(crate) fn sqlite(&mut self, option: &str) -> Result<&mut SqliteOptions> {
+        let _ = option;
+        match &mut self.database {
+            DatabaseOptions::Sqlite(options) => Ok(options),
+            #[cfg(feature = "postgres")]
+            DatabaseOptions::Postgres(_) => {
+                Err(Error::configuration(format!("`{option}` is about SQLite: leave it out for PostgreSQL")))
+            }
+        }
+    }
+
+    fn of(database: DatabaseOptions) -> Self {
         let pool = PoolOptions {
             writers: 1,
             readers: 0,
@@ -68,15 +155,25 @@ impl Config {
             leak_threshold: None,
             dispatch: Dispatch::Worker,
         };
-        Self { sqlite: SqliteOptions::new(place), pool, readers: None, dispatch: None }
+        Self { database, pool, readers: None, connections: None, dispatch: None }
     }
 
     /// What is to be opened, after all options are known.
     ///
     /// # Errors
     /// [`Error::Configuration`] for options that contradict each other.
-    pub(crate) fn checked(mut self) -> Result<(SqliteOptions, PoolOptions)> {
-        let sqlite = &self.sqlite;
+    pub(crate) fn checked(mut self) -> Result<(DatabaseOptions, PoolOptions)> {
+        let sqlite = match &self.database {
+            DatabaseOptions::Sqlite(sqlite) => sqlite,
+            #[cfg(feature = "postgres")]
+            DatabaseOptions::Postgres(_) => {
+                self.pool.writers = self.connections.unwrap_or(DEFAULT_CONNECTIONS);
+                return match self.pool.writers {
+                    0 => Err(wrong("connections", "0", "1 or more")),
+                    _ => Ok((self.database, self.pool)),
+                };
+            }
+        };
         let is_file = matches!(sqlite.place, Place::File(_));
         if !is_file && (sqlite.immutable || sqlite.no_lock || sqlite.no_follow || sqlite.vfs.is_some()) {
             return Err(Error::configuration(
@@ -103,7 +200,7 @@ impl Config {
         // In memory, nothing does I/O.
         let default = if is_file { Dispatch::Worker } else { Dispatch::Auto };
         self.pool.dispatch = self.dispatch.unwrap_or(default);
-        Ok((self.sqlite, self.pool))
+        Ok((self.database, self.pool))
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<()> {
@@ -116,7 +213,7 @@ impl Config {
                 _ => return Err(wrong(name, value, "ro, rw, rwc or memory")),
             }),
             "busy_timeout" => {
-                self.sqlite.busy_timeout = milliseconds(name, value)?;
+                self.sqlite(name)?.busy_timeout = milliseconds(name, value)?;
                 Ok(())
             }
             "acquire_timeout" => {
@@ -126,12 +223,13 @@ impl Config {
             "idle_timeout" => self.set_idle_timeout(milliseconds(name, value)?),
             "max_lifetime" => self.set_max_lifetime(milliseconds(name, value)?),
             "leak_threshold" => self.set_leak_threshold(milliseconds(name, value)?),
+            "connections" => self.set_connections(value.parse().map_err(|_| wrong(name, value, "a number"))?),
             "readers" => {
                 let readers = value.parse().map_err(|_| wrong(name, value, "a number"))?;
                 self.set_readers(readers)
             }
             "synchronous" => {
-                self.sqlite.synchronous = match value {
+                self.sqlite(name)?.synchronous = match value {
                     "off" => Synchronous::Off,
                     "normal" => Synchronous::Normal,
                     "full" => Synchronous::Full,
@@ -140,7 +238,7 @@ impl Config {
                 Ok(())
             }
             "journal_mode" => {
-                self.sqlite.journal_mode = match value {
+                self.sqlite(name)?.journal_mode = match value {
                     "wal" => JournalMode::Wal,
                     "delete" => JournalMode::Delete,
                     "truncate" => JournalMode::Truncate,
@@ -150,19 +248,19 @@ impl Config {
                 Ok(())
             }
             "immutable" => {
-                self.sqlite.immutable = truth(name, value)?;
+                self.sqlite(name)?.immutable = truth(name, value)?;
                 Ok(())
             }
             "nolock" => {
-                self.sqlite.no_lock = truth(name, value)?;
+                self.sqlite(name)?.no_lock = truth(name, value)?;
                 Ok(())
             }
             "nofollow" => {
-                self.sqlite.no_follow = truth(name, value)?;
+                self.sqlite(name)?.no_follow = truth(name, value)?;
                 Ok(())
             }
             "vfs" => {
-                self.sqlite.vfs = Some(decoded(value)?);
+                self.sqlite(name)?.vfs = Some(decoded(value)?);
                 Ok(())
             }
             "cache" => match value {
@@ -188,18 +286,19 @@ impl Config {
     /// # Errors
     /// For a database in memory, which has no file.
     pub(crate) fn set_mode(&mut self, mode: OpenMode) -> Result<()> {
-        match (&self.sqlite.place, mode) {
+        let sqlite = self.sqlite("mode")?;
+        match (&sqlite.place, mode) {
             (Place::Memory, OpenMode::Create) | (Place::Named(_), OpenMode::Memory) => {}
             (Place::Memory, _) => {
                 return Err(Error::configuration("`:memory:` is always made anew: leave `mode` out"));
             }
             (Place::File(path), OpenMode::Memory) => {
-                self.sqlite.place = Place::Named(path.to_string_lossy().into_owned());
+                sqlite.place = Place::Named(path.to_string_lossy().into_owned());
             }
-            (Place::Named(name), _) => self.sqlite.place = Place::File(name.into()),
+            (Place::Named(name), _) => sqlite.place = Place::File(name.into()),
             (Place::File(_), _) => {}
         }
-        self.sqlite.mode = mode;
+        sqlite.mode = mode;
         Ok(())
     }
 
@@ -222,8 +321,30 @@ impl Config {
 
     /// Sets how many connections only read.
     pub(crate) fn set_readers(&mut self, readers: usize) -> Result<()> {
+        self.sqlite("readers")?;
         self.readers = Some(readers);
         Ok(())
+    }
+}
+
+impl Config {
+    /// Sets how many connections do everything.
+    ///
+    /// # Errors
+    /// For SQLite, which has one that writes.
+    pub(crate) fn set_connections(&mut self, connections: usize) -> Result<()> {
+        #[cfg(not(feature = "postgres"))]
+        let _ = connections;
+        match &self.database {
+            DatabaseOptions::Sqlite(_) => Err(Error::configuration(
+                "SQLite has one connection that writes: `readers` says how many read next to it",
+            )),
+            #[cfg(feature = "postgres")]
+            DatabaseOptions::Postgres(_) => {
+                self.connections = Some(connections);
+                Ok(())
+            }
+        }
     }
 }
 

@@ -49,6 +49,9 @@ pub enum DatabaseErrorKind {
     FileReplaced,
     /// There is not enough memory.
     OutOfMemory,
+    /// The connection to the server was lost. What it had not committed is rolled back there; the next call opens another.
+    /// Where COMMIT was under way, the error is [`Error::OutcomeUnknown`](super::Error::OutcomeUnknown) instead.
+    Disconnected,
     /// The server cannot be reached: it is not running, refuses connections, or the network fails.
     CannotConnect,
 }

@@ -15,8 +15,10 @@ use crate::driver::{Access, Connect};
 use crate::observe::{NPlusOne, Observer, SlowStatement, SlowStatements, Telemetry, TelemetryOptions};
 use crate::operation::Operation;
 use crate::pool::Pool;
+#[cfg(feature = "postgres")]
+use crate::postgres::PostgresConnector;
 use crate::sqlite::{ConnectHook, JournalMode, OpenMode, Setup, SqliteConnector, Synchronous};
-use crate::url::Config;
+use crate::url::{Config, DatabaseOptions};
 
 /// Opens an [`Engine`] with options, which win over those of the URL. Made by [`Engine::builder`].
 ///
@@ -60,7 +62,7 @@ impl EngineBuilder {
     /// otherwise. `?busy_timeout=` in the URL, in milliseconds.
     pub fn busy_timeout(self, timeout: Duration) -> Self {
         self.with(|config| {
-            config.sqlite.busy_timeout = timeout;
+            config.sqlite("busy_timeout")?.busy_timeout = timeout;
             Ok(())
         })
     }
@@ -69,6 +71,12 @@ impl EngineBuilder {
     /// `:memory:`, where there is no choice. `?readers=` in the URL.
     pub fn readers(self, readers: usize) -> Self {
         self.with(|config| config.set_readers(readers))
+    }
+
+    /// How many connections to a server there may be: 10 unless told otherwise. Each does everything. `?connections=` in
+    /// the URL. Not for SQLite, where one connection writes: see [`readers`](Self::readers).
+    pub fn connections(self, connections: usize) -> Self {
+        self.with(|config| config.set_connections(connections))
     }
 
     /// How long a task waits for a connection: 30 seconds unless told otherwise. `?acquire_timeout=` in the URL, in
@@ -126,7 +134,7 @@ impl EngineBuilder {
     /// When SQLite waits for the disk. `?synchronous=normal|full|off` in the URL.
     pub fn synchronous(self, synchronous: Synchronous) -> Self {
         self.with(|config| {
-            config.sqlite.synchronous = synchronous;
+            config.sqlite("synchronous")?.synchronous = synchronous;
             Ok(())
         })
     }
@@ -143,7 +151,7 @@ impl EngineBuilder {
     /// How SQLite keeps a transaction apart until it is done. `?journal_mode=wal|delete|truncate|persist` in the URL.
     pub fn journal_mode(self, mode: JournalMode) -> Self {
         self.with(|config| {
-            config.sqlite.journal_mode = mode;
+            config.sqlite("journal_mode")?.journal_mode = mode;
             Ok(())
         })
     }
@@ -153,7 +161,7 @@ impl EngineBuilder {
     /// nonsense. `?immutable=true` in the URL.
     pub fn immutable(self) -> Self {
         self.with(|config| {
-            config.sqlite.immutable = true;
+            config.sqlite("immutable")?.immutable = true;
             Ok(())
         })
     }
@@ -162,7 +170,7 @@ impl EngineBuilder {
     /// engine has one connection, unless it only reads; and there is no WAL. `?nolock=true` in the URL.
     pub fn no_lock(self) -> Self {
         self.with(|config| {
-            config.sqlite.no_lock = true;
+            config.sqlite("nolock")?.no_lock = true;
             Ok(())
         })
     }
@@ -170,7 +178,7 @@ impl EngineBuilder {
     /// Refuses a path with a symbolic link in it. `?nofollow=true` in the URL.
     pub fn no_follow(self) -> Self {
         self.with(|config| {
-            config.sqlite.no_follow = true;
+            config.sqlite("nofollow")?.no_follow = true;
             Ok(())
         })
     }
@@ -179,7 +187,7 @@ impl EngineBuilder {
     /// registered. `?vfs=` in the URL.
     pub fn vfs(self, name: impl Into<String>) -> Self {
         self.with(|config| {
-            config.sqlite.vfs = Some(name.into());
+            config.sqlite("vfs")?.vfs = Some(name.into());
             Ok(())
         })
     }
@@ -272,10 +280,12 @@ impl EngineBuilder {
 
     pub(super) fn open_at(self, location: &'static Location<'static>) -> Operation<'static, Engine> {
         Operation::named("engine.open", "at most an empty file is left", async move {
-            let (sqlite, pool) = self.config?.checked()?;
-            let telemetry = Arc::new(Telemetry::new(self.telemetry, "sqlite"));
-            let connector =
-                self.connector.unwrap_or_else(|| Box::new(SqliteConnector::new(sqlite, self.hooks)));
+            let (database, pool) = self.config?.checked()?;
+            let telemetry = Arc::new(Telemetry::new(self.telemetry, database.system()));
+            let connector = match self.connector {
+                Some(connector) => connector,
+                None => connector(database, self.hooks)?,
+            };
             let pool = Pool::new(connector, pool, telemetry, self.workers, self.clock);
             let lease = pool.acquire(Access::Write, location).await?;
             let output = lease.run(Program::default(), Discard).await;
@@ -291,6 +301,24 @@ impl EngineBuilder {
             Ok(config)
         });
         self
+    }
+}
+
+/// What opens connections to a database.
+///
+/// # Errors
+/// For hooks that are about another one.
+fn connector(database: DatabaseOptions, hooks: Vec<ConnectHook>) -> Result<Box<dyn Connect>> {
+    match database {
+        DatabaseOptions::Sqlite(options) => Ok(Box::new(SqliteConnector::new(options, hooks))),
+        #[cfg(feature = "postgres")]
+        DatabaseOptions::Postgres(options) => match hooks.as_slice() {
+            [] => Ok(Box::new(PostgresConnector::new(options))),
+            _ => Err(Error::configuration(
+                "`on_connect` is about SQLite: for PostgreSQL, say what a connection is to be set to in the URL, as \
+                 `?options=-c statement_timeout=5000`",
+            )),
+        },
     }
 }
 

@@ -172,6 +172,13 @@ impl Drop for Closing {
     }
 }
 
+/// Closes connections that were put aside.
+pub(super) async fn close_all(connections: Vec<OpenConnection>) {
+    for connection in connections {
+        connection.close().await;
+    }
+}
+
 impl OpenConnection {
     /// A driver that panics here must not keep the permit.
     async fn close(self) {

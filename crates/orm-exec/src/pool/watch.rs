@@ -172,7 +172,7 @@ impl Pool {
     /// Closes connections on a worker thread: that does I/O, and this may be a thread that polls futures.
     pub(super) fn dispose(&self, connections: Vec<OpenConnection>) {
         if !connections.is_empty() {
-            self.clean_up(async move { drop(connections) });
+            self.clean_up(super::close::close_all(connections));
         }
     }
 }

@@ -34,7 +34,9 @@ pub(crate) fn encode_text(value: ValueRef<'_>, out: &mut BytesMut) -> Result<IsN
         ValueRef::Null => return Ok(IsNull::Yes),
         ValueRef::Int(v) => write!(out, "{v}").map_err(|_| Mismatch)?,
         ValueRef::Float(v) if v.is_nan() => out.put_slice(b"NaN"),
-        ValueRef::Float(v) if v.is_infinite() => out.put_slice(if v > 0.0 { b"Infinity" } else { b"-Infinity" }),
+        ValueRef::Float(v) if v.is_infinite() => {
+            out.put_slice(if v > 0.0 { b"Infinity" } else { b"-Infinity" })
+        }
         ValueRef::Float(v) => write!(out, "{v:?}").map_err(|_| Mismatch)?,
         ValueRef::Bool(v) => out.put_u8(if v { b't' } else { b'f' }),
         ValueRef::Text(v) => out.put_slice(v),
@@ -77,10 +79,14 @@ pub(crate) fn decode<'a>(raw: Option<&'a [u8]>, ty: &Type) -> ValueRef<'a> {
         Type::INT2 => raw.try_into().map_or(ValueRef::Null, |b| ValueRef::Int(i16::from_be_bytes(b).into())),
         Type::OID => raw.try_into().map_or(ValueRef::Null, |b| ValueRef::Int(u32::from_be_bytes(b).into())),
         Type::FLOAT8 => raw.try_into().map_or(ValueRef::Null, |b| ValueRef::Float(f64::from_be_bytes(b))),
-        Type::FLOAT4 => raw.try_into().map_or(ValueRef::Null, |b| ValueRef::Float(f32::from_be_bytes(b).into())),
+        Type::FLOAT4 => {
+            raw.try_into().map_or(ValueRef::Null, |b| ValueRef::Float(f32::from_be_bytes(b).into()))
+        }
         Type::BOOL => ValueRef::Bool(raw != [0]),
         Type::JSONB => ValueRef::Text(raw.get(1..).unwrap_or_default()),
-        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::JSON | Type::UNKNOWN => ValueRef::Text(raw),
+        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::JSON | Type::UNKNOWN => {
+            ValueRef::Text(raw)
+        }
         Type::BYTEA => ValueRef::Bytes(raw),
         _ => match ty.kind() {
             Kind::Domain(base) => decode(Some(raw), base),

@@ -22,7 +22,6 @@ use super::run::{Progress, Run, STEP};
 use super::wire::Wire;
 use crate::driver::{Answer, DriverConnection, Interrupt, JobId};
 use crate::observe::{Parameters, Rows, Telemetry, is_commit};
-use crate::sockets;
 
 /// How long a statement may go on that was cancelled, before its connection is given up.
 const CANCEL_GRACE: Duration = Duration::from_secs(10);

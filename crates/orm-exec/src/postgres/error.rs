@@ -55,7 +55,8 @@ pub(super) fn disconnected(message: &str, code: &str, sql: &str, place: &str) ->
         sql: sql.to_owned(),
         file: None,
         advice: Some(
-            "what it had not committed is rolled back: begin again, another connection is opened then".to_owned(),
+            "what it had not committed is rolled back: begin again, another connection is opened then"
+                .to_owned(),
         ),
     }))
 }
@@ -95,7 +96,9 @@ fn kind_of(code: &str) -> (DatabaseErrorKind, Option<&'static str>) {
         "53200" => (Kind::OutOfMemory, None),
         "58030" => (Kind::Io, None),
         "XX001" | "XX002" => (Kind::Corrupt, None),
-        "42P01" => (Kind::Statement, Some("create it with `engine.create_all(..)`, or look at the search path")),
+        "42P01" => {
+            (Kind::Statement, Some("create it with `engine.create_all(..)`, or look at the search path"))
+        }
         "57014" => (Kind::Statement, Some("it was cancelled, or took longer than statement_timeout")),
         "25P02" => (Kind::Statement, Some("an earlier statement of this transaction failed: roll it back")),
         "22021" | "22P05" => (Kind::Statement, Some("the text does not fit the encoding of the database")),

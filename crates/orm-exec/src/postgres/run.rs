@@ -158,7 +158,8 @@ impl<'a> Run<'a> {
     /// Refuses a step whose cells do not fit its shape.
     fn check(&self) -> Result<(), Failure> {
         for (at, step) in self.program.steps.iter().enumerate() {
-            let (cells, rows, width) = (step.cells.len(), step.rows as usize, usize::from(step.shape.parameters));
+            let (cells, rows, width) =
+                (step.cells.len(), step.rows as usize, usize::from(step.shape.parameters));
             if cells != width * rows || step.cells.end as usize > self.program.input.len() {
                 let reason = format!("{rows} rows of {width} parameters, but {cells} values");
                 return Err(self.refused(at, 0, &reason));
@@ -256,7 +257,6 @@ impl<'a> Run<'a> {
             self.progress.savepoint |= sent.kind == Kind::Control && &*sent.sql == "SAVEPOINT anyorm_step";
             self.progress.committing |= sent.kind == Kind::Commit;
         }
-        let rolled_back = self.link.wire.rolled_back();
         let mut preparing = self.send_all(requests, prepare).await;
         let mut failed: Option<Failure> = None;
         for at in 0..requests.len() {
@@ -270,7 +270,7 @@ impl<'a> Run<'a> {
                     self.progress.committing = false;
                     self.progress.committed = true;
                     // As the answer to a COMMIT, or to one that follows a failure.
-                    if self.link.wire.rolled_back() > rolled_back && failed.is_none() {
+                    if failed.is_none() && self.link.wire.last_tag().as_str() == "ROLLBACK" {
                         failed = Some(Failure::outside(self.not_committed()));
                     }
                 }
@@ -368,16 +368,17 @@ impl<'a> Run<'a> {
         match sent.kind {
             Kind::Rows => {
                 sent.counted.read += 1;
-                let kept =
-                    if self.answers.keeps(sent.step) { self.answers.row(sent.step, &view) } else { Ok(()) };
-                kept.and_then(|()| self.sink.row(sent.step as u16, &view)).map_err(|error| {
-                    Failure::at(sent.step, sent.first, Error::decode(error, &sent.sql))
-                })?;
+                // A key that was made beforehand is kept already, and nothing else of such a row is referred to.
+                let keeps = self.answers.keeps(sent.step) && self.keys[sent.step].is_empty();
+                let kept = if keeps { self.answers.row(sent.step, &view) } else { Ok(()) };
+                kept.and_then(|()| self.sink.row(sent.step as u16, &view))
+                    .map_err(|error| Failure::at(sent.step, sent.first, Error::decode(error, &sent.sql)))?;
             }
             Kind::Guard => sent.counted.affected = first(&view).unwrap_or_default().unsigned_abs(),
             Kind::Key => {
                 let key = first(&view).ok_or_else(|| {
-                    let error = Error::build(format!("the key that the database gave is no integer: {}", sent.sql));
+                    let error =
+                        Error::build(format!("the key that the database gave is no integer: {}", sent.sql));
                     Failure::at(sent.step, sent.first, error)
                 })?;
                 sent.counted.affected += 1;
@@ -399,10 +400,7 @@ impl<'a> Run<'a> {
         }
         let step = &self.program.steps[sent.step];
         let matched = sent.counted.affected;
-        if sent.kind == Kind::Count
-            && step.expect == Expect::OnePerRow
-            && matched != u64::from(sent.rows)
-        {
+        if sent.kind == Kind::Count && step.expect == Expect::OnePerRow && matched != u64::from(sent.rows) {
             return Err(miscounted(sent.step, sent.first, matched, step));
         }
         if let Some(affected) = self.outcome.affected.get_mut(sent.step)
@@ -504,12 +502,9 @@ impl<'a> Run<'a> {
                 self.link.without_sequence.extend(step.shape.outline.iter().map(|outline| outline.table));
                 continue;
             }
+            keys.iter().for_each(|&key| self.answers.generated_key(sent.step, key));
             if step.shape.returns == Returns::GeneratedKey {
-                keys.iter().for_each(|&key| self.answers.generated_key(sent.step, key));
                 self.outcome.generated[sent.step].clone_from(keys);
-            } else if self.answers.keeps(sent.step) {
-                // Its rows answer the key as well; what refers to it does not wait for them.
-                self.answers.keys_beforehand(sent.step, keys);
             }
         }
         Ok(())
@@ -612,7 +607,8 @@ impl<'a> Run<'a> {
             let types = |place: usize| known(place).unwrap_or(Type::UNKNOWN);
             match self.link.statements_form(sql, is_kept) {
                 Form::Prepared(statement) => {
-                    check_count(&statement, values.len(), sql).map_err(|error| Failure::at(at, row, error))?;
+                    check_count(&statement, values.len(), sql)
+                        .map_err(|error| Failure::at(at, row, error))?;
                     let parameters = std::iter::zip(&values, statement.params())
                         .map(|(value, ty)| Parameter::new(*value, ty, &mut self.buffer))
                         .collect();
@@ -655,7 +651,8 @@ impl<'a> Run<'a> {
         if !self.keys[at].is_empty() {
             let keys = self.keys[at].iter().map(|&key| ValueRef::Int(key));
             let ty = outline.key.and_then(|key| array_of(key.ty)).unwrap_or(Type::INT8_ARRAY);
-            let Some(array) = element_of(&ty).and_then(|element| Parameter::array(keys, element, &mut self.buffer))
+            let Some(array) =
+                element_of(&ty).and_then(|element| Parameter::array(keys, element, &mut self.buffer))
             else {
                 return Ok(false);
             };
@@ -670,9 +667,10 @@ impl<'a> Run<'a> {
                 values.push(value.map_err(|why| self.refused(at, row as u32, &why))?);
             }
             let ty = array_of(parameter.ty);
-            let array = ty.as_ref().and_then(element_of).and_then(|element| {
-                Parameter::array(values.iter().copied(), element, &mut self.buffer)
-            });
+            let array = ty
+                .as_ref()
+                .and_then(element_of)
+                .and_then(|element| Parameter::array(values.iter().copied(), element, &mut self.buffer));
             match (array, ty) {
                 (Some(array), Some(ty)) => parameters.push((array, ty)),
                 // The text has a cast to the type, so that the server knows it.
@@ -777,8 +775,9 @@ impl<'a> Run<'a> {
                 }
                 let last = chunk.last().copied().unwrap_or_default();
                 for row in chunk.iter().copied().chain(std::iter::repeat(last)).take(size) {
-                    (0..list.width)
-                        .for_each(|part| cells.value_ref(self.answers.at(list.step, list.column + part, row)));
+                    (0..list.width).for_each(|part| {
+                        cells.value_ref(self.answers.at(list.step, list.column + part, row))
+                    });
                 }
             }
             let parameters = (0..cells.len())
@@ -807,8 +806,7 @@ impl<'a> Run<'a> {
     }
 }
 
-type Preparing =
-    std::pin::Pin<Box<dyn Future<Output = Result<Statement, tokio_postgres::Error>> + Send>>;
+type Preparing = std::pin::Pin<Box<dyn Future<Output = Result<Statement, tokio_postgres::Error>> + Send>>;
 
 impl Sent {
     /// Whether observers hear of it: not of what the driver sends on its own account.
@@ -860,7 +858,8 @@ fn check_count(statement: &Statement, values: usize, sql: &str) -> Result<(), Er
 
 /// Statements that a savepoint around them would change, or that end it.
 fn ends_or_forbids_savepoints(sql: &str) -> bool {
-    is_control(sql) || sql.trim_start().get(..15).is_some_and(|start| start.eq_ignore_ascii_case("SET TRANSACTION"))
+    is_control(sql)
+        || sql.trim_start().get(..15).is_some_and(|start| start.eq_ignore_ascii_case("SET TRANSACTION"))
 }
 
 #[cold]

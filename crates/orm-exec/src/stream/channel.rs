@@ -19,8 +19,25 @@ struct State<T> {
     /// The task that waits for a chunk.
     waker: Option<Waker>,
     ended: Option<Ended>,
-    /// What the worker waits for: there is room, or nobody wants the rest.
-    room: Option<Arc<Event>>,
+    /// What waits for it that there is room, or that nobody wants the rest.
+    room: Option<Room>,
+}
+
+/// Who waits for room.
+enum Room {
+    /// A worker thread.
+    Thread(Arc<Event>),
+    /// A job among others on its thread.
+    Task(Waker),
+}
+
+impl Room {
+    fn tell(self) {
+        match self {
+            Self::Thread(event) => event.set(),
+            Self::Task(waker) => waker.wake(),
+        }
+    }
 }
 
 /// Why no more chunks are taken.
@@ -42,7 +59,8 @@ impl<T> Channel<T> {
     pub(super) fn put(&self, chunk: Vec<T>) -> bool {
         let mut state = lock(&self.state);
         while !state.chunks.is_empty() && state.ended.is_none() {
-            let room = Arc::clone(state.room.insert(Arc::default()));
+            let room = Arc::<Event>::default();
+            state.room = Some(Room::Thread(Arc::clone(&room)));
             drop(state);
             room.wait();
             state = lock(&self.state);
@@ -54,6 +72,31 @@ impl<T> Channel<T> {
         drop(unwanted);
         waker.into_iter().for_each(Waker::wake);
         wanted
+    }
+
+    /// Puts a chunk in if there is room, or nobody wants it.
+    ///
+    /// # Errors
+    /// The chunk. `waker` is woken when there is room.
+    pub(super) fn poll_put(&self, chunk: Vec<T>, waker: &Waker) -> Result<(), Vec<T>> {
+        let mut state = lock(&self.state);
+        if !state.chunks.is_empty() && state.ended.is_none() {
+            let before = state.room.replace(Room::Task(waker.clone()));
+            drop(state);
+            drop(before);
+            return Err(chunk);
+        }
+        let unwanted = state.push(chunk);
+        let waker = state.waker.take();
+        drop(state);
+        drop(unwanted);
+        waker.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
+    /// Whether anybody wants more rows.
+    pub(super) fn is_wanted(&self) -> bool {
+        lock(&self.state).ended.is_none()
     }
 
     /// On the worker: puts the last rows in without waiting. The end of the job wakes the task.
@@ -73,7 +116,7 @@ impl<T> Channel<T> {
         }
         let room = state.room.take_if(|_| chunk.is_some());
         drop(state);
-        room.into_iter().for_each(|room| room.set());
+        room.into_iter().for_each(Room::tell);
         chunk
     }
 
@@ -94,7 +137,7 @@ impl<T> Channel<T> {
         let left = (std::mem::take(&mut state.chunks), state.waker.take());
         let room = state.room.take();
         drop(state);
-        room.into_iter().for_each(|room| room.set());
+        room.into_iter().for_each(Room::tell);
         drop(left);
     }
 
@@ -121,6 +164,6 @@ impl<T: Send> Stop for Channel<T> {
         state.ended.get_or_insert(Ended::Stopped);
         let room = state.room.take();
         drop(state);
-        room.into_iter().for_each(|room| room.set());
+        room.into_iter().for_each(Room::tell);
     }
 }

@@ -1,6 +1,7 @@
 //! Rows into chunks, on the worker.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use orm_core::{ColumnError, Row, Sink, ValueRef};
 
@@ -27,11 +28,16 @@ pub(super) struct Producer<T> {
     rows: usize,
     /// How many bytes its rows have, by those that were looked at.
     bytes: usize,
+    /// Whether it may block its thread while there is no room.
+    blocks: bool,
+    /// A chunk for which there was no room.
+    waiting: Option<Vec<T>>,
 }
 
 impl<T> Producer<T> {
-    pub(super) fn new(channel: Arc<Channel<T>>, decode: super::Decode<T>) -> Self {
-        Self { channel, decode, chunk: Vec::with_capacity(FIRST), rows: FIRST, bytes: 0 }
+    pub(super) fn new(channel: Arc<Channel<T>>, decode: super::Decode<T>, blocks: bool) -> Self {
+        let chunk = Vec::with_capacity(FIRST);
+        Self { channel, decode, chunk, rows: FIRST, bytes: 0, blocks, waiting: None }
     }
 
     /// Answers whether more rows are wanted.
@@ -39,7 +45,13 @@ impl<T> Producer<T> {
         self.rows = MOST.min(2 * self.rows);
         self.bytes = 0;
         let next = Vec::with_capacity(self.chunk.len().max(FIRST));
-        self.channel.put(std::mem::replace(&mut self.chunk, next))
+        let chunk = std::mem::replace(&mut self.chunk, next);
+        if self.blocks {
+            return self.channel.put(chunk);
+        }
+        // Asked before the next row whether there is room.
+        self.waiting = Some(chunk);
+        self.channel.is_wanted()
     }
 }
 
@@ -54,11 +66,23 @@ impl<T: Send> Sink for Producer<T> {
         }
         Ok(())
     }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(chunk) = self.waiting.take() else { return Poll::Ready(()) };
+        match self.channel.poll_put(chunk, cx.waker()) {
+            Ok(()) => Poll::Ready(()),
+            Err(chunk) => {
+                self.waiting = Some(chunk);
+                Poll::Pending
+            }
+        }
+    }
 }
 
 impl<T> Drop for Producer<T> {
     /// Also of a statement that failed: what was read before comes first.
     fn drop(&mut self) {
+        self.waiting.take().into_iter().for_each(|chunk| self.channel.leave(chunk));
         self.channel.leave(std::mem::take(&mut self.chunk));
     }
 }

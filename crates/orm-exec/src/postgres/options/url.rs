@@ -78,7 +78,9 @@ fn host(text: &str) -> Result<(String, String)> {
         Some(port) => port,
         None if rest.is_empty() => "",
         None => {
-            return Err(Error::configuration("a host has something after its `]` that is not `:` and a port"));
+            return Err(Error::configuration(
+                "a host has something after its `]` that is not `:` and a port",
+            ));
         }
     };
     if port.contains(':') {
