@@ -17,6 +17,8 @@ mod many;
 pub use guard::{Unmatched, parse_guard};
 pub use keys::NEXT_KEYS;
 
+use std::sync::Arc;
+
 use crate::dialect::Dialect;
 use crate::entity::ColumnMeta;
 use crate::program::{Returns, StatementShape};
@@ -36,6 +38,9 @@ pub struct Outline {
     pub key: Option<Parameter>,
     /// The columns that it answers of each row, after that key.
     pub returning: Vec<&'static str>,
+    /// Whether a row may take a unique value that one before it gives up. A statement for many rows writes them in an order
+    /// of its own, and each is unique at once.
+    pub in_order: bool,
 }
 
 /// What a write does.
@@ -84,7 +89,8 @@ impl Outline {
     /// that is skipped by a trigger is not answered.
     ///
     /// `None` if there is no such form: for an insert without parameters, one that answers a key or whose rows could not
-    /// be put in order, and for a parameter that is an array itself. Then rows are sent one by one.
+    /// be put in order, an update [`in_order`](Self::in_order), and for a parameter that is an array itself. Then rows are
+    /// sent one by one.
     pub fn many(&self, dialect: &Dialect) -> Option<String> {
         match self.action {
             Action::Insert | Action::InsertMissing if self.key.is_some() => None,
@@ -144,6 +150,14 @@ impl Outline {
 }
 
 impl StatementShape {
+    /// The same for rows none of which takes a unique value that another one gives up.
+    pub fn in_any_order(mut self) -> Self {
+        if let Some(outline) = &mut self.outline {
+            Arc::make_mut(outline).in_order = false;
+        }
+        self
+    }
+
     /// An UPDATE or DELETE of one row that must be there, or the server raises what [`parse_guard`] reads. It answers the
     /// rows that the statement answers, or, if it answers none, one row with the number of rows.
     ///

@@ -7,13 +7,14 @@
 //! COMMIT
 //! ```
 
+mod levels;
 mod list;
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::cells::{Cell, Cells};
+use crate::cells::Cells;
 use crate::dialect::Dialect;
 use crate::dispatch::Dispatch;
 use crate::outline::Outline;
@@ -24,7 +25,7 @@ use crate::row::{ColumnError, Row};
 pub struct StatementShape {
     /// The SQL, with the placeholders of the dialect.
     pub sql: Arc<str>,
-    /// Cells per parameter row. A [`Cell::List`] counts as one.
+    /// Cells per parameter row. A [`Cell::List`](crate::Cell::List) counts as one.
     pub parameters: u16,
     /// What comes back.
     pub returns: Returns,
@@ -73,7 +74,8 @@ pub enum Expect {
     OnePerRow,
 }
 
-/// One statement of a program, run once per parameter row.
+/// One statement of a program, run once per parameter row, or as a statement that comes to the same
+/// ([`outline`](crate::outline)).
 #[derive(Clone, Debug)]
 pub struct Step {
     /// The statement.
@@ -151,34 +153,6 @@ impl Program {
     fn add_from(&mut self, start: u32, shape: Arc<StatementShape>) {
         let (cells, origin) = (start..self.input.len() as u32, self.steps.len() as u32);
         self.steps.push(Step { shape, rows: 1, cells, expect: Expect::Any, after: Vec::new(), origin });
-    }
-
-    /// The round trip in which each step can be sent, from 0, by a driver that pipelines: a step that refers to the
-    /// answer of another goes in a later trip than that one. No step goes in an earlier trip than one before it: the
-    /// order of the steps is the order in which the database runs them.
-    pub fn levels(&self) -> Vec<u16> {
-        self.levels_with(|_| false)
-    }
-
-    /// The same for a driver that makes the generated keys of some steps before the first trip: nothing waits for them.
-    pub fn levels_with(&self, keys_are_known: impl Fn(usize) -> bool) -> Vec<u16> {
-        let mut levels: Vec<u16> = Vec::with_capacity(self.steps.len());
-        for step in &self.steps {
-            let cells = &self.input.as_slice()[step.cells.start as usize..step.cells.end as usize];
-            let awaited = cells.iter().filter_map(|cell| match *cell {
-                // The generated key is column 0 of an answer.
-                Cell::From { step, column: 0, .. } | Cell::List { step, column: 0, width: 1 }
-                    if keys_are_known(usize::from(step)) =>
-                {
-                    None
-                }
-                Cell::From { step, .. } | Cell::List { step, .. } => Some(levels[usize::from(step)] + 1),
-                _ => None,
-            });
-            let before = levels.last().copied().unwrap_or(0);
-            levels.push(awaited.max().unwrap_or(0).max(before));
-        }
-        levels
     }
 
     /// Whether no step changes anything, so that a reader may run the program.

@@ -54,6 +54,18 @@ impl EntityMeta {
         !self.server_defaults.is_empty() || !self.generated.is_empty()
     }
 
+    /// Whether a column is, alone or with others, a value in which no two rows agree.
+    pub fn is_in_unique_value(&self, column: usize) -> bool {
+        let is_one_to_one = |relation: &RelationMeta| match relation.kind {
+            RelationKind::BelongsTo { columns, .. } => columns.contains(&column) && relation.is_one_to_one(),
+            _ => false,
+        };
+        self.columns[column].unique
+            || self.key.contains(&column)
+            || self.indexes.iter().any(|index| index.unique && index.columns.contains(&column))
+            || self.relations.iter().any(is_one_to_one)
+    }
+
     /// The columns of the primary key.
     pub fn key_columns(&self) -> impl ExactSizeIterator<Item = &'static ColumnMeta> + use<> {
         let columns = self.columns;

@@ -4,7 +4,7 @@
 //! that raises takes a text in plain SQL, but a cast that fails quotes it. The text depends on the count, so that nothing
 //! computes it early.
 
-use super::{Outline, Parameter};
+use super::{Outline, Parameter, many};
 use crate::render::Writer;
 
 /// What the texts of the guards begin with.
@@ -58,10 +58,10 @@ fn one() -> String {
 /// Where two parameter rows match one row, it is changed by either, so that "n" alone does not tell which comes first:
 /// parameter rows with equal values are looked at together.
 pub(super) fn of_many(out: &mut Writer<'_>, parameters: &[Parameter]) {
+    let matched: Vec<(usize, &Parameter)> = Outline::matched(parameters).collect();
     let same = |out: &mut Writer<'_>| {
-        out.push("PARTITION BY ").separated(", ", Outline::matched(parameters), |out, (at, _)| {
-            out.push(r#""given"."p"#).number(at as u64 + 1).push("\"");
-        });
+        out.push("PARTITION BY ");
+        out.separated(", ", 1..=matched.len(), |out, at| many::numbered(out, "p", at));
     };
     let all = |out: &mut Writer<'_>| {
         out.push("cardinality(").array(0, parameters[0].ty).push(")");
@@ -76,7 +76,7 @@ pub(super) fn of_many(out: &mut Writer<'_>, parameters: &[Parameter]) {
     out.push(r#" ORDER BY "given"."n") AS "turn", sum("hit"."count") OVER ("#);
     same(out);
     out.push(r#") AS "hits" FROM "#);
-    super::many::given(out, parameters, true);
+    many::given(out, &matched, true);
     out.push(r#" LEFT JOIN (SELECT "n", count(*) AS "count" FROM "changed" GROUP BY "n") AS "hit" "#);
     out.push(r#"ON "hit"."n" = "given"."n") AS "checked" WHERE "turn" > 1 OR "hits" IS DISTINCT FROM 1))::BIGINT END"#);
 }

@@ -33,9 +33,8 @@ pub(super) fn insert(outline: &Outline, parameters: &[Parameter], dialect: &Dial
         }
         answer(&mut out, outline);
         out.push(r#" FROM "changed" JOIN "#);
-        arrays(&mut out, keys.iter().copied());
-        out.push(r#" WITH ORDINALITY AS "given" ("#);
-        out.separated(", ", 1..=keys.len(), |out, at| numbered(out, "p", at)).push(r#", "n") ON "#);
+        given(&mut out, &keys, true);
+        out.push(" ON ");
         out.separated(" AND ", 1..=keys.len(), |out, at| {
             numbered(out, "k", at);
             out.push(" = ");
@@ -49,7 +48,7 @@ pub(super) fn insert(outline: &Outline, parameters: &[Parameter], dialect: &Dial
 /// UPDATE or DELETE, of rows that must be there if `guarded`.
 pub(super) fn change(outline: &Outline, guarded: bool, dialect: &Dialect) -> Option<String> {
     let (parameters, answers) = (&outline.parameters, !outline.returning.is_empty());
-    if !fit(parameters, dialect) {
+    if outline.in_order || !fit(parameters, dialect) {
         return None;
     }
     let mut out = Writer::new(dialect);
@@ -74,7 +73,7 @@ pub(super) fn change(outline: &Outline, guarded: bool, dialect: &Dialect) -> Opt
         });
         out.push(" FROM ");
     }
-    given(&mut out, parameters, is_inner);
+    given(&mut out, &parameters.iter().enumerate().collect::<Vec<_>>(), is_inner);
     out.push(" WHERE ").separated(" AND ", Outline::matched(parameters), |out, (at, parameter)| {
         out.push(r#""target"."#).name(parameter.name).push(" = ");
         given_column(out, at);
@@ -109,9 +108,9 @@ pub(super) fn change(outline: &Outline, guarded: bool, dialect: &Dialect) -> Opt
     Some(out.text())
 }
 
-/// Adds the parameter rows as a table, with their numbers from 1 if they are `counted`.
-pub(super) fn given(out: &mut Writer<'_>, parameters: &[Parameter], counted: bool) {
-    arrays(out, parameters.iter().enumerate());
+/// Adds some of the parameters of all rows as a table, with the numbers of the rows from 1 if they are `counted`.
+pub(super) fn given(out: &mut Writer<'_>, parameters: &[(usize, &Parameter)], counted: bool) {
+    arrays(out, parameters.iter().copied());
     out.push(if counted { " WITH ORDINALITY" } else { "" }).push(r#" AS "given" ("#);
     out.separated(", ", 1..=parameters.len(), |out, at| numbered(out, "p", at));
     out.push(if counted { r#", "n")"# } else { ")" });
@@ -162,6 +161,7 @@ fn given_column(out: &mut Writer<'_>, at: usize) {
     numbered(out, "p", at + 1);
 }
 
-fn numbered(out: &mut Writer<'_>, letter: &str, number: usize) {
+/// Adds a name of ours.
+pub(super) fn numbered(out: &mut Writer<'_>, letter: &str, number: usize) {
     out.push("\"").push(letter).number(number as u64).push("\"");
 }

@@ -34,6 +34,7 @@ pub(super) fn update(
         let set = columns.iter().map(|&at| Parameter::set(&meta.columns[at]));
         Outline {
             parameters: set.chain(row(meta, versioned)).collect(),
+            in_order: columns.iter().any(|&at| meta.is_in_unique_value(at)),
             ..outline(Action::Update, meta, returning)
         }
     })
@@ -72,7 +73,7 @@ fn outlined(dialect: &Dialect, make: impl FnOnce() -> Outline) -> Outlined {
 /// An outline without parameters yet.
 fn outline(action: Action, meta: &EntityMeta, returning: &[usize]) -> Outline {
     let returning = super::named(meta, returning).collect();
-    Outline { action, table: meta.table, parameters: Vec::new(), key: None, returning }
+    Outline { action, table: meta.table, parameters: Vec::new(), key: None, returning, in_order: false }
 }
 
 /// A column of a new row.
@@ -98,5 +99,5 @@ fn links(
         parts.map(|(&name, key)| Parameter { name, ..Parameter::matched(key) })
     };
     let parameters = sides.iter().zip(ends).flat_map(side).collect();
-    Outline { action, table: through.table, parameters, key: None, returning: Vec::new() }
+    Outline { action, table: through.table, parameters, key: None, returning: Vec::new(), in_order: false }
 }

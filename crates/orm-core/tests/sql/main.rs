@@ -12,6 +12,7 @@ mod filters;
 mod join;
 mod loads;
 mod natural_key;
+mod outline;
 mod select;
 mod shapes;
 mod subquery;

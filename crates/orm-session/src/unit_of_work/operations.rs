@@ -67,6 +67,8 @@ pub(super) enum Op {
 pub(super) struct Operations {
     pub(super) list: Vec<Op>,
     pub(super) references: Vec<Reference>,
+    /// Whether some rows take unique values that others give up.
+    pub(super) hand_over: bool,
 }
 
 /// A statement about some columns of a row, besides the one that writes the row.
@@ -115,6 +117,7 @@ pub(super) fn order_operations(tracker: &Tracker, collected: &mut Collected) -> 
     operations.references(deletes.deferred, true);
     operations.deletes(deletes.rows, later);
     let handovers = handovers(tracker, collected, &operations);
+    operations.hand_over = !handovers.is_empty();
     match handovers.iter().any(|handover| handover.before > handover.after) {
         true => schedule(tracker, collected, operations, handovers),
         false => Ok(operations),

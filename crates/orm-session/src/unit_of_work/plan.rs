@@ -22,7 +22,6 @@ use super::operations::{Op, Operations, Reference, columns_of, order_operations}
 use super::order::Deferred;
 use super::orphans::Unread;
 use super::rename::Renames;
-use super::unique::is_in_unique_value;
 use crate::state::State;
 use crate::tracker::{Doomed, Expressions, Followed, GivenLinks, Place, Tracker};
 use rows::Layout;
@@ -460,11 +459,13 @@ impl<'a> Builder<'a> {
     ) -> Result<(u16, Layout, Vec<usize>)> {
         let meta = self.tracker.arena(rows[0].arena).meta();
         let is_referred = |column: &usize| {
-            meta.key.contains(column) || (!self.renames.is_empty() && is_in_unique_value(meta, *column))
+            meta.key.contains(column) || (!self.renames.is_empty() && meta.is_in_unique_value(*column))
         };
         let referred: Vec<usize> = written.iter().copied().filter(is_referred).collect();
         written.extend(meta.version);
         let (shape, layout, filled) = self.update_statement(values[0], written, meta.version.is_some());
+        let is_apart = referred.is_empty() && !self.operations.hand_over;
+        let shape = if is_apart { shape.in_any_order() } else { shape };
         let step = self.begin_step(shape, Expect::OnePerRow)?;
         let renames = self.is_renaming() || !referred.is_empty();
         if let Layout::Plain(columns) = &layout

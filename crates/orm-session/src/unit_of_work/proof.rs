@@ -56,13 +56,21 @@ fn check(schema: &Schema, work: &Work) -> Result<(), String> {
         }
         Err(error) => return Err(format!("{error}")),
     };
-    let replay = Replay::run(schema, work, &done, plan).map_err(|why| {
+    let replay = Replay::run(schema, work, &done, plan, false).map_err(|why| {
         let order = has_order(schema, work, &wanted);
         format!("{why} (is there another order: {order:?})\n{}", Changes::of(plan, &done.tracker))
     })?;
     let changes = Changes::of(plan, &done.tracker);
     if replay.tables != wanted {
         return Err(format!("the database has {:?}\nwanted {wanted:?}\n{changes}", replay.tables));
+    }
+    let backwards = Replay::run(schema, work, &done, plan, true)
+        .map_err(|why| format!("{why}, where rows of a step go in any order\n{changes}"))?;
+    if backwards.tables != wanted {
+        return Err(format!(
+            "in any order the database has {:?}\nwanted {wanted:?}\n{changes}",
+            backwards.tables
+        ));
     }
     if let Some((row, times)) = replay.writes.iter().find(|(_, times)| **times > 1) {
         return Err(format!("{row:?} is written {times} times\n{changes}"));

@@ -12,7 +12,6 @@ use orm_core::relation::{Link, OneState};
 use super::collect::{Collected, rekeyed};
 use super::operations::columns_of;
 use super::order::{ForeignKey, foreign_keys, stored};
-use super::unique::is_in_unique_value;
 use crate::state::State;
 use crate::tracker::{Followed, Place, Tracker};
 
@@ -38,7 +37,7 @@ impl Renames {
             .filter(|updates| {
                 let meta = tracker.arena(updates[0].place.arena).meta();
                 let columns = columns_of(collected, &updates[0].columns);
-                columns.iter().any(|&column| is_in_unique_value(meta, usize::from(column)))
+                columns.iter().any(|&column| meta.is_in_unique_value(usize::from(column)))
             })
             .flatten()
             .map(|update| (update.place, columns_of(collected, &update.columns)))

@@ -77,7 +77,7 @@ fn arenas_that_give_up(tracker: &Tracker, collected: &Collected) -> Vec<u32> {
     let changed = collected.alike_updates().map(|updates| &updates[0]).filter(|update| {
         let columns = columns_of(collected, &update.columns);
         let meta = tracker.arena(update.place.arena).meta();
-        columns.iter().any(|&column| is_in_unique_value(meta, usize::from(column)))
+        columns.iter().any(|&column| meta.is_in_unique_value(usize::from(column)))
     });
     let cascaded = collected.effects.cascaded.keys().map(|row| row.arena);
     let emptied = collected.effects.emptied.iter().chain(&collected.effects.emptied_columns);
@@ -119,13 +119,6 @@ fn one_to_one(meta: &'static EntityMeta) -> impl Iterator<Item = &'static [usize
         }
         _ => None,
     })
-}
-
-pub(super) fn is_in_unique_value(meta: &'static EntityMeta, column: usize) -> bool {
-    meta.columns[column].unique
-        || meta.key.contains(&column)
-        || meta.indexes.iter().any(|index| index.unique && index.columns.contains(&column))
-        || one_to_one(meta).any(|columns| columns.contains(&column))
 }
 
 fn find(

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use orm_core::entity::RelationKind;
-use orm_core::{Cell, Result as PlanResult, SQLITE, ValueRef};
+use orm_core::outline::Action;
+use orm_core::program::Step;
+use orm_core::{Cell, POSTGRES, Result as PlanResult, ValueRef};
 
 use super::row::{RowKey, TYPED, ToOne};
 use super::schema::{Schema, metadata};
@@ -112,7 +114,8 @@ impl Done {
     }
 
     pub(super) fn plan(&mut self) -> PlanResult<FlushPlan> {
-        plan(&mut self.tracker, &SQLITE, 0, true)
+        // The same steps as for any other, which also say whether the order of their rows matters.
+        plan(&mut self.tracker, &POSTGRES, 0, true)
     }
 }
 
@@ -137,6 +140,8 @@ pub(super) struct Replay<'a> {
     work: &'a Work,
     done: &'a Done,
     plan: &'a FlushPlan,
+    /// Whether updates go from the last row to the first, where the plan says that they may.
+    backwards: bool,
     generated: Vec<Vec<i64>>,
     pub(super) tables: Tables,
     /// How often a row is written, by whether only to break a circle.
@@ -150,10 +155,11 @@ impl<'a> Replay<'a> {
         work: &'a Work,
         done: &'a Done,
         plan: &'a FlushPlan,
+        backwards: bool,
     ) -> Result<Self, String> {
         let tables = work.before(schema);
-        let mut replay =
-            Self { schema, work, done, plan, generated: Vec::new(), tables, writes: BTreeMap::new() };
+        let (generated, writes) = (Vec::new(), BTreeMap::new());
+        let mut replay = Self { schema, work, done, plan, backwards, generated, tables, writes };
         for step in 0..plan.origins.len() {
             replay.step(step).map_err(|why| format!("step {step}: {why}"))?;
         }
@@ -164,7 +170,11 @@ impl<'a> Replay<'a> {
         let (step, origin) = (&self.plan.program.steps[at], &self.plan.origins[at]);
         self.generated.push(Vec::new());
         let width = usize::from(step.shape.parameters);
-        for row in 0..step.rows as usize {
+        let mut rows: Vec<usize> = (0..step.rows as usize).collect();
+        if self.backwards && is_update_in_any_order(step) {
+            rows.reverse();
+        }
+        for row in rows {
             let start = step.cells.start as usize + row * width;
             let cells: Vec<Option<i64>> = (start..start + width).map(|cell| self.cell(cell)).collect();
             self.row(origin, row, cells)?;
@@ -236,6 +246,11 @@ impl<'a> Replay<'a> {
         let changes: Vec<(usize, Option<i64>)> = columns.into_iter().zip(cells).collect();
         self.tables.update(self.schema, table, &key, &changes)
     }
+}
+
+fn is_update_in_any_order(step: &Step) -> bool {
+    let outline = step.shape.outline.as_ref().expect("no step has expressions");
+    outline.action == Action::Update && !outline.in_order
 }
 
 fn whole(cells: Vec<Option<i64>>) -> Result<Vec<i64>, String> {
