@@ -7,7 +7,7 @@ mod guard;
 mod state;
 
 pub(crate) use guard::{Guard, Refusal};
-pub(crate) use state::{Tag, WireState};
+pub(crate) use state::WireState;
 
 use std::future::Ready;
 use std::io;

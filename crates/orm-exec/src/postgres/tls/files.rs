@@ -18,7 +18,13 @@ use crate::postgres::options::{Roots, TlsMode, TlsOptions};
 /// What the files said, for as long as they stay as they are: reading the authorities of the system takes longer than to
 /// connect.
 #[derive(Clone, Default)]
-pub(crate) struct Remembered(Arc<Mutex<Option<(Vec<Stamp>, Arc<ClientConfig>)>>>);
+pub(crate) struct Remembered(Arc<Mutex<Option<Known>>>);
+
+/// What was read, and from which files.
+struct Known {
+    stamps: Vec<Stamp>,
+    configuration: Arc<ClientConfig>,
+}
 
 /// By what a file is told from another of the same name.
 type Stamp = Option<(SystemTime, u64)>;
@@ -35,13 +41,11 @@ impl Remembered {
     fn configuration_now(&self, options: &TlsOptions) -> Result<Arc<ClientConfig>, Failure> {
         let stamps = stamps(options);
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, configuration)) = &*lock() {
-            if *known == stamps {
-                return Ok(Arc::clone(configuration));
-            }
+        if let Some(known) = lock().as_ref().filter(|known| known.stamps == stamps) {
+            return Ok(Arc::clone(&known.configuration));
         }
         let configuration = Arc::new(read(options)?);
-        *lock() = Some((stamps, Arc::clone(&configuration)));
+        *lock() = Some(Known { stamps, configuration: Arc::clone(&configuration) });
         Ok(configuration)
     }
 }
