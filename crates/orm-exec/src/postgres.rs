@@ -9,6 +9,12 @@
 //! | `parameters`, `row`, `codec` | values on their way in and out |
 //! | `find_row`, `error` | PostgreSQL's errors as ours |
 //! | `cancel` | which job is to stop |
+//! | `options`, `password_file` | what a URL and the environment say, and `.pgpass` |
+//! | `connect`, `target` | host by host, until one lets us in and is what it should be |
+//! | `socket`, `tls`, `stream` | addresses, certificates, and what messages go through |
+//! | `wire` | what tokio-postgres reads and writes: it notes what tokio-postgres drops |
+//! | `failure` | what went wrong on the way in, whether it may pass, what to do |
+//! | `canceller` | stops the statement of a connection, over another one |
 
 mod cancel;
 mod codec;
@@ -28,7 +34,9 @@ mod failure;
 mod options;
 mod password_file;
 mod socket;
+mod stream;
 mod target;
+mod tls;
 mod wire;
 
 use std::sync::Arc;

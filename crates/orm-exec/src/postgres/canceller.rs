@@ -1,25 +1,34 @@
 //! Stops what a connection has the server do. It takes another connection, to the same server.
 
 use std::fmt;
+use std::io;
 
 use futures_lite::FutureExt as _;
 use futures_lite::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::postgres::options::PostgresOptions;
 use crate::postgres::socket::{Address, Socket};
+use crate::postgres::stream::Stream;
+use crate::postgres::tls::Tls;
 
 /// Cancels the statement of one connection. It outlives the connection; then it does nothing.
 #[derive(Clone)]
 pub(crate) struct Canceller {
     address: Address,
+    tls: Option<Tls>,
     process: i32,
     secret: i32,
     options: PostgresOptions,
 }
 
 impl Canceller {
-    pub(crate) fn new(address: Address, (process, secret): (i32, i32), options: &PostgresOptions) -> Self {
-        Self { address, process, secret, options: options.clone() }
+    pub(crate) fn new(
+        address: Address,
+        tls: Option<Tls>,
+        (process, secret): (i32, i32),
+        options: &PostgresOptions,
+    ) -> Self {
+        Self { address, tls, process, secret, options: options.clone() }
     }
 
     /// Asks the server to stop, and waits until it has taken that in: it then has sent the signal to its process, which acts
@@ -42,12 +51,21 @@ impl Canceller {
     }
 
     async fn ask(&self) -> Result<(), String> {
-        let told = |error: std::io::Error| format!("{} cannot be asked to cancel: {error}", self.address);
-        let mut socket = Socket::open(&self.address, &self.options).await.map_err(told)?;
-        socket.write_all(&self.request()).await.map_err(told)?;
-        socket.flush().await.map_err(told)?;
+        let told =
+            |reason: &dyn fmt::Display| format!("{} cannot be asked to cancel: {reason}", self.address);
+        let lost = |error: io::Error| told(&error);
+        let socket = Socket::open(&self.address, &self.options).await.map_err(lost)?;
+        let mut stream = match &self.tls {
+            None => Stream::Plain(socket),
+            Some(tls) => tls.begin(socket).await.map_err(|failure| told(&failure.reason()))?,
+        };
+        if self.tls.is_some() && !stream.has_tls() {
+            return Err(told(&"it has no TLS any more"));
+        }
+        stream.write_all(&self.request()).await.map_err(lost)?;
+        stream.flush().await.map_err(lost)?;
         // Nothing is answered: the connection is closed, one way or another, once the signal is sent.
-        let _ = socket.read(&mut [0]).await;
+        let _ = stream.read(&mut [0]).await;
         Ok(())
     }
 

@@ -10,9 +10,12 @@ use tokio_postgres::{Client, Config, Connection};
 
 use crate::postgres::canceller::Canceller;
 use crate::postgres::failure::{Failure, Failures};
-use crate::postgres::options::{Host, PostgresOptions, Secret, Target};
+use crate::postgres::options::{Host, PostgresOptions, Secret, Target, TlsMode};
 use crate::postgres::password_file::PasswordFile;
 use crate::postgres::socket::{self, Address, Socket};
+use crate::postgres::stream::Stream;
+use crate::postgres::target;
+use crate::postgres::tls::Tls;
 use crate::postgres::wire::{Guard, Passed, Wire, WireState};
 
 /// A connection that is open, and through which statements can be sent.
@@ -129,16 +132,36 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     async fn run(&self) -> Result<Connected, Failure> {
+        let tls = Tls::of(self.options, self.host, self.address).await?;
+        let first = self.through(tls.as_ref()).await;
+        match first {
+            Err(first) if self.options.tls.mode == TlsMode::Prefer && first.may_do_without_tls() => {
+                self.through(None).await.map_err(|second| second.after(&first))
+            }
+            first => first,
+        }
+    }
+
+    async fn through(&self, tls: Option<&Tls>) -> Result<Connected, Failure> {
         let socket =
             Socket::open(self.address, self.options).await.map_err(|error| Failure::of_io(&error))?;
-        let wire = Wire::new(socket, Guard::new(self.options));
+        let stream = match tls {
+            Some(tls) => tls.begin(socket).await?,
+            None => Stream::Plain(socket),
+        };
+        // To cancel is done as it was begun.
+        let tls = tls.filter(|_| stream.has_tls());
+        let wire = Wire::new(stream, Guard::new(self.options));
         let state = Arc::clone(wire.state());
-        let (client, connection) =
-            self.config().connect_raw(wire, Passed).await.map_err(|error| Failure::of_start(&error))?;
-        let canceller = Canceller::new(self.address.clone(), state.key(), self.options);
+        let opened = self.config().connect_raw(wire, Passed).await;
+        let (client, connection) = opened.map_err(|error| {
+            let failure = Failure::of_start(&error);
+            if tls.is_some() { failure.under_tls() } else { failure }
+        })?;
+        let canceller = Canceller::new(self.address.clone(), tls.cloned(), state.key(), self.options);
         let place = self.options.place_of(self.host);
         let mut connected = Connected { client, connection, wire: state, canceller, place };
-        super::target::check(&mut connected, self.target).await?;
+        target::check(&mut connected, self.target).await?;
         Ok(connected)
     }
 

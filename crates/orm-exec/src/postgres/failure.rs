@@ -5,10 +5,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_rustls::rustls;
 use orm_core::Error;
 use orm_core::error::{DatabaseError, DatabaseErrorKind};
 
-use crate::postgres::options::{Host, PostgresOptions};
+use crate::postgres::options::{Host, PostgresOptions, Roots};
 use crate::postgres::password_file::PasswordFile;
 use crate::postgres::socket::Address;
 use crate::postgres::wire::Refusal;
@@ -25,14 +26,34 @@ pub(crate) struct Failure {
     pub(crate) is_final: bool,
     /// Whether it is about the password.
     of_password: bool,
+    /// Where it was met, as far as that matters for a try without TLS.
+    stage: Stage,
     advice: Option<String>,
+}
+
+/// How far a connection came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// TLS did not come about.
+    Tls,
+    /// There was TLS.
+    UnderTls,
+    Other,
 }
 
 impl Failure {
     /// What may be over by the next try.
     pub(crate) fn passing(reason: impl Into<String>) -> Self {
         let reason = reason.into();
-        Self { reason, code: None, may_pass: true, is_final: false, of_password: false, advice: None }
+        Self {
+            reason,
+            code: None,
+            may_pass: true,
+            is_final: false,
+            of_password: false,
+            stage: Stage::Other,
+            advice: None,
+        }
     }
 
     /// What stays until somebody changes something.
@@ -42,6 +63,40 @@ impl Failure {
 
     pub(crate) fn advise(self, advice: impl Into<String>) -> Self {
         Self { advice: Some(advice.into()), ..self }
+    }
+
+    /// TLS did not come about.
+    pub(crate) fn of_tls(self) -> Self {
+        Self { stage: Stage::Tls, ..self }
+    }
+
+    /// TLS did, and then the server would not.
+    pub(crate) fn under_tls(self) -> Self {
+        Self { stage: Stage::UnderTls, ..self }
+    }
+
+    /// Whether `sslmode=prefer` tries again without TLS: there is none, or the server does not want us that way.
+    pub(crate) fn may_do_without_tls(&self) -> bool {
+        match self.stage {
+            Stage::Tls => true,
+            Stage::UnderTls => self.code.as_deref() == Some("28000"),
+            Stage::Other => false,
+        }
+    }
+
+    /// Of the try without TLS, which followed another.
+    pub(crate) fn after(self, first: &Self) -> Self {
+        Self { reason: format!("{}; without TLS: {}", first.reason, self.reason), ..self }
+    }
+
+    pub(crate) fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Something else listens there.
+    pub(crate) fn not_postgres(byte: u8) -> Self {
+        Self::lasting(format!("what answers is not PostgreSQL: it begins with the byte {byte:#04x}"))
+            .advise("check the host and the port")
     }
 
     pub(crate) fn late(what: &str, limit: Duration) -> Self {
@@ -66,6 +121,9 @@ impl Failure {
         if let Some(refusal) = error.get_ref().and_then(|error| error.downcast_ref::<Refusal>()) {
             return Self::lasting(refusal.to_string());
         }
+        if let Some(error) = error.get_ref().and_then(|error| error.downcast_ref()) {
+            return Self::of_rustls(error);
+        }
         let advice = match error.kind() {
             Kind::ConnectionRefused => "check that the server runs, and listens at this address and port",
             Kind::NotFound => "check that the server runs, and has its socket in this directory",
@@ -74,6 +132,61 @@ impl Failure {
             _ => "check the network, and that the server runs",
         };
         Self::passing(error.to_string()).advise(advice)
+    }
+
+    /// Of TLS as it begins. `roots` are those whom we believe.
+    pub(crate) fn of_handshake(error: &io::Error, roots: Option<&Roots>) -> Self {
+        let failure = Self::of_io(error);
+        let source = error.get_ref().and_then(|error| error.downcast_ref());
+        let failure = match (source, roots) {
+            (Some(error), Some(Roots::File(file))) if is_unknown_issuer(error) => failure.advise(format!(
+                "check that {} has the certificate of the authority that signed that of the server; if it has, somebody may \
+                 sit between",
+                file.display()
+            )),
+            (Some(error), _) if is_unknown_issuer(error) => {
+                failure.advise("name a file with the certificate of the authority that signed it: `sslrootcert=<file>`")
+            }
+            _ => failure,
+        };
+        Self { stage: Stage::Tls, ..failure }
+    }
+
+    fn of_rustls(error: &rustls::Error) -> Self {
+        use rustls::CertificateError as Wrong;
+        let rustls::Error::InvalidCertificate(wrong) = error else {
+            return match error {
+                rustls::Error::AlertReceived(alert) => Self::lasting(format!("it ended TLS: {alert:?}")).advise(
+                    "look into its log; where it asks for a certificate, name one that it believes: `sslcert=<file>` and \
+                     `sslkey=<file>`",
+                ),
+                error => Self::lasting(format!("TLS cannot be agreed on: {error}")),
+            };
+        };
+        match wrong {
+            Wrong::UnknownIssuer => Self::lasting("its certificate is signed by nobody who is believed"),
+            Wrong::NotValidForNameContext { expected, presented } => {
+                let names = match presented.as_slice() {
+                    [] => "no name at all (its `subjectAltName` is empty)".to_owned(),
+                    names => names.join(", "),
+                };
+                Self::lasting(format!("its certificate is for {names}, not for {}", expected.to_str())).advise(
+                    "connect by a name that the certificate has, have it made anew with this one as `subjectAltName`, or \
+                     use `sslmode=verify-ca` if all that its authority signed is to be believed",
+                )
+            }
+            Wrong::Expired | Wrong::ExpiredContext { .. } => Self::lasting("its certificate has expired")
+                .advise("have it made anew, and check the clock here"),
+            Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
+                Self::lasting("its certificate is not valid yet").advise("check the clocks, there and here")
+            }
+            Wrong::UnsupportedSignatureAlgorithmContext { .. }
+            | Wrong::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Self::lasting(
+                "its certificate, or one of those that signed it, is signed in a way that is not known here",
+            )
+            .advise("have it made anew, with RSA or ECDSA (P-256 or P-384) and SHA-256 or SHA-384"),
+            wrong => Self::lasting(format!("its certificate is not believed: {wrong}")),
+        }
     }
 
     /// Of tokio-postgres, before the server was ready.
@@ -143,6 +256,10 @@ impl Failure {
             _ => self,
         }
     }
+}
+
+fn is_unknown_issuer(error: &rustls::Error) -> bool {
+    matches!(error, rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer))
 }
 
 /// Why none of them did.

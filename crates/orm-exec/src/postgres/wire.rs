@@ -7,7 +7,7 @@ mod guard;
 mod state;
 
 pub(crate) use guard::{Guard, Refusal};
-pub(crate) use state::{Tag, WireState};
+pub(crate) use state::WireState;
 
 use std::future::Ready;
 use std::io;
@@ -22,11 +22,12 @@ use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use frames::Frames;
 use state::{FromClient, FromServer};
 
-use crate::postgres::socket::Socket;
+use crate::postgres::stream::Stream;
+use crate::postgres::tls;
 
 /// A connection on its way to tokio-postgres.
 pub(crate) struct Wire {
-    stream: Socket,
+    stream: Stream,
     /// What the system gave and tokio-postgres did not ask for yet: it asks for little at a time.
     read: Box<[u8]>,
     start: usize,
@@ -42,7 +43,7 @@ pub(crate) struct Wire {
 const READ_BYTES: usize = 32 * 1024;
 
 impl Wire {
-    pub(crate) fn new(stream: Socket, guard: Guard) -> Self {
+    pub(crate) fn new(stream: Stream, guard: Guard) -> Self {
         let state = Arc::new(WireState::default());
         Self {
             stream,
@@ -111,7 +112,14 @@ impl AsyncWrite for Wire {
 
 impl TlsStream for Wire {
     fn channel_binding(&self) -> ChannelBinding {
-        ChannelBinding::none()
+        let certificate = match &self.stream {
+            Stream::Plain(_) => None,
+            Stream::Tls(stream) => stream.get_ref().1.peer_certificates().and_then(<[_]>::first),
+        };
+        match certificate.and_then(|certificate| tls::end_point(certificate)) {
+            Some(hash) => ChannelBinding::tls_server_end_point(hash),
+            None => ChannelBinding::none(),
+        }
     }
 }
 
@@ -127,6 +135,7 @@ impl Drop for Wire {
                 let _ = stream.poll_flush(&mut context);
             }
         }
+        self.state().end();
     }
 }
 

@@ -10,6 +10,7 @@ use tokio_postgres::config::ChannelBinding;
 
 use super::PostgresOptions;
 use super::names::Settings;
+use crate::postgres::tls::Remembered;
 
 /// One server that may answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,6 +82,8 @@ pub(crate) struct TlsOptions {
     pub(crate) roots: Option<Roots>,
     /// The file with our own certificate, and that with its key.
     pub(crate) certificate: Option<(PathBuf, PathBuf)>,
+    /// What was in these files.
+    pub(crate) remembered: Remembered,
 }
 
 /// What a server must be for its connection to be taken.
@@ -184,7 +187,7 @@ impl TlsOptions {
                 ));
             }
         };
-        Ok(Self { mode, negotiation, roots, certificate })
+        Ok(Self { mode, negotiation, roots, certificate, remembered: Remembered::default() })
     }
 }
 

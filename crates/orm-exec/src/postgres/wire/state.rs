@@ -1,8 +1,10 @@
 //! What is noted of the messages.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 
 use super::frames::Watch;
 use super::guard::{Guard, Refusal};
@@ -10,7 +12,8 @@ use super::guard::{Guard, Refusal};
 /// What is known of a connection from what passed. The driver asks it from any thread.
 ///
 /// By the time that tokio-postgres has an answer, all that came before the end of that answer is noted. What came after it
-/// may be as well.
+/// may be as well, or not yet: an error is answered before the server is ready again, so that whoever wants to know the
+/// status after it waits for [`ready_at`](Self::ready_at).
 #[derive(Default)]
 pub(crate) struct WireState {
     status: AtomicU8,
@@ -22,6 +25,15 @@ pub(crate) struct WireState {
     bytes_written: AtomicU64,
     process: AtomicI32,
     secret: AtomicI32,
+    waiting: Mutex<Waiting>,
+}
+
+/// Who waits for the server to be ready.
+#[derive(Default)]
+struct Waiting {
+    wakers: Vec<Waker>,
+    /// The connection is gone: nothing more will be noted.
+    gone: bool,
 }
 
 /// What a client sends: 0 is the first message, which has no kind.
@@ -37,6 +49,24 @@ impl WireState {
     /// How often the server said that it is ready.
     pub(crate) fn ready(&self) -> u64 {
         self.ready.load(Ordering::Acquire)
+    }
+
+    /// Waits until the server has said that it is ready so often. `false`: the connection was gone before.
+    ///
+    /// Somebody else must poll the connection meanwhile.
+    pub(crate) async fn ready_at(&self, count: u64) -> bool {
+        poll_fn(|context| {
+            // First in line, then look: it may become so in between.
+            let mut waiting = self.waiting();
+            if self.ready() >= count || waiting.gone {
+                return Poll::Ready(self.ready() >= count);
+            }
+            if !waiting.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+                waiting.wakers.push(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     /// What the last command said when it was complete.
@@ -65,6 +95,17 @@ impl WireState {
         self.bytes_written.load(Ordering::Acquire)
     }
 
+    /// The connection is gone.
+    pub(super) fn end(&self) {
+        let mut waiting = self.waiting();
+        waiting.gone = true;
+        wake(waiting);
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The process of the server, and what it takes to cancel what it does. 0 where it did not say.
     pub(in crate::postgres) fn key(&self) -> (i32, i32) {
         (self.process.load(Ordering::Acquire), self.secret.load(Ordering::Acquire))
@@ -81,6 +122,13 @@ impl fmt::Debug for WireState {
             .field("process", &self.key().0)
             .finish_non_exhaustive()
     }
+}
+
+/// The lock is given back first: those who wake up may want it.
+fn wake(mut waiting: MutexGuard<'_, Waiting>) {
+    let wakers = std::mem::take(&mut waiting.wakers);
+    drop(waiting);
+    wakers.into_iter().for_each(Waker::wake);
 }
 
 /// Of the side that writes, which is alone.
@@ -162,6 +210,7 @@ impl Watch for FromServer {
                 self.guard = None;
                 state.status.store(body.first().copied().unwrap_or_default(), Ordering::Release);
                 add(&state.ready, 1);
+                wake(state.waiting());
             }
             b'C' => {
                 let tag = Tag::new(body);

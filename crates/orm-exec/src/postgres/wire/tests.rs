@@ -1,1 +1,208 @@
+//! Messages, cut anywhere.
 
+use std::sync::Arc;
+
+use super::frames::{Frames, Watch};
+use super::state::{FromClient, FromServer};
+use super::*;
+use crate::postgres::options::PostgresOptions;
+
+/// What it was told, and how much of each body it asks for.
+#[derive(Default)]
+struct Told {
+    wanted: usize,
+    messages: Vec<(u8, usize, Vec<u8>)>,
+}
+
+impl Watch for Told {
+    fn begins(&mut self, kind: u8, length: usize) -> Result<usize, Refusal> {
+        self.messages.push((kind, length, vec![0xAA]));
+        Ok(self.wanted)
+    }
+
+    fn ends(&mut self, kind: u8, body: &[u8]) -> Result<(), Refusal> {
+        let last = self.messages.last_mut().unwrap();
+        assert_eq!((last.0, &last.2[..]), (kind, &[0xAA][..]));
+        last.2 = body.to_vec();
+        Ok(())
+    }
+}
+
+fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    let length = (body.len() as u32 + 4).to_be_bytes();
+    [&[kind][..], &length[..], body].concat()
+}
+
+#[test]
+fn messages_are_found_however_they_are_cut() {
+    let bodies: [&[u8]; 6] = [b"", b"1", b"four", b"", b"some more bytes", b"end"];
+    let bytes: Vec<u8> = bodies.iter().zip(b'a'..).flat_map(|(body, kind)| message(kind, body)).collect();
+    for wanted in [0, 1, 3, 4, 100] {
+        let expected: Vec<_> = bodies
+            .iter()
+            .zip(b'a'..)
+            .map(|(body, kind)| (kind, body.len(), body[..wanted.min(body.len())].to_vec()))
+            .collect();
+        // Into two at any place, into three, and into parts of one size.
+        let mut cuts: Vec<Vec<&[u8]>> = Vec::new();
+        for first in 0..=bytes.len() {
+            let (one, rest) = bytes.split_at(first);
+            cuts.push(vec![one, rest]);
+            for second in 0..=rest.len() {
+                let (two, three) = rest.split_at(second);
+                cuts.push(vec![one, two, three]);
+            }
+        }
+        for size in 1..=bytes.len() {
+            cuts.push(bytes.chunks(size).collect());
+        }
+        for parts in cuts {
+            let mut frames = Frames::of_server();
+            let mut told = Told { wanted, ..Told::default() };
+            for part in &parts {
+                frames.pass(part, &mut told).unwrap();
+            }
+            assert_eq!(told.messages, expected, "{parts:?}");
+            assert!(frames.is_between());
+        }
+    }
+}
+
+#[test]
+fn the_first_message_of_a_client_has_no_kind() {
+    let first = &message(b'?', b"\0\x03\0\0user\0me\0\0")[1..];
+    let bytes = [first, &message(b'Q', b"SELECT 1\0"), &message(b'X', b"")].concat();
+    for size in 1..=bytes.len() {
+        let mut frames = Frames::of_client();
+        assert!(!frames.is_between());
+        let mut told = FromClient::new(Arc::default());
+        for part in bytes.chunks(size) {
+            frames.pass(part, &mut told).unwrap();
+        }
+        assert!(frames.is_between());
+        let state = told.state();
+        assert_eq!([0, b'Q', b'X', b'S', b'?'].map(|kind| state.sent(kind)), [1, 1, 1, 0, 0]);
+    }
+}
+
+#[test]
+fn a_length_that_cannot_be_is_refused() {
+    for length in [[0, 0, 0, 3], [0, 0, 0, 0], [0xFF, 0xFF, 0xFF, 0xFF], [0x80, 0, 0, 0]] {
+        let bytes = [&[b'D'][..], &length[..]].concat();
+        let mut frames = Frames::of_server();
+        let refusal = frames.pass(&bytes, &mut Told::default()).unwrap_err();
+        assert!(refusal.to_string().contains("impossible length"), "{refusal}");
+    }
+}
+
+fn guard() -> Guard {
+    let (options, _) = PostgresOptions::parse("postgres://me@db", &|_| None).unwrap();
+    Guard::new(&options)
+}
+
+#[test]
+fn what_tokio_postgres_drops_is_noted() {
+    let start = [
+        message(b'R', &[0, 0, 0, 0]),
+        message(b'S', b"server_version\x0015\0"),
+        message(b'K', &[0, 0, 0x30, 0x39, 0, 0, 0, 7]),
+        message(b'Z', b"I"),
+    ]
+    .concat();
+    let row = message(b'D', &[7; 1000]);
+    let session = [
+        message(b'C', b"BEGIN\0"),
+        message(b'Z', b"T"),
+        row.repeat(20),
+        message(b'C', b"SELECT 20\0"),
+        message(b'E', b"SERROR\0C22012\0\0"),
+        message(b'Z', b"E"),
+        message(b'C', b"ROLLBACK\0"),
+        message(b'Z', b"I"),
+        // No settings of a start, any more.
+        message(b'R', &[0, 0, 0, 11, b'i', b'=', b'9']),
+        message(b'K', &[1; 8]),
+        message(b'C', &[b'x'; 200]),
+    ]
+    .concat();
+    for size in [1, 2, 3, 5, 7, 64, 1005, 100_000] {
+        let state = Arc::new(WireState::default());
+        let mut watch = FromServer::new(Arc::clone(&state), guard());
+        let mut frames = Frames::of_server();
+        assert_eq!((state.status(), state.ready(), state.key()), (0, 0, (0, 0)));
+        for part in start.chunks(size) {
+            frames.pass(part, &mut watch).unwrap();
+        }
+        assert_eq!((state.status(), state.ready(), state.key()), (b'I', 1, (12345, 7)));
+        let mut seen = Vec::new();
+        for part in session.chunks(size) {
+            frames.pass(part, &mut watch).unwrap();
+            seen.push((state.status(), state.last_tag().as_str().to_owned()));
+        }
+        if size == 1 {
+            seen.dedup();
+            let seen: Vec<_> = seen.iter().map(|(status, tag)| (char::from(*status), &tag[..])).collect();
+            assert_eq!(
+                seen[..7],
+                [
+                    ('I', ""),
+                    ('I', "BEGIN"),
+                    ('T', "BEGIN"),
+                    ('T', "SELECT 20"),
+                    ('E', "SELECT 20"),
+                    ('E', "ROLLBACK"),
+                    ('I', "ROLLBACK")
+                ]
+            );
+        }
+        assert_eq!((state.status(), state.ready(), state.rolled_back()), (b'I', 4, 1));
+        assert_eq!(state.key(), (12345, 7));
+        assert_eq!(state.last_tag().as_str(), "x".repeat(63));
+    }
+}
+
+#[test]
+fn the_key_is_not_shown() {
+    let state = Arc::new(WireState::default());
+    let mut watch = FromServer::new(Arc::clone(&state), guard());
+    let key = message(b'K', &[0, 0, 0, 1, 0x07, 0x5B, 0xCD, 0x15]);
+    Frames::of_server().pass(&key, &mut watch).unwrap();
+    assert_eq!(state.key(), (1, 123_456_789));
+    let told = format!("{state:?}");
+    assert!(!told.contains("123456789"), "{told}");
+}
+
+#[test]
+fn waiting_for_the_server_to_be_ready() {
+    use futures_lite::future::{block_on, or};
+
+    let state = Arc::new(WireState::default());
+    let mut watch = FromServer::new(Arc::clone(&state), guard());
+    let mut frames = Frames::of_server();
+    assert!(block_on(state.ready_at(0)));
+    let waiting: Vec<_> = (1..=3)
+        .map(|count| {
+            let state = Arc::clone(&state);
+            std::thread::spawn(move || block_on(state.ready_at(count)))
+        })
+        .collect();
+    let gave_up = async {
+        crate::sleep(std::time::Duration::from_millis(50)).await;
+        false
+    };
+    assert!(!block_on(or(state.ready_at(1), gave_up)), "nobody said so");
+    frames.pass(&message(b'Z', b"I").repeat(2), &mut watch).unwrap();
+    let third = waiting.into_iter().enumerate().filter_map(|(index, thread)| {
+        if index < 2 {
+            assert!(thread.join().unwrap());
+            return None;
+        }
+        Some(thread)
+    });
+    let third: Vec<_> = third.collect();
+    state.end();
+    for thread in third {
+        assert!(!thread.join().unwrap(), "the connection is gone");
+    }
+    assert!(block_on(state.ready_at(2)) && !block_on(state.ready_at(3)));
+}
