@@ -6,6 +6,7 @@ mod sqlite;
 pub use postgres::POSTGRES;
 pub use sqlite::SQLITE;
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::types::ColumnType;
@@ -45,11 +46,13 @@ pub struct Dialect {
     /// The longest name in bytes.
     pub max_name: usize,
     /// The name of each column type.
-    pub type_name: fn(ColumnType) -> &'static str,
+    pub type_name: fn(ColumnType) -> Cow<'static, str>,
     /// How `true` and `false` are written.
     pub booleans: [&'static str; 2],
     /// Whether a float can be NaN. Where not, one would become NULL, so it is not sent.
     pub stores_nan: bool,
+    /// Whether there are columns that hold arrays.
+    pub arrays: bool,
     /// What stands before the rows of `(a, b) IN (..)`: `VALUES ` where a list of rows must be a subquery. Where it
     /// need not be, it must not: PostgreSQL takes the parameters of VALUES for text.
     pub row_list: &'static str,

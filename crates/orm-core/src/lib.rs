@@ -63,5 +63,6 @@ pub use relation::{
 pub use row::{ColumnError, Row, RowSource};
 pub use schema::Schema;
 pub use stmt::{Compiled, Delete, Insert, Raw, Reads, Select, Statement, Update, sql};
-pub use types::{ColumnType, Json, SqlType};
+pub use types::{ColumnType, Element, IpNetwork, Json, Numeric, SqlType, Timestamp};
+pub use value::wire::WireType;
 pub use value::{Value, ValueRef};

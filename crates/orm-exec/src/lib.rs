@@ -45,6 +45,8 @@ mod job;
 mod operation;
 mod panic;
 mod pool;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod sandbox;
 pub mod sqlite;
 mod stream;

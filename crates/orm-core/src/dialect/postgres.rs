@@ -1,5 +1,7 @@
 //! PostgreSQL 13 and later.
 
+use std::borrow::Cow;
+
 use super::{Dialect, GeneratedKey, Placeholder, TextSearch};
 use crate::types::ColumnType;
 
@@ -28,6 +30,7 @@ pub static POSTGRES: Dialect = Dialect {
     type_name,
     booleans: ["FALSE", "TRUE"],
     stores_nan: true,
+    arrays: true,
     row_list: "",
     next_key: "DEFAULT",
     no_limit: None,
@@ -37,8 +40,8 @@ pub static POSTGRES: Dialect = Dialect {
     numeric_aggregates: true,
 };
 
-fn type_name(ty: ColumnType) -> &'static str {
-    match ty {
+fn type_name(ty: ColumnType) -> Cow<'static, str> {
+    Cow::Borrowed(match ty {
         ColumnType::SmallInt => "SMALLINT",
         ColumnType::Int => "INTEGER",
         ColumnType::BigInt => "BIGINT",
@@ -48,5 +51,10 @@ fn type_name(ty: ColumnType) -> &'static str {
         ColumnType::Text => "TEXT",
         ColumnType::Bytes => "BYTEA",
         ColumnType::Json => "JSONB",
-    }
+        ColumnType::Uuid => "UUID",
+        ColumnType::Timestamp => "TIMESTAMPTZ",
+        ColumnType::Numeric => "NUMERIC",
+        ColumnType::Inet => "INET",
+        ColumnType::Array(element) => return Cow::Owned(format!("{}[]", type_name(*element))),
+    })
 }

@@ -1,5 +1,7 @@
 //! SQLite 3.51 and later.
 
+use std::borrow::Cow;
+
 use super::{Dialect, GeneratedKey, Placeholder, TextSearch};
 use crate::types::ColumnType;
 
@@ -23,6 +25,7 @@ pub static SQLITE: Dialect = Dialect {
     type_name,
     booleans: ["0", "1"],
     stores_nan: false,
+    arrays: false,
     row_list: "VALUES ",
     next_key: "NULL",
     no_limit: Some("-1"),
@@ -32,12 +35,17 @@ pub static SQLITE: Dialect = Dialect {
     numeric_aggregates: false,
 };
 
-fn type_name(ty: ColumnType) -> &'static str {
-    match ty {
-        ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt => "INTEGER",
+fn type_name(ty: ColumnType) -> Cow<'static, str> {
+    Cow::Borrowed(match ty {
+        // A point in time is its microseconds since the Unix epoch.
+        ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt | ColumnType::Timestamp => "INTEGER",
         ColumnType::Real | ColumnType::Double => "REAL",
         ColumnType::Bool => "BOOLEAN",
         ColumnType::Text | ColumnType::Json => "TEXT",
         ColumnType::Bytes => "BLOB",
-    }
+        // Not NUMERIC, which would make a float of it.
+        ColumnType::Numeric | ColumnType::Uuid | ColumnType::Inet => "TEXT",
+        // Refused before a table is created.
+        ColumnType::Array(_) => "TEXT",
+    })
 }

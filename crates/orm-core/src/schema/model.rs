@@ -1,5 +1,6 @@
 //! The database's side of a schema: tables with their columns, keys and indexes, made from entities and checked.
 
+use crate::dialect::Dialect;
 use crate::entity::{ColumnMeta, EntityMeta, IndexMeta, LinkTable, OnDelete, RelationKind, RelationMeta};
 use crate::error::{Error, Result};
 use crate::stmt::hops;
@@ -77,6 +78,20 @@ pub(super) fn tables(entities: &[&'static EntityMeta]) -> Result<Vec<Table>> {
     }
     tables.extend(links.into_iter().map(link_table));
     Ok(tables)
+}
+
+/// Refuses columns of types that the database has not.
+pub(super) fn check_types(entities: &[&'static EntityMeta], dialect: &Dialect) -> Result<()> {
+    let columns =
+        entities.iter().flat_map(|entity| entity.columns.iter().map(move |column| (entity, column)));
+    let array = columns.into_iter().find(|(_, column)| matches!(column.ty, ColumnType::Array(_)));
+    match array.filter(|_| !dialect.arrays) {
+        Some((entity, column)) => Err(Error::build(format!(
+            "{}::{} is an array, which {} has not: use `Json<Vec<T>>`",
+            entity.name, column.field, dialect.name
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn table(entity: &'static EntityMeta, entities: &[&'static EntityMeta]) -> Result<Table> {

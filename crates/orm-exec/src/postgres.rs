@@ -1,0 +1,4 @@
+//! PostgreSQL.
+
+#[allow(dead_code, reason = "the driver is not there yet")]
+mod codec;
