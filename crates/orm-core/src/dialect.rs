@@ -38,9 +38,14 @@ pub struct Dialect {
     /// Whether a table can be created with a reference to one that does not exist yet. Where not, references in a
     /// circle of tables are added after all tables.
     pub forward_references: bool,
-    /// What stands before and after an ALTER TABLE that adds such a reference, so that it does nothing where the
-    /// reference is there already. Unused where `forward_references` is true.
+    /// Whether there are types whose values are names. They are created before the tables.
+    pub enum_types: bool,
+    /// What stands before and after a CREATE TYPE, or an ALTER TABLE that adds such a reference, so that it does nothing
+    /// where that is there already. Unused where `forward_references` is true.
     pub add_constraint: [&'static str; 2],
+    /// What stands before and after a DROP TYPE, so that it does nothing where other tables use the type. Unused where
+    /// `enum_types` is false.
+    pub keep_used: [&'static str; 2],
     /// What to run before tables that refer to each other in a circle are dropped.
     pub drop_circle: Option<&'static str>,
     /// The longest name in bytes.

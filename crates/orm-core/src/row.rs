@@ -156,6 +156,15 @@ impl Misfit {
         };
         Self { expected, found }
     }
+
+    /// The misfit of text that is none of the names expected.
+    #[cold]
+    pub fn choice(expected: &'static str, found: ValueRef<'_>) -> Self {
+        match found {
+            ValueRef::Text(text) => Self { expected, found: format!("{:?}", String::from_utf8_lossy(text)) },
+            found => Self::kind(expected, found),
+        }
+    }
 }
 
 /// A [`Misfit`] with its place. Becomes an [`Error`](crate::Error) that also names the SQL.

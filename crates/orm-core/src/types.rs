@@ -49,8 +49,30 @@ pub enum ColumnType {
     Numeric,
     /// A network address: [`IpNetwork`], `IpAddr`.
     Inet,
+    /// One of several names, of an enum type that the database has: `#[sql_type(name = "..")]`.
+    Enum(&'static EnumType),
     /// A list of values of a type that is no list: `Vec<T>` and `Vec<Option<T>>` of an [`Element`].
     Array(&'static ColumnType),
+}
+
+impl ColumnType {
+    /// The enum type of the column, or of its elements.
+    pub(crate) fn enum_type(self) -> Option<&'static EnumType> {
+        match self {
+            Self::Enum(ty) => Some(ty),
+            Self::Array(element) => element.enum_type(),
+            _ => None,
+        }
+    }
+}
+
+/// A type of the database whose values are names, in the order in which they are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EnumType {
+    /// Its name.
+    pub name: &'static str,
+    /// Its values.
+    pub labels: &'static [&'static str],
 }
 
 /// A Rust type that a column can hold. `Option<T>` is the nullable form of `T`.
@@ -69,11 +91,12 @@ pub enum ColumnType {
 /// | [`Timestamp`], `SystemTime` | `TIMESTAMPTZ` | `INTEGER`: microseconds since the Unix epoch |
 /// | [`Numeric`] | `NUMERIC` | `TEXT` |
 /// | `IpAddr`, [`IpNetwork`] | `INET` | `TEXT` |
+/// | an enum that derives it | `TEXT`, or an enum type | `TEXT` |
 /// | `Vec<T>`, `Vec<Option<T>>` of an [`Element`] | arrays | none: use `Json<Vec<T>>` |
 ///
 /// What stands in a column in the other database's form is read as well: text as a UUID, say.
 ///
-/// A struct around one value derives it:
+/// A struct around one value derives it, and so does an enum:
 ///
 /// ```
 /// # use orm_blog::*;

@@ -18,7 +18,9 @@ pub static SQLITE: Dialect = Dialect {
     returning: true,
     auto_key: "INTEGER PRIMARY KEY",
     forward_references: true,
+    enum_types: false,
     add_constraint: ["", ""],
+    keep_used: ["", ""],
     drop_circle: Some("PRAGMA defer_foreign_keys = ON"),
     // SQLite has no limit; the names are the same everywhere.
     max_name: 63,
@@ -44,7 +46,7 @@ fn type_name(ty: ColumnType) -> Cow<'static, str> {
         ColumnType::Text | ColumnType::Json => "TEXT",
         ColumnType::Bytes => "BLOB",
         // Not NUMERIC, which would make a float of it.
-        ColumnType::Numeric | ColumnType::Uuid | ColumnType::Inet => "TEXT",
+        ColumnType::Numeric | ColumnType::Uuid | ColumnType::Inet | ColumnType::Enum(_) => "TEXT",
         // Refused before a table is created.
         ColumnType::Array(_) => "TEXT",
     })

@@ -232,7 +232,8 @@ fn oid_of(ty: ColumnType) -> u32 {
         ColumnType::Timestamp => oid::TIMESTAMPTZ,
         ColumnType::Numeric => oid::NUMERIC,
         ColumnType::Inet => oid::INET,
-        ColumnType::Array(_) => 0,
+        // Numbered by the database.
+        ColumnType::Enum(_) | ColumnType::Array(_) => 0,
     }
 }
 
@@ -251,7 +252,7 @@ fn write_value(ty: ColumnType, value: ValueRef<'_>, out: &mut Vec<u8>) -> Option
             out.push(1);
             out.extend(value);
         }
-        (ColumnType::Text, ValueRef::Text(value))
+        (ColumnType::Text | ColumnType::Enum(_), ValueRef::Text(value))
         | (ColumnType::Bytes, ValueRef::Bytes(value))
         | (ColumnType::Uuid, ValueRef::Wire(WireType::Uuid, value))
         | (ColumnType::Timestamp, ValueRef::Wire(WireType::Timestamp, value))
