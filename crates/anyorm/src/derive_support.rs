@@ -10,7 +10,7 @@ pub use orm_core::relation::{
     BelongsTo, HasMany, HasOne, Link, LinkMut, Many, ManyThrough, ManyToMany, OneBack, Relation,
 };
 pub use orm_core::row::{ColumnError, Misfit, Row, RowSource};
-pub use orm_core::types::{ColumnType, SqlType};
+pub use orm_core::types::{ColumnType, Element, EnumType, SqlType};
 pub use orm_core::value::ValueRef;
 pub use orm_session::new_arena;
 pub use std::vec::Vec;

@@ -102,7 +102,12 @@ pub use orm_core::relation::{
 };
 pub use orm_core::schema;
 pub use orm_core::schema::Schema;
-pub use orm_core::types::{Json, SqlType};
+pub use orm_core::types::{
+    Element, InvalidNetwork, InvalidNumeric, IpNetwork, Json, Numeric, SqlType, Timestamp,
+};
+#[cfg(feature = "uuid")]
+#[doc(no_inline)]
+pub use orm_core::uuid;
 pub use orm_core::{
     Begin, Column, Dialect, Dispatch, Error, Handle, Isolation, POSTGRES, Result, SQLITE, Value, error, expr,
     query, sql, stmt,

@@ -2,6 +2,8 @@
 
 #[path = "derive/entities.rs"]
 mod entities;
+#[path = "derive/enums.rs"]
+mod enums;
 #[path = "derive/fake_row.rs"]
 mod fake_row;
 #[path = "derive/keys.rs"]

@@ -1,5 +1,8 @@
 //! Parameter rows as one flat buffer: cells that point into one byte vector, no allocation per row or value.
 
+use crate::dialect::Dialect;
+use crate::types::ColumnType;
+use crate::value::wire::{self, WireType};
 use crate::value::{Value, ValueRef};
 
 /// One parameter of a program.
@@ -26,6 +29,15 @@ pub enum Cell {
         /// Where they begin.
         start: u32,
         /// Their length.
+        len: u32,
+    },
+    /// A value of another type, in the form that PostgreSQL's wire has for it: a range of [`Cells::bytes`].
+    Wire {
+        /// Its type.
+        ty: WireType,
+        /// Where it begins.
+        start: u32,
+        /// Its length in bytes.
         len: u32,
     },
     /// A value that an earlier step of the same program answers: the generated key of a parent, say.
@@ -65,8 +77,9 @@ pub struct Cells {
     bytes: Vec<u8>,
     /// The first cell that cannot be sent.
     fault: Option<Box<Fault>>,
-    /// Whether a NaN was ever added: whoever cannot send one need not look for it in every program.
-    nan: bool,
+    /// Whether a value was ever added that not every database takes: whoever takes less need not look through every
+    /// program.
+    rare: bool,
 }
 
 /// A value that no database takes, found while it was encoded.
@@ -105,10 +118,23 @@ impl Cells {
         self.fault.as_deref()
     }
 
-    /// The first cell that is NaN, which not every database stores.
-    pub fn nan(&self) -> Option<usize> {
-        let is_nan = |cell: &Cell| matches!(cell, Cell::Float(value) if value.is_nan());
-        if self.nan { self.cells.iter().position(is_nan) } else { None }
+    /// The first cell that a database does not take, although others do, and what is to be said of it.
+    pub fn untaken(&self, dialect: &Dialect) -> Option<(usize, String)> {
+        if !self.rare {
+            return None;
+        }
+        self.cells.iter().enumerate().find_map(|(at, cell)| match cell {
+            Cell::Float(value) if value.is_nan() && !dialect.stores_nan => {
+                let reason =
+                    format!("NaN, which {} stores as NULL: send None if that is meant", dialect.name);
+                Some((at, reason))
+            }
+            Cell::Wire { ty: WireType::Array, .. } if !dialect.arrays => {
+                let reason = format!("an array, which {} has not: use `Json<Vec<T>>`", dialect.name);
+                Some((at, reason))
+            }
+            _ => None,
+        })
     }
 
     /// Adds NULL in place of a value that cannot be sent, and remembers why: the program is refused before any I/O.
@@ -134,13 +160,13 @@ impl Cells {
         self.cells.clear();
         self.bytes.clear();
         self.fault = None;
-        self.nan = false;
+        self.rare = false;
     }
 
     /// Forgets every cell from `len` on, as if it had never been pushed.
     pub fn truncate(&mut self, len: usize) {
         for cell in self.cells.drain(len.min(self.cells.len())..).rev() {
-            if let Cell::Text { start, .. } | Cell::Bytes { start, .. } = cell {
+            if let Cell::Text { start, .. } | Cell::Bytes { start, .. } | Cell::Wire { start, .. } = cell {
                 self.bytes.truncate(start as usize);
             }
         }
@@ -162,7 +188,7 @@ impl Cells {
     /// Adds a floating point number.
     #[inline]
     pub fn float(&mut self, value: f64) {
-        self.nan |= value.is_nan();
+        self.rare |= value.is_nan();
         self.cells.push(Cell::Float(value));
     }
 
@@ -189,15 +215,32 @@ impl Cells {
         self.cells.push(Cell::Bytes { start, len });
     }
 
+    /// Adds a value in the form of its type.
+    #[inline]
+    pub fn wire(&mut self, ty: WireType, value: &[u8]) {
+        let (start, len) = self.store(value);
+        self.rare |= ty == WireType::Array;
+        self.cells.push(Cell::Wire { ty, start, len });
+    }
+
+    /// Adds an array whose elements are of type `element`. It is refused if one of them is.
+    pub(crate) fn array(&mut self, element: ColumnType, elements: &Cells) {
+        if let Some(fault) = elements.fault() {
+            return self.refuse(format!("an array with {}", fault.reason));
+        }
+        let values = (0..elements.len()).map(|at| elements.value(at));
+        match wire::array::write(element, values) {
+            Some(form) => self.wire(WireType::Array, &form),
+            None => self.refuse("an array whose elements are not of the type of their column"),
+        }
+    }
+
     /// Adds a cell that refers to an earlier step.
     ///
     /// # Panics
-    /// If the cell is text or bytes: those enter by [`Cells::text`] and [`Cells::blob`].
+    /// If the cell has bytes: those enter by [`Cells::text`], [`Cells::blob`] and [`Cells::wire`].
     pub fn push(&mut self, cell: Cell) {
-        assert!(
-            !matches!(cell, Cell::Text { .. } | Cell::Bytes { .. }),
-            "text and bytes are stored by value"
-        );
+        assert!(!has_bytes(cell), "text and bytes are stored by value");
         self.cells.push(cell);
     }
 
@@ -210,6 +253,7 @@ impl Cells {
             Value::Bool(v) => self.bool(*v),
             Value::Text(v) => self.text(v),
             Value::Bytes(v) => self.blob(v),
+            Value::Wire(ty, v) => self.wire(*ty, v),
         }
     }
 
@@ -225,6 +269,7 @@ impl Cells {
                 self.cells.push(Cell::Text { start, len });
             }
             ValueRef::Bytes(v) => self.blob(v),
+            ValueRef::Wire(ty, v) => self.wire(ty, v),
         }
     }
 
@@ -241,12 +286,9 @@ impl Cells {
     /// Replaces the cell at `index` by a reference to an earlier step, or by a plain cell without bytes.
     ///
     /// # Panics
-    /// If `index` is out of range, or the cell is text or bytes.
+    /// If `index` is out of range, or the cell has bytes.
     pub fn set(&mut self, index: usize, cell: Cell) {
-        assert!(
-            !matches!(cell, Cell::Text { .. } | Cell::Bytes { .. }),
-            "text and bytes are stored by value"
-        );
+        assert!(!has_bytes(cell), "text and bytes are stored by value");
         self.cells[index] = cell;
     }
 
@@ -274,6 +316,9 @@ impl Cells {
             Cell::Text { start, len } => ValueRef::Text(&self.bytes[start as usize..(start + len) as usize]),
             Cell::Bytes { start, len } => {
                 ValueRef::Bytes(&self.bytes[start as usize..(start + len) as usize])
+            }
+            Cell::Wire { ty, start, len } => {
+                ValueRef::Wire(ty, &self.bytes[start as usize..(start + len) as usize])
             }
         }
     }
@@ -318,6 +363,11 @@ impl Cells {
                     out.extend((v.len() as u64).to_le_bytes());
                     out.extend(v);
                 }
+                ValueRef::Wire(ty, v) => {
+                    out.push(6 + ty as u8);
+                    out.extend((v.len() as u64).to_le_bytes());
+                    out.extend(v);
+                }
             }
         }
         out
@@ -337,6 +387,10 @@ impl Cells {
         self.bytes.extend_from_slice(value);
         (start, len)
     }
+}
+
+fn has_bytes(cell: Cell) -> bool {
+    matches!(cell, Cell::Text { .. } | Cell::Bytes { .. } | Cell::Wire { .. })
 }
 
 /// Whether there is a zero among the bytes. Texts are short, and each is asked: eight bytes at a time, the last eight

@@ -6,6 +6,7 @@ mod sqlite;
 pub use postgres::POSTGRES;
 pub use sqlite::SQLITE;
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::types::ColumnType;
@@ -37,19 +38,26 @@ pub struct Dialect {
     /// Whether a table can be created with a reference to one that does not exist yet. Where not, references in a
     /// circle of tables are added after all tables.
     pub forward_references: bool,
-    /// What stands before and after an ALTER TABLE that adds such a reference, so that it does nothing where the
-    /// reference is there already. Unused where `forward_references` is true.
+    /// Whether there are types whose values are names. They are created before the tables.
+    pub enum_types: bool,
+    /// What stands before and after a CREATE TYPE, or an ALTER TABLE that adds such a reference, so that it does nothing
+    /// where that is there already. Unused where `forward_references` is true.
     pub add_constraint: [&'static str; 2],
+    /// What stands before and after a DROP TYPE, so that it does nothing where other tables use the type. Unused where
+    /// `enum_types` is false.
+    pub keep_used: [&'static str; 2],
     /// What to run before tables that refer to each other in a circle are dropped.
     pub drop_circle: Option<&'static str>,
     /// The longest name in bytes.
     pub max_name: usize,
     /// The name of each column type.
-    pub type_name: fn(ColumnType) -> &'static str,
+    pub type_name: fn(ColumnType) -> Cow<'static, str>,
     /// How `true` and `false` are written.
     pub booleans: [&'static str; 2],
     /// Whether a float can be NaN. Where not, one would become NULL, so it is not sent.
     pub stores_nan: bool,
+    /// Whether there are columns that hold arrays.
+    pub arrays: bool,
     /// What stands before the rows of `(a, b) IN (..)`: `VALUES ` where a list of rows must be a subquery. Where it
     /// need not be, it must not: PostgreSQL takes the parameters of VALUES for text.
     pub row_list: &'static str,

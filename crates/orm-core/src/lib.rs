@@ -46,6 +46,9 @@ mod tuples;
 pub mod types;
 pub mod value;
 
+#[cfg(feature = "uuid")]
+#[doc(no_inline)]
+pub use ::uuid;
 pub use begin::{Begin, Isolation};
 pub use cells::{Cell, Cells};
 pub use column::Column;
@@ -66,5 +69,6 @@ pub use relation::{
 pub use row::{ColumnError, Row, RowSource};
 pub use schema::Schema;
 pub use stmt::{Compiled, Delete, Insert, Raw, Reads, Select, Statement, Update, sql};
-pub use types::{ColumnType, Json, SqlType};
+pub use types::{ColumnType, Element, EnumType, IpNetwork, Json, Numeric, SqlType, Timestamp};
+pub use value::wire::WireType;
 pub use value::{Value, ValueRef};

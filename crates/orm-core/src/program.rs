@@ -281,12 +281,9 @@ impl Program {
         if let Some(fault) = self.input.fault() {
             refused(fault.cell, &fault.reason)?;
         }
-        match self.input.nan() {
-            Some(cell) if !dialect.stores_nan => refused(
-                cell,
-                &format!("NaN, which {} stores as NULL: send None if that is meant", dialect.name),
-            ),
-            _ => Ok(()),
+        match self.input.untaken(dialect) {
+            Some((cell, reason)) => refused(cell, &reason),
+            None => Ok(()),
         }
     }
 

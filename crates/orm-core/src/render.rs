@@ -71,7 +71,7 @@ impl<'d> Writer<'d> {
 
     /// Adds the name of a column type.
     pub(crate) fn type_name(&mut self, ty: ColumnType) -> &mut Self {
-        self.push((self.dialect.type_name)(ty))
+        self.push(&(self.dialect.type_name)(ty))
     }
 
     /// Adds each item, with `separator` between them.

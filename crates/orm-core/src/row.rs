@@ -5,6 +5,7 @@ use std::fmt;
 use crate::cells::Cells;
 use crate::types::SqlType;
 use crate::value::ValueRef;
+use crate::value::wire::WireType;
 
 /// A driver's row: values by position, borrowed for as long as the cursor stands on it.
 pub trait RowSource {
@@ -146,7 +147,23 @@ impl Misfit {
     /// The misfit of a value that is of another kind altogether.
     #[cold]
     pub fn kind(expected: &'static str, found: ValueRef<'_>) -> Self {
-        Self { expected, found: found.kind().to_owned() }
+        let found = match found {
+            ValueRef::Wire(WireType::Unread, name) => format!(
+                "a value of type {}, which is not read: CAST it to text in the query",
+                String::from_utf8_lossy(name)
+            ),
+            found => found.kind().to_owned(),
+        };
+        Self { expected, found }
+    }
+
+    /// The misfit of text that is none of the names expected.
+    #[cold]
+    pub fn choice(expected: &'static str, found: ValueRef<'_>) -> Self {
+        match found {
+            ValueRef::Text(text) => Self { expected, found: format!("{:?}", String::from_utf8_lossy(text)) },
+            found => Self::kind(expected, found),
+        }
     }
 }
 

@@ -97,7 +97,7 @@ impl Schema {
     /// A table that exists already stays as it is, whatever its columns.
     ///
     /// # Errors
-    /// As [`check`](Self::check).
+    /// As [`check`](Self::check), and if the database has no column for one of the fields.
     ///
     /// # Example
     /// ```
@@ -110,6 +110,7 @@ impl Schema {
     /// # Ok(()) });
     /// ```
     pub fn create(&self, dialect: &Dialect) -> Result<Vec<String>> {
+        model::check_types(&self.entities, dialect)?;
         Ok(create::create(&order::sorted(model::tables(&self.entities)?), dialect))
     }
 

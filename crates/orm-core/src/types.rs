@@ -1,9 +1,19 @@
 //! The contract between a Rust type and a column: encode, decode, what NULL means.
 
+mod array;
+mod inet;
 mod json;
+mod numeric;
 mod scalar;
+mod timestamp;
+#[cfg(feature = "uuid")]
+mod uuid;
 
+pub use array::Element;
+pub use inet::{InvalidNetwork, IpNetwork};
 pub use json::Json;
+pub use numeric::{InvalidNumeric, Numeric};
+pub use timestamp::Timestamp;
 
 use crate::cells::Cells;
 use crate::row::{ColumnError, Misfit, Row, RowSource};
@@ -31,14 +41,62 @@ pub enum ColumnType {
     Bytes,
     /// [`Json<T>`].
     Json,
+    /// `uuid::Uuid`.
+    Uuid,
+    /// A point in time: [`Timestamp`], `SystemTime`.
+    Timestamp,
+    /// A decimal number: [`Numeric`].
+    Numeric,
+    /// A network address: [`IpNetwork`], `IpAddr`.
+    Inet,
+    /// One of several names, of an enum type that the database has: `#[sql_type(name = "..")]`.
+    Enum(&'static EnumType),
+    /// A list of values of a type that is no list: `Vec<T>` and `Vec<Option<T>>` of an [`Element`].
+    Array(&'static ColumnType),
+}
+
+impl ColumnType {
+    /// The enum type of the column, or of its elements.
+    pub(crate) fn enum_type(self) -> Option<&'static EnumType> {
+        match self {
+            Self::Enum(ty) => Some(ty),
+            Self::Array(element) => element.enum_type(),
+            _ => None,
+        }
+    }
+}
+
+/// A type of the database whose values are names, in the order in which they are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EnumType {
+    /// Its name.
+    pub name: &'static str,
+    /// Its values.
+    pub labels: &'static [&'static str],
 }
 
 /// A Rust type that a column can hold. `Option<T>` is the nullable form of `T`.
 ///
-/// Implemented for the integers up to 64 bits (not `u64`, which no database has), floats, `bool`, `String`,
-/// `Vec<u8>` and [`Json<T>`].
+/// | Rust | PostgreSQL | SQLite |
+/// |---|---|---|
+/// | `i8`, `i16`, `u8` | `SMALLINT` | `INTEGER` |
+/// | `i32`, `u16` | `INTEGER` | `INTEGER` |
+/// | `i64`, `u32` (not `u64`, which no database has) | `BIGINT` | `INTEGER` |
+/// | `f32`, `f64` | `REAL`, `DOUBLE PRECISION` | `REAL`, without NaN |
+/// | `bool` | `BOOLEAN` | 0 or 1 |
+/// | `String` | `TEXT` | `TEXT` |
+/// | `Vec<u8>` | `BYTEA` | `BLOB` |
+/// | [`Json<T>`] of any serde type | `JSONB` | `TEXT` |
+/// | `uuid::Uuid`, with the cargo feature `uuid` | `UUID` | `TEXT`, with hyphens |
+/// | [`Timestamp`], `SystemTime` | `TIMESTAMPTZ` | `INTEGER`: microseconds since the Unix epoch |
+/// | [`Numeric`] | `NUMERIC` | `TEXT` |
+/// | `IpAddr`, [`IpNetwork`] | `INET` | `TEXT` |
+/// | an enum that derives it | `TEXT`, or an enum type | `TEXT` |
+/// | `Vec<T>`, `Vec<Option<T>>` of an [`Element`] | arrays | none: use `Json<Vec<T>>` |
 ///
-/// A struct around one value derives it:
+/// What stands in a column in the other database's form is read as well: text as a UUID, say.
+///
+/// A struct around one value derives it, and so does an enum:
 ///
 /// ```
 /// # use orm_blog::*;
@@ -65,7 +123,8 @@ pub enum ColumnType {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in a column",
     label = "no column type for `{Self}`",
-    note = "columns hold i8 to i64, u8 to u32, f32, f64, bool, String, Vec<u8>, `Json<T>` for any serde type, and `Option` of these"
+    note = "columns hold i8 to i64, u8 to u32, f32, f64, bool, String, Vec<u8>, `Json<T>` for any serde type, Timestamp, \
+            SystemTime, Numeric, IpAddr, with the feature `uuid` Uuid, lists of these, and `Option` of these"
 )]
 pub trait SqlType: Sized + Send + Sync + 'static {
     /// The type without `Option`: what the column is compared with.
@@ -174,5 +233,10 @@ mod tests {
         agrees(&[None, Some(0_i32), Some(1)]);
         agrees(&[None, Some(f64::NAN), Some(0.0), Some(-0.0)]);
         agrees(&[Json(vec![1]), Json(vec![1, 2])]);
+        agrees(&[vec![], vec![0_i32], vec![1]]);
+        agrees(&[vec![], vec![None], vec![Some(f64::NAN)], vec![Some(0.0)], vec![Some(-0.0)]]);
+        agrees(&[Timestamp::INFINITY, Timestamp::UNIX_EPOCH, Timestamp::from_unix_micros(1)]);
+        agrees(&["1.5", "1.50", "NaN"].map(|text| text.parse::<Numeric>().expect("a number")));
+        agrees(&["10.0.0.0/8", "10.0.0.0"].map(|text| text.parse::<IpNetwork>().expect("a network")));
     }
 }

@@ -1,8 +1,13 @@
 //! One database value: borrowed from a row, or owned by a statement.
 
+pub mod wire;
+
 use std::fmt;
 
+use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
+
+use wire::{Array, WireType};
 
 /// A value as a driver shows it while a row is being read. Nothing is copied.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,6 +24,8 @@ pub enum ValueRef<'a> {
     Text(&'a [u8]),
     /// Bytes.
     Bytes(&'a [u8]),
+    /// A value of another type, in the form that PostgreSQL's wire has for it.
+    Wire(WireType, &'a [u8]),
 }
 
 impl ValueRef<'_> {
@@ -31,6 +38,7 @@ impl ValueRef<'_> {
             ValueRef::Bool(_) => "a boolean",
             ValueRef::Text(_) => "text",
             ValueRef::Bytes(_) => "bytes",
+            ValueRef::Wire(ty, _) => ty.kind(),
         }
     }
 
@@ -43,6 +51,7 @@ impl ValueRef<'_> {
             ValueRef::Bool(v) => Value::Bool(v),
             ValueRef::Text(v) => Value::Text(String::from_utf8_lossy(v).into_owned()),
             ValueRef::Bytes(v) => Value::Bytes(v.to_vec()),
+            ValueRef::Wire(ty, v) => Value::Wire(ty, v.to_vec()),
         }
     }
 }
@@ -63,6 +72,8 @@ pub enum Value {
     Text(String),
     /// Bytes.
     Bytes(Vec<u8>),
+    /// A value of another type, in the form that PostgreSQL's wire has for it.
+    Wire(WireType, Vec<u8>),
 }
 
 impl Value {
@@ -75,6 +86,7 @@ impl Value {
             Value::Bool(v) => ValueRef::Bool(*v),
             Value::Text(v) => ValueRef::Text(v.as_bytes()),
             Value::Bytes(v) => ValueRef::Bytes(v),
+            Value::Wire(ty, v) => ValueRef::Wire(*ty, v),
         }
     }
 }
@@ -100,11 +112,13 @@ impl fmt::Display for Value {
                 v.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
                 f.write_str("'")
             }
+            Value::Wire(ty, v) => f.write_str(&ty.text(v)),
         }
     }
 }
 
-/// As the plain value of the format: NULL is null or none, bytes are bytes.
+/// As the plain value of the format: NULL is null or none, bytes are bytes, an array is a sequence. What has no plain value
+/// is text.
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -114,6 +128,16 @@ impl Serialize for Value {
             Value::Bool(v) => serializer.serialize_bool(*v),
             Value::Text(v) => serializer.serialize_str(v),
             Value::Bytes(v) => serializer.serialize_bytes(v),
+            Value::Wire(ty, v) => match Array::read(v).filter(|_| *ty == WireType::Array) {
+                Some(array) if array.is_flat() => {
+                    let mut sequence = serializer.serialize_seq(Some(array.len()))?;
+                    array
+                        .elements()
+                        .try_for_each(|element| sequence.serialize_element(&element.to_value()))?;
+                    sequence.end()
+                }
+                _ => serializer.serialize_str(&ty.text(v)),
+            },
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The derives of anyorm: [`Entity`](macro@Entity) makes a struct a row of a table, [`SqlType`](macro@SqlType) makes a
-//! struct around one value a column type.
+//! struct around one value, or an enum, a column type.
 //!
 //! Users reach both through the facade crate `anyorm`; the code they make names only `::anyorm::__derive`, or the same
 //! module of the crate that `#[entity(crate = path)]` names.
@@ -8,6 +8,7 @@
 //! tokens; `expand` turns the model into code. What only the compiler knows (is this alias an integer? has that key
 //! two columns?) is checked by constants whose evaluation fails at the user's token.
 
+mod enumeration;
 mod expand;
 mod model;
 mod names;
@@ -15,7 +16,7 @@ mod newtype;
 mod parse;
 
 use proc_macro::TokenStream;
-use syn::{DeriveInput, parse_macro_input};
+use syn::{Data, DeriveInput, parse_macro_input};
 
 /// Makes a struct with named fields an entity: a row of a table.
 ///
@@ -69,7 +70,8 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// A field without a relation is a column of the field's name. It is nullable if its type is an `Option`. Its type
 /// implements [`SqlType`](macro@SqlType): integers from `i8` to `i64` and from `u8` to `u32`, `f32`, `f64`, `bool`,
-/// `String`, `Vec<u8>`, `Json<T>`, and structs around one of these.
+/// `String`, `Vec<u8>`, `Json<T>`, `Timestamp`, `SystemTime`, `Numeric`, `IpAddr`, `IpNetwork`, `Uuid` with the cargo feature
+/// `uuid`, lists of these, structs around one of these, and enums.
 ///
 /// | attribute | meaning |
 /// |---|---|
@@ -235,7 +237,11 @@ pub fn derive_entity(input: TokenStream) -> TokenStream {
     tokens.into()
 }
 
-/// Makes a struct around one value a column type: it is stored as that value, and is a type of its own in Rust.
+/// Makes a struct around one value, or an enum, a column type.
+///
+/// # A struct around one value
+///
+/// It is stored as that value, and is a type of its own in Rust.
 ///
 /// ```
 /// use anyorm::SqlType;
@@ -261,9 +267,61 @@ pub fn derive_entity(input: TokenStream) -> TokenStream {
 /// To be a key, it also needs `Clone`, `Eq`, `Ord`, `Hash` and `Debug`; `#[key(auto)]` needs `Default` besides. A
 /// column that may be NULL holds an `Option<UserId>`: the struct itself never holds an `Option`.
 ///
+/// # An enum
+///
+/// Its variants, which have no fields, are stored by their names: as text, or, with `name`, as a value of an enum type of
+/// PostgreSQL, which `create_all` creates before the tables.
+///
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::SqlType;
+/// use anyorm::prelude::*;
+///
+/// #[derive(Clone, Copy, Debug, Default, PartialEq, SqlType)]
+/// #[sql_type(name = "task_state", rename_all = "snake_case")]
+/// enum TaskState {
+///     #[default]
+///     New,
+///     OnHold,
+///     #[sql_type(rename = "finished")]
+///     Done,
+/// }
+///
+/// #[derive(Clone, Debug, Default, Entity)]
+/// struct Task {
+///     #[key(auto)]
+///     id: i64,
+///     state: TaskState,
+/// }
+///
+/// engine.create_all(&schema![Task]).await?;
+/// engine.execute(Task::insert().value(Task { state: TaskState::OnHold, ..Default::default() })).await?;
+/// let waiting = Task::select().filter(Task::STATE.is_in([TaskState::New, TaskState::OnHold]));
+/// assert_eq!(engine.one(waiting).await?.state, TaskState::OnHold);
+///
+/// let sql = schema![Task].create(&anyorm::POSTGRES)?;
+/// assert!(sql[0].contains(r#"CREATE TYPE "task_state" AS ENUM ('new', 'on_hold', 'finished')"#));
+/// # Ok(()) });
+/// ```
+///
+/// | on the enum: `#[sql_type(..)]` | meaning |
+/// |---|---|
+/// | `name = "mood"` | the enum type in PostgreSQL. Its values are ordered as the variants are; those of SQLite, and all without `name`, as text |
+/// | `rename_all = "snake_case"` | how names are written: `lowercase`, `UPPERCASE`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case`, `camelCase`; as in Rust without it |
+///
+/// On a variant, `#[sql_type(rename = "finished")]` is its name. A variant that is added later is not added to an enum type
+/// that exists: that needs `ALTER TYPE .. ADD VALUE`.
+///
+/// # Both
+///
 /// `#[sql_type(crate = path)]` says where the facade is, if not at `::anyorm`.
 #[proc_macro_derive(SqlType, attributes(sql_type))]
 pub fn derive_sql_type(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    newtype::expand(&input).unwrap_or_else(|error| error.into_compile_error()).into()
+    let expanded = match &input.data {
+        Data::Enum(data) => enumeration::expand(&input, data),
+        _ => newtype::expand(&input),
+    };
+    expanded.unwrap_or_else(|error| error.into_compile_error()).into()
 }

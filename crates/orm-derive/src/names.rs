@@ -38,6 +38,49 @@ pub(crate) fn constant_of_field(field: &Ident) -> String {
     plain(field).to_uppercase()
 }
 
+/// How the names of variants are written in the database.
+#[derive(Clone, Copy)]
+pub(crate) enum Case {
+    Lower,
+    Upper,
+    Snake,
+    ScreamingSnake,
+    Kebab,
+    Camel,
+}
+
+impl Case {
+    /// Each with its name, which is written as it says.
+    pub(crate) const ALL: [(&'static str, Self); 6] = [
+        ("lowercase", Self::Lower),
+        ("UPPERCASE", Self::Upper),
+        ("snake_case", Self::Snake),
+        ("SCREAMING_SNAKE_CASE", Self::ScreamingSnake),
+        ("kebab-case", Self::Kebab),
+        ("camelCase", Self::Camel),
+    ];
+
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, case)| case)
+    }
+
+    /// A variant's name in this case.
+    pub(crate) fn apply(self, variant: &str) -> String {
+        match self {
+            Self::Lower => variant.to_lowercase(),
+            Self::Upper => variant.to_uppercase(),
+            Self::Snake => snake_case(variant),
+            Self::ScreamingSnake => snake_case(variant).to_uppercase(),
+            Self::Kebab => snake_case(variant).replace('_', "-"),
+            Self::Camel => {
+                let mut letters = variant.chars();
+                let first = letters.next().into_iter().flat_map(char::to_lowercase);
+                first.chain(letters).collect()
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +98,20 @@ mod tests {
         ] {
             assert_eq!(snake_case(name), snake);
         }
+    }
+
+    #[test]
+    fn variants_are_written_in_each_case() {
+        let written = Case::ALL.map(|(name, case)| (name, case.apply("OnHold")));
+        let expected = [
+            ("lowercase", "onhold"),
+            ("UPPERCASE", "ONHOLD"),
+            ("snake_case", "on_hold"),
+            ("SCREAMING_SNAKE_CASE", "ON_HOLD"),
+            ("kebab-case", "on-hold"),
+            ("camelCase", "onHold"),
+        ];
+        assert_eq!(written, expected.map(|(name, text)| (name, text.to_owned())));
     }
 
     #[test]

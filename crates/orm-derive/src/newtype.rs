@@ -65,7 +65,10 @@ fn inner(input: &DeriveInput) -> Result<&Type> {
         return Err(Error::new_spanned(&input.generics.params, message));
     }
     let Data::Struct(data) = &input.data else {
-        return Err(Error::new(input.ident.span(), format!("`SqlType` is derived for structs: {advice}")));
+        return Err(Error::new(
+            input.ident.span(),
+            format!("`SqlType` is derived for structs and enums: {advice}"),
+        ));
     };
     let field = match &data.fields {
         Fields::Unnamed(fields) if fields.unnamed.len() == 1 => &fields.unnamed[0],

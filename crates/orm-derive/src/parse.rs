@@ -6,12 +6,13 @@ mod entity;
 mod field;
 mod members;
 mod relation;
+mod sql_type;
 mod ty;
 
 use syn::{Data, DeriveInput, Error, Fields, FieldsNamed};
 
 use crate::model::Entity;
-pub(crate) use entity::newtype_support;
+pub(crate) use sql_type::{EnumOptions, enum_options, newtype_support, renamed};
 pub(crate) use ty::argument;
 
 /// What could be read: with errors, the model is good only for a stand-in that keeps other code from failing too.

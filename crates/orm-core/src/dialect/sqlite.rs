@@ -1,5 +1,7 @@
 //! SQLite 3.51 and later.
 
+use std::borrow::Cow;
+
 use super::{Dialect, GeneratedKey, Placeholder, TextSearch};
 use crate::types::ColumnType;
 
@@ -16,13 +18,16 @@ pub static SQLITE: Dialect = Dialect {
     returning: true,
     auto_key: "INTEGER PRIMARY KEY",
     forward_references: true,
+    enum_types: false,
     add_constraint: ["", ""],
+    keep_used: ["", ""],
     drop_circle: Some("PRAGMA defer_foreign_keys = ON"),
     // SQLite has no limit; the names are the same everywhere.
     max_name: 63,
     type_name,
     booleans: ["0", "1"],
     stores_nan: false,
+    arrays: false,
     row_list: "VALUES ",
     next_key: "NULL",
     no_limit: Some("-1"),
@@ -33,12 +38,17 @@ pub static SQLITE: Dialect = Dialect {
     numeric_aggregates: false,
 };
 
-fn type_name(ty: ColumnType) -> &'static str {
-    match ty {
-        ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt => "INTEGER",
+fn type_name(ty: ColumnType) -> Cow<'static, str> {
+    Cow::Borrowed(match ty {
+        // A point in time is its microseconds since the Unix epoch.
+        ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt | ColumnType::Timestamp => "INTEGER",
         ColumnType::Real | ColumnType::Double => "REAL",
         ColumnType::Bool => "BOOLEAN",
         ColumnType::Text | ColumnType::Json => "TEXT",
         ColumnType::Bytes => "BLOB",
-    }
+        // Not NUMERIC, which would make a float of it.
+        ColumnType::Numeric | ColumnType::Uuid | ColumnType::Inet | ColumnType::Enum(_) => "TEXT",
+        // Refused before a table is created.
+        ColumnType::Array(_) => "TEXT",
+    })
 }

@@ -10,7 +10,7 @@ use crate::types::{ColumnType, SqlType};
 /// A primary key: one value that can be ordered and hashed, or a tuple of up to four.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a primary key",
-    note = "a key is an integer, `bool`, `String` or `Vec<u8>`, never nullable, or a tuple of these"
+    note = "a key is an integer, `bool`, `String`, `Vec<u8>` or another type that can be ordered, never nullable, or a tuple of these"
 )]
 pub trait Key: Clone + Eq + Hash + Ord + Debug + Send + Sync + 'static {
     /// How many columns it has.

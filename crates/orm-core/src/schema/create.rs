@@ -5,10 +5,12 @@ use super::order::Ordered;
 use crate::dialect::Dialect;
 use crate::entity::OnDelete;
 use crate::render::Writer;
+use crate::types::EnumType;
 
-/// The statements that create the tables, each followed by its indexes; last come the references that had to wait.
+/// The statements that create the types and then the tables, each followed by its indexes; last come the references that had to wait.
 pub(super) fn create(tables: &[Ordered], dialect: &Dialect) -> Vec<String> {
-    let mut statements = Vec::new();
+    let mut statements: Vec<String> =
+        enum_types(tables, dialect).map(|ty| create_type(ty, dialect)).collect();
     for Ordered { table, forward } in tables {
         let later: &[usize] = if dialect.forward_references { &[] } else { forward };
         statements.push(create_table(table, later, dialect));
@@ -24,7 +26,7 @@ pub(super) fn create(tables: &[Ordered], dialect: &Dialect) -> Vec<String> {
     statements
 }
 
-/// The statements that drop the tables, those created last first.
+/// The statements that drop the tables, those created last first, and then the types.
 pub(super) fn drop(tables: &[Ordered], dialect: &Dialect) -> Vec<String> {
     let mut statements = Vec::new();
     if let (Some(first), true) = (dialect.drop_circle, tables.iter().any(|table| !table.forward.is_empty())) {
@@ -39,7 +41,36 @@ pub(super) fn drop(tables: &[Ordered], dialect: &Dialect) -> Vec<String> {
         let mut out = Writer::new(dialect);
         out.push("DROP TABLE IF EXISTS ").name(ordered.table.name).text()
     }));
+    statements.extend(enum_types(tables, dialect).map(|ty| {
+        let mut out = Writer::new(dialect);
+        let [before, after] = dialect.keep_used;
+        out.push(before).push("DROP TYPE IF EXISTS ").name(ty.name).push(after).text()
+    }));
     statements
+}
+
+/// The enum types of all columns, each once.
+fn enum_types(tables: &[Ordered], dialect: &Dialect) -> impl Iterator<Item = &'static EnumType> + use<> {
+    let tables = if dialect.enum_types { tables } else { &[] };
+    let mut types: Vec<&'static EnumType> = Vec::new();
+    for ty in
+        tables.iter().flat_map(|ordered| &ordered.table.columns).filter_map(|column| column.ty.enum_type())
+    {
+        if !types.contains(&ty) {
+            types.push(ty);
+        }
+    }
+    types.into_iter()
+}
+
+fn create_type(ty: &EnumType, dialect: &Dialect) -> String {
+    let mut out = Writer::new(dialect);
+    let [before, after] = dialect.add_constraint;
+    out.push(before).push("CREATE TYPE ").name(ty.name).push(" AS ENUM (");
+    out.separated(", ", ty.labels, |out, label| {
+        out.push("'").push(&label.replace('\'', "''")).push("'");
+    });
+    out.push(")").push(after).text()
 }
 
 /// The references that are added after all tables.

@@ -1,9 +1,10 @@
 //! The database's side of a schema: tables with their columns, keys and indexes, made from entities and checked.
 
+use crate::dialect::Dialect;
 use crate::entity::{ColumnMeta, EntityMeta, IndexMeta, LinkTable, OnDelete, RelationKind, RelationMeta};
 use crate::error::{Error, Result};
 use crate::stmt::hops;
-use crate::types::ColumnType;
+use crate::types::{ColumnType, EnumType};
 
 /// A table as it is created.
 #[derive(Debug)]
@@ -60,6 +61,7 @@ pub(super) fn tables(entities: &[&'static EntityMeta]) -> Result<Vec<Table>> {
         }
         tables.push(table(entity, entities)?);
     }
+    check_enum_types(entities)?;
     let mut links: Vec<&'static RelationMeta> = Vec::new();
     for relation in entities.iter().flat_map(|entity| entity.relations) {
         let RelationKind::ManyToMany { through } = &relation.kind else { continue };
@@ -77,6 +79,43 @@ pub(super) fn tables(entities: &[&'static EntityMeta]) -> Result<Vec<Table>> {
     }
     tables.extend(links.into_iter().map(link_table));
     Ok(tables)
+}
+
+/// Refuses columns of types that the database has not.
+pub(super) fn check_types(entities: &[&'static EntityMeta], dialect: &Dialect) -> Result<()> {
+    let columns =
+        entities.iter().flat_map(|entity| entity.columns.iter().map(move |column| (entity, column)));
+    let array = columns.into_iter().find(|(_, column)| matches!(column.ty, ColumnType::Array(_)));
+    match array.filter(|_| !dialect.arrays) {
+        Some((entity, column)) => Err(Error::build(format!(
+            "{}::{} is an array, which {} has not: use `Json<Vec<T>>`",
+            entity.name, column.field, dialect.name
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Two enums with one name are the same type of the database.
+fn check_enum_types(entities: &[&'static EntityMeta]) -> Result<()> {
+    let mut known: Vec<(&'static EnumType, String)> = Vec::new();
+    for (entity, column) in
+        entities.iter().flat_map(|entity| entity.columns.iter().map(move |column| (entity, column)))
+    {
+        let Some(ty) = column.ty.enum_type() else { continue };
+        let path = format!("{}::{}", entity.name, column.field);
+        match known.iter().find(|(other, _)| other.name == ty.name) {
+            Some((other, _)) if *other == ty => {}
+            Some((_, other)) => {
+                return Err(Error::build(format!(
+                    "{other} and {path} are of two enums that are both stored as type {}: give one of them another name \
+                     with `#[sql_type(name = \"..\")]`",
+                    ty.name
+                )));
+            }
+            None => known.push((ty, path)),
+        }
+    }
+    Ok(())
 }
 
 fn table(entity: &'static EntityMeta, entities: &[&'static EntityMeta]) -> Result<Table> {

@@ -58,19 +58,6 @@ pub(super) fn support(facade: Option<&TokenStream>) -> TokenStream {
     }
 }
 
-/// The same, from the `#[sql_type(crate = path)]` of a newtype.
-pub(crate) fn newtype_support(input: &DeriveInput) -> Result<TokenStream> {
-    let grammar = Grammar { attribute: "sql_type", options: &["crate"], repeatable: &[] };
-    let mut facade = None;
-    for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("sql_type")) {
-        grammar.read(attribute, |_, meta| {
-            facade = Some(attr::value(meta, "anyorm")?.parse::<Path>()?.to_token_stream());
-            Ok(())
-        })?;
-    }
-    Ok(support(facade.as_ref()))
-}
-
 /// `index("city", "street")`, `unique(name = "by_city", "city", "street")`.
 fn index(meta: &ParseNestedMeta<'_>, unique: bool) -> Result<NamedIndex> {
     let span = meta.path.segments[0].ident.span();

@@ -64,6 +64,7 @@ fn spell(value: ValueRef<'_>, out: &mut Vec<u8>) {
         ValueRef::Bool(value) => (3, if value { &[1] } else { &[0] }),
         ValueRef::Text(value) => (4, value),
         ValueRef::Bytes(value) => (5, value),
+        ValueRef::Wire(ty, form) => (6 + ty as u8, form),
     };
     fixed(tag, (bytes.len() as u64).to_le_bytes(), out);
     out.extend_from_slice(bytes);

@@ -44,6 +44,9 @@ struct Shown<'a>(ValueRef<'a>);
 
 impl fmt::Debug for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.to_value().fmt(f)
+        match self.0 {
+            ValueRef::Wire(ty, form) => write!(f, "{ty:?}({})", ty.text(form)),
+            value => value.to_value().fmt(f),
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Values on their way to SQLite: no copy but SQLite's own.
 
-use orm_core::{Cell, Cells, ValueRef};
-use rusqlite::types::{Null, ToSql, ToSqlOutput, ValueRef as Raw};
+use orm_core::value::wire::timestamp;
+use orm_core::{Cell, Cells, ValueRef, WireType};
+use rusqlite::types::{Null, ToSql, ToSqlOutput, Value as RawValue, ValueRef as Raw};
 use rusqlite::{Result, Statement};
 
 /// Binds a value to a placeholder, counted from 0.
@@ -42,6 +43,17 @@ impl ToSql for Bound<'_> {
             ValueRef::Bool(value) => Raw::Integer(i64::from(value)),
             ValueRef::Text(value) => Raw::Text(value),
             ValueRef::Bytes(value) => Raw::Blob(value),
+            ValueRef::Wire(ty, form) => return Ok(ToSqlOutput::Owned(stored(ty, form))),
         }))
+    }
+}
+
+/// What SQLite stores of a value of a type that it has not: a point in time as its microseconds since the Unix epoch, all
+/// else as text.
+pub(super) fn stored(ty: WireType, form: &[u8]) -> RawValue {
+    let unix = (ty == WireType::Timestamp).then(|| timestamp::read(form).and_then(timestamp::to_unix));
+    match unix.flatten() {
+        Some(micros) => RawValue::Integer(micros),
+        None => RawValue::Text(ty.text(form)),
     }
 }

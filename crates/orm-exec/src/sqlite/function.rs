@@ -3,11 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use orm_core::{Cells, Error, Result, Row, RowSource, SqlType, ValueRef};
+use orm_core::{Cells, Error, Result, Row, RowSource, SqlType, ValueRef, WireType};
 use rusqlite::ffi;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSql, ToSqlOutput, Value as RawValue, ValueRef as Raw};
 
+use super::bind::stored;
 use super::error::statement_error;
 use super::setup::Setup;
 use crate::panic::text_of;
@@ -173,6 +174,10 @@ impl Answer {
             ValueRef::Bool(value) => RawValue::Integer(i64::from(value)),
             ValueRef::Text(value) => RawValue::Text(String::from_utf8_lossy(value).into_owned()),
             ValueRef::Bytes(value) => RawValue::Blob(value.to_vec()),
+            ValueRef::Wire(WireType::Array, _) => {
+                return Err(Error::other("it answered an array, which SQLite has not: use `Json<Vec<T>>`"));
+            }
+            ValueRef::Wire(ty, form) => stored(ty, form),
         }))
     }
 }

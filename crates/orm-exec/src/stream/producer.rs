@@ -92,7 +92,7 @@ fn bytes_of(row: &Row<'_>) -> usize {
     values
         .map(|value| match value {
             ValueRef::Text(text) => text.len(),
-            ValueRef::Bytes(bytes) => bytes.len(),
+            ValueRef::Bytes(bytes) | ValueRef::Wire(_, bytes) => bytes.len(),
             _ => 0,
         })
         .sum()

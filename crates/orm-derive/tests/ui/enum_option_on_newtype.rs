@@ -1,9 +1,7 @@
 use anyorm::SqlType;
 
 #[derive(SqlType)]
-enum Currency {
-    Euro,
-    Dollar,
-}
+#[sql_type(name = "email")]
+struct Email(String);
 
 fn main() {}

@@ -1,0 +1,9 @@
+use anyorm::SqlType;
+
+#[derive(SqlType)]
+enum Payment {
+    Cash,
+    Card(String),
+}
+
+fn main() {}

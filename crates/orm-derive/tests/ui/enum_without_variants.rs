@@ -1,0 +1,6 @@
+use anyorm::SqlType;
+
+#[derive(SqlType)]
+enum Never {}
+
+fn main() {}
