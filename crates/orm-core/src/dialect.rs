@@ -56,8 +56,6 @@ pub struct Dialect {
     pub booleans: [&'static str; 2],
     /// Whether a float can be NaN. Where not, one would become NULL, so it is not sent.
     pub stores_nan: bool,
-    /// Whether there are columns that hold arrays.
-    pub arrays: bool,
     /// What stands before the rows of `(a, b) IN (..)`: `VALUES ` where a list of rows must be a subquery. Where it
     /// need not be, it must not: PostgreSQL takes the parameters of VALUES for text.
     pub row_list: &'static str,
@@ -73,7 +71,7 @@ pub struct Dialect {
     /// Whether the place of a parameter decides its type when the statement is prepared, so that a place that does
     /// not tell needs a CAST.
     pub typed_parameters: bool,
-    /// Whether a statement takes many rows as arrays, and can raise an error if a row was not there. Where it does, the
+    /// Whether there are arrays: columns that hold them, and a statement that takes many rows as arrays, and can raise an error if a row was not there. Where it does, the
     /// statements of a flush say as data what they write: see [`outline`](crate::outline).
     pub arrays: bool,
     /// Whether sums and averages of integers are of a type of their own (NUMERIC) and need a CAST.

@@ -32,7 +32,6 @@ pub static POSTGRES: Dialect = Dialect {
     type_name,
     booleans: ["FALSE", "TRUE"],
     stores_nan: true,
-    arrays: true,
     row_list: "",
     next_key: "DEFAULT",
     no_limit: None,

@@ -27,7 +27,6 @@ pub static SQLITE: Dialect = Dialect {
     type_name,
     booleans: ["0", "1"],
     stores_nan: false,
-    arrays: false,
     row_list: "VALUES ",
     next_key: "NULL",
     no_limit: Some("-1"),

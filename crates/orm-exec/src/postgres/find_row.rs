@@ -64,7 +64,7 @@ impl Rows<'_> {
 fn text_of(value: ValueRef<'_>) -> Option<String> {
     let mut text = BytesMut::new();
     match encode_text(value, &mut text) {
-        Ok(IsNull::No) => String::from_utf8(text.to_vec()).ok(),
-        _ => None,
+        IsNull::No => String::from_utf8(text.to_vec()).ok(),
+        IsNull::Yes => None,
     }
 }

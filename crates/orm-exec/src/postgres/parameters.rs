@@ -3,10 +3,10 @@
 use std::error::Error;
 
 use bytes::{Bytes, BytesMut};
-use orm_core::{ColumnType, ValueRef};
+use orm_core::{ColumnType, ValueRef, WireType};
 use tokio_postgres::types::{Format, IsNull, Kind, ToSql, Type, to_sql_checked};
 
-use super::codec;
+use super::codec::{self, Mismatch};
 
 /// One parameter, as its bytes. `None` is NULL.
 #[derive(Debug)]
@@ -17,17 +17,18 @@ pub(super) struct Parameter {
 
 impl Parameter {
     /// Of a type that the server told, or has yet to: then in the form of text, of which the server makes what it needs.
-    pub(super) fn new(value: ValueRef<'_>, ty: &Type, buffer: &mut BytesMut) -> Self {
-        debug_assert!(buffer.is_empty());
-        let (format, encoded) = match codec::encode(value, ty, buffer) {
-            Ok(is_null) => (Format::Binary, is_null),
-            Err(codec::Mismatch { .. }) => {
-                buffer.clear();
-                (Format::Text, codec::encode_text(value, buffer).unwrap_or(IsNull::Yes))
-            }
+    ///
+    /// # Errors
+    /// For a value that is none of the type.
+    pub(super) fn new(value: ValueRef<'_>, ty: &Type, buffer: &mut BytesMut) -> Result<Self, Mismatch> {
+        buffer.clear();
+        let format = if *ty == Type::UNKNOWN { Format::Text } else { codec::format(value, ty) };
+        let is_null = match format {
+            Format::Text => codec::encode_text(value, buffer),
+            Format::Binary => codec::encode(value, ty, buffer)?,
         };
         let bytes = buffer.split().freeze();
-        Self { format, bytes: matches!(encoded, IsNull::No).then_some(bytes) }
+        Ok(Self { format, bytes: matches!(is_null, IsNull::No).then_some(bytes) })
     }
 
     /// Many values as one array. `None` where they do not fit the type.
@@ -36,7 +37,7 @@ impl Parameter {
         element: &Type,
         buffer: &mut BytesMut,
     ) -> Option<Self> {
-        debug_assert!(buffer.is_empty());
+        buffer.clear();
         let encoded = codec::encode_array(values, element, buffer);
         let bytes = buffer.split().freeze();
         encoded.ok().map(|()| Self { format: Format::Binary, bytes: Some(bytes) })
@@ -84,6 +85,10 @@ pub(super) fn array_of(ty: ColumnType) -> Option<Type> {
         ColumnType::Text => Type::TEXT_ARRAY,
         ColumnType::Bytes => Type::BYTEA_ARRAY,
         ColumnType::Json => Type::JSONB_ARRAY,
+        ColumnType::Uuid => Type::UUID_ARRAY,
+        ColumnType::Timestamp => Type::TIMESTAMPTZ_ARRAY,
+        ColumnType::Numeric => Type::NUMERIC_ARRAY,
+        ColumnType::Inet => Type::INET_ARRAY,
         _ => return None,
     })
 }
@@ -100,7 +105,15 @@ pub(super) fn list_type(values: &[ValueRef<'_>]) -> Option<Type> {
     if are(|value| matches!(value, ValueRef::Int(_))) {
         return Some(Type::INT8_ARRAY);
     }
-    None
+    are(|value| matches!(value, ValueRef::Wire(WireType::Uuid, _))).then_some(Type::UUID_ARRAY)
+}
+
+/// The type that a value says by itself, although the server would take its text for others as well.
+pub(super) fn type_of(value: ValueRef<'_>) -> Type {
+    match value {
+        ValueRef::Bytes(_) => Type::BYTEA,
+        _ => Type::UNKNOWN,
+    }
 }
 
 /// Many values as the text of an array, of which the server makes one of the type that it needs.
@@ -111,7 +124,7 @@ pub(super) fn array_literal(values: &[ValueRef<'_>], buffer: &mut BytesMut) -> P
         text.extend_from_slice(if at == 0 { b"" } else { b"," });
         buffer.clear();
         match codec::encode_text(*value, buffer) {
-            Ok(IsNull::No) => {
+            IsNull::No => {
                 text.extend_from_slice(b"\"");
                 for &byte in buffer.iter() {
                     if matches!(byte, b'"' | b'\\') {
@@ -121,7 +134,7 @@ pub(super) fn array_literal(values: &[ValueRef<'_>], buffer: &mut BytesMut) -> P
                 }
                 text.extend_from_slice(b"\"");
             }
-            _ => text.extend_from_slice(b"NULL"),
+            IsNull::Yes => text.extend_from_slice(b"NULL"),
         }
     }
     text.extend_from_slice(b"}");

@@ -11,16 +11,16 @@ use super::codec::decode;
 /// A row of an answer.
 pub(super) struct PostgresRow<'a>(pub(super) &'a Row);
 
-/// Any value, as it came.
-struct Raw<'a>(ValueRef<'a>);
+/// Any value, as it came. `None` is NULL.
+struct Raw<'a>(Option<&'a [u8]>);
 
 impl<'a> FromSql<'a> for Raw<'a> {
-    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(Self(decode(Some(raw), ty)))
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(Some(raw)))
     }
 
     fn from_sql_null(_: &Type) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(Self(ValueRef::Null))
+        Ok(Self(None))
     }
 
     fn accepts(_: &Type) -> bool {
@@ -36,7 +36,10 @@ impl RowSource for PostgresRow<'_> {
     #[inline]
     fn value(&self, index: usize) -> ValueRef<'_> {
         // The caller checked the index against the width, and any value is accepted.
-        self.0.try_get::<_, Raw<'_>>(index).map_or(ValueRef::Null, |raw| raw.0)
+        match self.0.try_get::<_, Raw<'_>>(index) {
+            Ok(raw) => decode(raw.0, self.0.columns()[index].type_()),
+            Err(_) => ValueRef::Null,
+        }
     }
 
     fn name(&self, index: usize) -> String {

@@ -24,9 +24,10 @@ use orm_core::{Cell, Cells, Error, Outcome, POSTGRES, Program, Row, Sink, ValueR
 use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
+use super::codec::Mismatch;
 use super::find_row::failed_row;
 use super::link::{FormOf, Link};
-use super::parameters::{Parameter, array_literal, array_of, element_of, list_type, scalar_of};
+use super::parameters::{Parameter, array_literal, array_of, element_of, list_type, scalar_of, type_of};
 use super::request::{Next, Request};
 use super::row::PostgresRow;
 use super::statements::Form;
@@ -474,10 +475,7 @@ impl<'a> Run<'a> {
             cells.int(i64::from(step.rows));
             let types = [Type::TEXT, Type::TEXT, Type::INT8];
             let sql: Arc<str> = NEXT_KEYS.into();
-            let values = (0..3).map(|at| cells.value(at));
-            let parameters =
-                std::iter::zip(values, &types).map(|(value, ty)| Parameter::new(value, ty, &mut self.buffer));
-            let parameters = parameters.zip(types.iter().cloned()).collect();
+            let parameters = self.parameters(at, 0, &sql, (0..3).map(|at| (cells.value(at), types[at].clone())))?;
             let request = self.request(&sql, parameters, true, &mut trip);
             trip.requests.push(request);
             trip.sent.push(Sent {
@@ -604,21 +602,23 @@ impl<'a> Run<'a> {
         });
         let is_kept = step.shape.reads_only || step.shape.parameters > 0;
         let request = {
-            let types = |place: usize| known(place).unwrap_or(Type::UNKNOWN);
             match self.link.statements_form(sql, is_kept) {
                 Form::Prepared(statement) => {
                     check_count(&statement, values.len(), sql)
                         .map_err(|error| Failure::at(at, row, error))?;
-                    let parameters = std::iter::zip(&values, statement.params())
-                        .map(|(value, ty)| Parameter::new(*value, ty, &mut self.buffer))
-                        .collect();
+                    let mut parameters = Vec::with_capacity(values.len());
+                    for (place, (value, ty)) in std::iter::zip(&values, statement.params()).enumerate() {
+                        let parameter = Parameter::new(*value, ty, &mut self.buffer);
+                        parameters.push(parameter.map_err(|why| misfit(at, row, place, &why, sql))?);
+                    }
                     Request::prepared(&self.link.client, statement, parameters)
                 }
                 form => {
                     let mut parameters = Vec::with_capacity(values.len());
                     for (place, value) in values.iter().enumerate() {
-                        let ty = types(place);
-                        parameters.push((Parameter::new(*value, &ty, &mut self.buffer), ty));
+                        let ty = known(place).unwrap_or_else(|| type_of(*value));
+                        let parameter = Parameter::new(*value, &ty, &mut self.buffer);
+                        parameters.push((parameter.map_err(|why| misfit(at, row, place, &why, sql))?, ty));
                     }
                     if matches!(form, Form::TextAndPrepare) {
                         let types = parameters.iter().map(|(_, ty)| ty.clone()).collect();
@@ -633,6 +633,20 @@ impl<'a> Run<'a> {
         let counted = Rows::default();
         trip.sent.push(Sent { kind, step: at, first: row, rows: 1, sql: told_sql, values: told, counted });
         Ok(())
+    }
+
+    fn parameters<'v>(
+        &mut self,
+        step: usize,
+        row: u32,
+        sql: &str,
+        values: impl Iterator<Item = (ValueRef<'v>, Type)>,
+    ) -> Result<Vec<(Parameter, Type)>, Failure> {
+        let encode = |(place, (value, ty)): (usize, (ValueRef<'_>, Type))| {
+            let parameter = Parameter::new(value, &ty, &mut self.buffer);
+            Ok((parameter.map_err(|why| misfit(step, row, place, &why, sql))?, ty))
+        };
+        values.enumerate().map(encode).collect()
     }
 
     /// All parameter rows, as arrays. Answers whether they could be put into some.
@@ -749,7 +763,9 @@ impl<'a> Run<'a> {
                 }
                 let value = value(self.program, &self.answers, start + index)
                     .map_err(|why| self.refused(at, 0, &why))?;
-                parameters.push((Parameter::new(value, &Type::UNKNOWN, &mut self.buffer), Type::UNKNOWN));
+                let ty = type_of(value);
+                let parameter = Parameter::new(value, &ty, &mut self.buffer);
+                parameters.push((parameter.map_err(|why| misfit(at, 0, index, &why, &sql))?, ty));
             }
             let told = self.link.telemetry.wants_parameters().then(|| {
                 let mut cells = Cells::default();
@@ -780,9 +796,8 @@ impl<'a> Run<'a> {
                     });
                 }
             }
-            let parameters = (0..cells.len())
-                .map(|at| (Parameter::new(cells.value(at), &Type::UNKNOWN, &mut self.buffer), Type::UNKNOWN))
-                .collect();
+            let values = (0..cells.len()).map(|at| (cells.value(at), type_of(cells.value(at))));
+            let parameters = self.parameters(at, 0, &sql, values)?;
             let request = Request::text(&self.link.client, Arc::clone(&sql), parameters);
             trip.requests.push(request);
             let width = cells.len();
@@ -844,6 +859,11 @@ pub(super) fn value<'v>(
         Cell::List { .. } => Err("a list stands where its shape has no place for one".to_owned()),
         _ => Ok(program.input.value(cell)),
     }
+}
+
+#[cold]
+fn misfit(step: usize, row: u32, place: usize, why: &Mismatch, sql: &str) -> Failure {
+    Failure::at(step, row, Error::value(place, &why.to_string(), sql))
 }
 
 fn check_count(statement: &Statement, values: usize, sql: &str) -> Result<(), Error> {
