@@ -475,7 +475,8 @@ impl<'a> Run<'a> {
             cells.int(i64::from(step.rows));
             let types = [Type::TEXT, Type::TEXT, Type::INT8];
             let sql: Arc<str> = NEXT_KEYS.into();
-            let parameters = self.parameters(at, 0, &sql, (0..3).map(|at| (cells.value(at), types[at].clone())))?;
+            let parameters =
+                self.parameters(at, 0, &sql, (0..3).map(|at| (cells.value(at), types[at].clone())))?;
             let request = self.request(&sql, parameters, true, &mut trip);
             trip.requests.push(request);
             trip.sent.push(Sent {
