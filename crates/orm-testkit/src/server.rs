@@ -69,7 +69,7 @@ impl Drop for Schema {
             for statement in drop.split("; ") {
                 administrator().await?.execute(anyorm::sql(statement)).await?;
             }
-            anyorm::Result::Ok(())
+            Ok::<_, anyorm::Error>(())
         };
         if let Err(error) = futures_lite::future::block_on(dropped) {
             crate::harness::say(&format!("{} is left: {error}", self.0));
