@@ -15,6 +15,7 @@ pub static SQLITE: Dialect = Dialect {
     isolation: [""; 4],
     read_only: "",
     generated_key: GeneratedKey::LastInsertId,
+    key_sequences: false,
     returning: true,
     auto_key: "INTEGER PRIMARY KEY",
     forward_references: true,
