@@ -32,7 +32,7 @@ use super::request::{Next, Request};
 use super::row::PostgresRow;
 use super::statements::Form;
 use crate::answers::{Answers, CHUNK, List, padded};
-use crate::observe::{Parameters, Rows, is_control};
+use crate::observe::{self, Parameters, Rows, Telemetry, is_control};
 
 /// The savepoint around a program whose failure must leave the transaction as it was.
 pub(super) const STEP: &str = "anyorm_step";
@@ -70,6 +70,8 @@ pub(super) struct Run<'a> {
 enum Kind {
     /// Nothing: BEGIN and its kin.
     Control,
+    /// Nothing: the savepoint of the driver.
+    Savepoint,
     /// COMMIT.
     Commit,
     /// The number of rows.
@@ -91,11 +93,31 @@ struct Sent {
     /// The parameter rows of the step that it has.
     first: u32,
     rows: u32,
-    /// The text that is told, and its values, if somebody wants them.
+    /// The text, for messages.
     sql: Arc<str>,
-    values: Option<(Cells, usize)>,
+    /// What observers are told of it: `None` for what the driver sends on its own account.
+    group: Option<usize>,
     /// The rows that it read or affected so far.
     counted: Rows,
+}
+
+/// What observers are told of: one statement, with all of its parameter rows, however many messages carry them.
+struct Group {
+    step: usize,
+    sql: Arc<str>,
+    rows: u32,
+    /// The values and how many a row has, if somebody wants them.
+    values: Option<(Cells, usize)>,
+}
+
+impl Group {
+    fn begin<'g>(&'g self, telemetry: &'g Telemetry) -> observe::Statement<'g> {
+        let parameters = match &self.values {
+            Some((cells, width)) => Parameters::new(cells, *width),
+            None => Parameters::none(),
+        };
+        telemetry.begin(&self.sql, self.rows, parameters)
+    }
 }
 
 /// The statements of a trip, in the order in which they are sent.
@@ -103,6 +125,7 @@ struct Sent {
 struct Trip {
     sent: Vec<Sent>,
     requests: Vec<Request>,
+    groups: Vec<Group>,
     /// What is prepared for the next time.
     prepare: Vec<(Arc<str>, Vec<Type>)>,
 }
@@ -203,7 +226,7 @@ impl<'a> Run<'a> {
             self.add_control(Arc::clone(sql), Kind::Control, &mut trip);
         }
         if self.wants_savepoint() {
-            self.add_hidden(format!("SAVEPOINT {STEP}").into(), &mut trip);
+            self.add_hidden(format!("SAVEPOINT {STEP}").into(), Kind::Savepoint, None, &mut trip);
         }
         trip
     }
@@ -223,13 +246,13 @@ impl<'a> Run<'a> {
     /// What goes behind the last step.
     fn add_closing(&mut self, steps: std::ops::Range<usize>, trip: &mut Trip) {
         if self.wants_savepoint() {
-            self.add_hidden(format!("RELEASE {STEP}").into(), trip);
+            self.add_hidden(format!("RELEASE {STEP}").into(), Kind::Control, None, trip);
         }
         let checked_here = |sent: &Sent| {
             sent.kind != Kind::Guard
                 && steps.contains(&sent.step)
                 && self.program.steps[sent.step].expect == Expect::OnePerRow
-                && !matches!(sent.kind, Kind::Control | Kind::Commit)
+                && !matches!(sent.kind, Kind::Control | Kind::Savepoint | Kind::Commit)
         };
         if self.program.commit && !trip.sent.iter().any(checked_here) {
             self.add_control("COMMIT".into(), Kind::Commit, trip);
@@ -239,36 +262,31 @@ impl<'a> Run<'a> {
     /// Sends all statements of a trip, and reads all answers. What fails first is the failure; nothing counts as done before
     /// the last answer was read.
     async fn send(&mut self, trip: &mut Trip) -> Result<(), Failure> {
-        let Trip { sent, requests, prepare } = trip;
+        let Trip { sent, requests, groups, prepare } = trip;
         let telemetry = Arc::clone(&self.link.telemetry);
-        let texts: Vec<Arc<str>> = sent.iter().map(|sent| Arc::clone(&sent.sql)).collect();
-        let values: Vec<_> = sent.iter_mut().map(|sent| sent.values.take()).collect();
-        let mut told: Vec<_> = std::iter::zip(&texts, &values)
-            .zip(sent.iter())
-            .map(|((sql, values), sent)| {
-                let parameters = match values {
-                    Some((cells, width)) => Parameters::new(cells, *width),
-                    None => Parameters::none(),
-                };
-                sent.is_told().then(|| telemetry.begin(sql, sent.rows, parameters))
-            })
-            .collect();
+        let mut told: Vec<_> = groups.iter().map(|group| Some(group.begin(&telemetry))).collect();
         for sent in sent.iter() {
             self.progress.begun |= sent.kind == Kind::Control && self.program.begin.is_some();
-            self.progress.savepoint |= sent.kind == Kind::Control && &*sent.sql == "SAVEPOINT anyorm_step";
-            self.progress.committing |= sent.kind == Kind::Commit;
+            self.progress.savepoint |= sent.kind == Kind::Savepoint;
+            self.progress.committing |= sent.kind == Kind::Commit || self.commits_itself(sent);
         }
+        let mut counts = vec![Rows::default(); groups.len()];
         let mut preparing = self.send_all(requests, prepare).await;
         let mut failed: Option<Failure> = None;
         for at in 0..requests.len() {
             let result = self.read(requests, at, &mut sent[at], failed.is_none()).await;
-            if let Some(told) = told[at].take() {
-                let counted = result.as_ref().map(|()| sent[at].counted);
-                told.end(counted.map_err(|failure| &failure.error));
+            if let Some(group) = sent[at].group {
+                let counted = &mut counts[group];
+                counted.read += sent[at].counted.read;
+                counted.affected += sent[at].counted.affected;
+                let is_last = sent.get(at + 1).is_none_or(|next| next.group != Some(group));
+                if is_last || result.is_err() {
+                    let ended = result.as_ref().map(|()| *counted).map_err(|failure| &failure.error);
+                    told[group].take().into_iter().for_each(|told| told.end(ended));
+                }
             }
             match result {
                 Ok(()) if sent[at].kind == Kind::Commit => {
-                    self.progress.committing = false;
                     self.progress.committed = true;
                     // As the answer to a COMMIT, or to one that follows a failure.
                     if failed.is_none() && self.link.wire.last_tag().as_str() == "ROLLBACK" {
@@ -277,15 +295,16 @@ impl<'a> Run<'a> {
                 }
                 Ok(()) => {}
                 Err(failure) => {
-                    if sent[at].kind == Kind::Commit && !self.is_lost(&failure) || failed.is_some() {
-                        self.progress.committing = false;
-                    } else if sent[at].kind != Kind::Commit && !self.is_lost(&failure) {
-                        // What is behind it in this trip is refused, COMMIT included.
+                    // What is behind it in this trip is refused, COMMIT included.
+                    if !self.is_lost(&failure) {
                         self.progress.committing = false;
                     }
                     failed.get_or_insert(failure);
                 }
             }
+        }
+        if failed.as_ref().is_none_or(|failure| !self.is_lost(failure)) {
+            self.progress.committing = false;
         }
         for (sql, statement) in &mut preparing {
             // One that fails fails again when it is sent.
@@ -387,7 +406,7 @@ impl<'a> Run<'a> {
                 self.answers.generated_key(sent.step, key);
             }
             Kind::NewKeys => self.keys[sent.step].extend(first(&view)),
-            Kind::Count | Kind::Control | Kind::Commit => {}
+            Kind::Count | Kind::Control | Kind::Savepoint | Kind::Commit => {}
         }
         Ok(())
     }
@@ -415,7 +434,7 @@ impl<'a> Run<'a> {
     #[cold]
     fn failure(&self, sent: &Sent, error: &tokio_postgres::Error) -> Failure {
         let told = self.link.error(error, &sent.sql);
-        if matches!(sent.kind, Kind::Control | Kind::Commit) {
+        if matches!(sent.kind, Kind::Control | Kind::Savepoint | Kind::Commit) {
             return Failure::outside(told);
         }
         let step = &self.program.steps[sent.step];
@@ -431,6 +450,15 @@ impl<'a> Run<'a> {
             return Failure::at(sent.step, row, told);
         }
         Failure::at(sent.step, sent.first, told)
+    }
+
+    /// Whether a statement is a transaction of its own, and leaves something behind.
+    fn commits_itself(&self, sent: &Sent) -> bool {
+        let step = self.program.steps.get(sent.step);
+        sent.kind != Kind::NewKeys
+            && step.is_some_and(|step| !step.shape.reads_only)
+            && !self.open_before
+            && self.program.begin.is_none()
     }
 
     fn is_lost(&self, failure: &Failure) -> bool {
@@ -459,12 +487,19 @@ impl<'a> Run<'a> {
     /// program has one.
     async fn make_keys(&mut self) -> Result<(), Failure> {
         let mut trip = Trip::default();
-        for at in 0..self.program.steps.len() {
-            let step = &self.program.steps[at];
-            let Some(outline) = step.shape.outline.as_deref() else { continue };
-            let Some(key) = outline.key else { continue };
-            let wanted = self.answers.keeps(at) || step.rows >= KEYS_WORTH_A_TRIP;
-            if !wanted || self.link.without_sequence.contains(outline.table) {
+        let program = self.program;
+        let new_keys = program.steps.iter().enumerate().filter_map(|(at, step)| {
+            let outline = step.shape.outline.as_deref()?;
+            Some((at, step, outline, outline.key?))
+        });
+        let new_keys: Vec<_> = new_keys.collect();
+        let worth_it = |at: usize, step: &Step| self.answers.keeps(at) || step.rows >= KEYS_WORTH_A_TRIP;
+        if !new_keys.iter().any(|&(at, step, ..)| worth_it(at, step)) {
+            return Ok(());
+        }
+        for (at, step, outline, key) in new_keys {
+            let is_alone = step.rows == 1 && !self.answers.keeps(at);
+            if is_alone || self.link.without_sequence.contains(outline.table) {
                 continue;
             }
             let mut table = String::new();
@@ -485,7 +520,7 @@ impl<'a> Run<'a> {
                 first: 0,
                 rows: 1,
                 sql,
-                values: None,
+                group: None,
                 counted: Rows::default(),
             });
         }
@@ -512,14 +547,15 @@ impl<'a> Run<'a> {
     // Steps.
 
     fn add_control(&mut self, sql: Arc<str>, kind: Kind, trip: &mut Trip) {
-        trip.requests.push(Request::control(&self.link.client, Arc::clone(&sql)));
-        let counted = Rows::default();
-        trip.sent.push(Sent { kind, step: usize::MAX, first: 0, rows: 1, sql, values: None, counted });
+        let group = trip.tell(usize::MAX, &sql, 1, None);
+        self.add_hidden(sql, kind, Some(group), trip);
     }
 
-    /// A savepoint of the driver's own: not told, as it is no work of the program.
-    fn add_hidden(&mut self, sql: Arc<str>, trip: &mut Trip) {
-        self.add_control(sql, Kind::Control, trip);
+    /// One that is not told: a savepoint of the driver's own is no work of the program.
+    fn add_hidden(&mut self, sql: Arc<str>, kind: Kind, group: Option<usize>, trip: &mut Trip) {
+        trip.requests.push(Request::control(&self.link.client, Arc::clone(&sql)));
+        let counted = Rows::default();
+        trip.sent.push(Sent { kind, step: usize::MAX, first: 0, rows: 1, sql, group, counted });
     }
 
     fn add_step(&mut self, at: usize, trip: &mut Trip) -> Result<(), Failure> {
@@ -596,11 +632,6 @@ impl<'a> Run<'a> {
             let parameter = key.iter().chain(&outline.parameters).nth(place)?;
             scalar_of(parameter.ty)
         };
-        let told = self.link.telemetry.wants_parameters().then(|| {
-            let mut cells = Cells::default();
-            values.iter().skip(usize::from(key.is_some())).for_each(|value| cells.value_ref(*value));
-            (cells, width)
-        });
         let is_kept = step.shape.reads_only || step.shape.parameters > 0;
         let request = {
             match self.link.statements_form(sql, is_kept) {
@@ -630,9 +661,9 @@ impl<'a> Run<'a> {
             }
         };
         trip.requests.push(request);
-        let told_sql = Arc::clone(&step.shape.sql);
-        let counted = Rows::default();
-        trip.sent.push(Sent { kind, step: at, first: row, rows: 1, sql: told_sql, values: told, counted });
+        let group = Some(self.tell_step(at, step, trip));
+        let (sql, counted) = (Arc::clone(&step.shape.sql), Rows::default());
+        trip.sent.push(Sent { kind, step: at, first: row, rows: 1, sql, group, counted });
         Ok(())
     }
 
@@ -692,26 +723,27 @@ impl<'a> Run<'a> {
                 _ => parameters.push((array_literal(&values, &mut self.buffer), Type::UNKNOWN)),
             }
         }
-        let told = self.link.telemetry.wants_parameters().then(|| {
+        let request = self.request(sql, parameters, true, trip);
+        trip.requests.push(request);
+        let group = Some(self.tell_step(at, step, trip));
+        let (sql, counted) = (Arc::clone(&step.shape.sql), Rows::default());
+        trip.sent.push(Sent { kind, step: at, first: 0, rows: step.rows, sql, group, counted });
+        Ok(true)
+    }
+
+    /// Tells of a step with all its rows, once, by the text that it has for one row.
+    fn tell_step(&self, at: usize, step: &Step, trip: &mut Trip) -> usize {
+        if let Some(last) = trip.groups.len().checked_sub(1).filter(|&last| trip.groups[last].step == at) {
+            return last;
+        }
+        let values = self.link.telemetry.wants_parameters().then(|| {
             let mut cells = Cells::default();
             for cell in step.cells.start as usize..step.cells.end as usize {
                 cells.value_ref(value(self.program, &self.answers, cell).unwrap_or(ValueRef::Null));
             }
-            (cells, width)
+            (cells, usize::from(step.shape.parameters))
         });
-        let request = self.request(sql, parameters, true, trip);
-        trip.requests.push(request);
-        let told_sql = Arc::clone(&step.shape.sql);
-        trip.sent.push(Sent {
-            kind,
-            step: at,
-            first: 0,
-            rows: step.rows,
-            sql: told_sql,
-            values: told,
-            counted: Rows::default(),
-        });
-        Ok(true)
+        trip.tell(at, &step.shape.sql, step.rows, values)
     }
 
     /// A statement whose parameters are encoded for types that the text itself tells: the same when it is prepared.
@@ -776,8 +808,9 @@ impl<'a> Run<'a> {
             });
             let request = self.request(&sql, parameters, true, trip);
             trip.requests.push(request);
+            let group = Some(trip.tell(at, &sql, 1, told));
             let counted = Rows::default();
-            trip.sent.push(Sent { kind, step: at, first: 0, rows: 1, sql, values: told, counted });
+            trip.sent.push(Sent { kind, step: at, first: 0, rows: 1, sql, group, counted });
             return Ok(());
         }
         for chunk in elements.chunks(CHUNK) {
@@ -803,7 +836,9 @@ impl<'a> Run<'a> {
             trip.requests.push(request);
             let width = cells.len();
             let values = self.link.telemetry.wants_parameters().then_some((cells, width));
-            trip.sent.push(Sent { kind, step: at, first: 0, rows: 1, sql, values, counted: Rows::default() });
+            let group = Some(trip.tell(at, &sql, 1, values));
+            let counted = Rows::default();
+            trip.sent.push(Sent { kind, step: at, first: 0, rows: 1, sql, group, counted });
         }
         Ok(())
     }
@@ -824,14 +859,13 @@ impl<'a> Run<'a> {
 
 type Preparing = std::pin::Pin<Box<dyn Future<Output = Result<Statement, tokio_postgres::Error>> + Send>>;
 
-impl Sent {
-    /// Whether observers hear of it: not of what the driver sends on its own account.
-    fn is_told(&self) -> bool {
-        self.kind != Kind::NewKeys && !self.sql.ends_with(STEP)
-    }
-}
-
 impl Trip {
+    /// Notes what observers are told of. Answers its place.
+    fn tell(&mut self, step: usize, sql: &Arc<str>, rows: u32, values: Option<(Cells, usize)>) -> usize {
+        self.groups.push(Group { step, sql: Arc::clone(sql), rows, values });
+        self.groups.len() - 1
+    }
+
     /// Prepares a statement for the next time, once.
     fn note(&mut self, sql: &Arc<str>, types: Vec<Type>) {
         if !self.prepare.iter().any(|(noted, _)| noted == sql) {
