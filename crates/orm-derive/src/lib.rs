@@ -77,6 +77,8 @@ use syn::{Data, DeriveInput, parse_macro_input};
 /// |---|---|
 /// | `#[key]` | the primary key, or, on up to four fields that stand together, the parts of one in the order of the fields; a `#[belongs_to]` can be one, too |
 /// | `#[key(auto)]` | the one key, an integer that the database assigns; while the field has its type's default, the entity has no key |
+/// | `#[key(uuid_v7)]` | a `uuid::Uuid` that is made here when the entity is added or inserted, if it is nil, its default: the session knows it at once, and the flush waits for no answer. Keys made later are larger, which keeps the index dense |
+/// | `#[key(uuid_v4)]` | the same at random, for tables that are spread over servers by ranges of the key |
 /// | `#[version]` | the optimistic lock: an integer that every update raises; one per entity |
 /// | `#[version(timestamp)]` | the same as a time: an `i64` of microseconds since 1970 that every insert and update sets; never the same twice |
 /// | `#[column(name = "nick")]` | the column's name |
