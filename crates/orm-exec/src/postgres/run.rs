@@ -199,6 +199,7 @@ impl<'a> Run<'a> {
         if let Some(begin) = &self.program.begin {
             self.add_control(Arc::clone(begin), Kind::Control, &mut trip);
         }
+        self.add_settings(&mut trip);
         for sql in &self.program.before {
             self.add_control(Arc::clone(sql), Kind::Control, &mut trip);
         }
@@ -475,7 +476,8 @@ impl<'a> Run<'a> {
             cells.int(i64::from(step.rows));
             let types = [Type::TEXT, Type::TEXT, Type::INT8];
             let sql: Arc<str> = NEXT_KEYS.into();
-            let parameters = self.parameters(at, 0, &sql, (0..3).map(|at| (cells.value(at), types[at].clone())))?;
+            let parameters =
+                self.parameters(at, 0, &sql, (0..3).map(|at| (cells.value(at), types[at].clone())))?;
             let request = self.request(&sql, parameters, true, &mut trip);
             trip.requests.push(request);
             trip.sent.push(Sent {
@@ -514,6 +516,33 @@ impl<'a> Run<'a> {
         trip.requests.push(Request::control(&self.link.client, Arc::clone(&sql)));
         let counted = Rows::default();
         trip.sent.push(Sent { kind, step: usize::MAX, first: 0, rows: 1, sql, values: None, counted });
+    }
+
+    /// What is set for the transaction that was just opened.
+    fn add_settings(&mut self, trip: &mut Trip) {
+        let Some(sql) = POSTGRES.set_local.filter(|_| !self.program.settings.is_empty()) else { return };
+        let sql: Arc<str> = sql.into();
+        for setting in &self.program.settings {
+            let cells = setting.cells();
+            let parameters = (0..2).map(|at| {
+                let text = Parameter::new(cells.value(at), &Type::TEXT, &mut self.buffer);
+                (text.expect("a text is one"), Type::TEXT)
+            });
+            let parameters = parameters.collect();
+            let request = self.request(&sql, parameters, true, trip);
+            trip.requests.push(request);
+            let (sql, counted) = (Arc::clone(&sql), Rows::default());
+            let values = Some((cells, 2));
+            trip.sent.push(Sent {
+                kind: Kind::Control,
+                step: usize::MAX,
+                first: 0,
+                rows: 1,
+                sql,
+                values,
+                counted,
+            });
+        }
     }
 
     /// A savepoint of the driver's own: not told, as it is no work of the program.

@@ -22,7 +22,9 @@ fn what_is_not_known_is_told_with_what_is() {
     );
     assert!(!refused("oracle://user:secret@host").contains("secret"));
     #[cfg(not(feature = "postgres"))]
-    assert!(refused("postgres://localhost/blog").contains("add the feature `postgres` of the crate `anyorm`"));
+    assert!(
+        refused("postgres://localhost/blog").contains("add the feature `postgres` of the crate `anyorm`")
+    );
     assert!(refused("mysql://localhost/blog").contains("there is no driver for `mysql://` yet"));
     assert!(refused("blog.db").contains("has no scheme"));
     assert!(refused("sqlite://").contains("names no file"));
