@@ -26,7 +26,7 @@ async fn a_commit_is_one_hop_with_its_begin_and_commit(db: Database) -> anyorm::
     assert_eq!(
         db.log.statements(),
         [
-            "BEGIN IMMEDIATE",
+            "BEGIN",
             "INSERT INTO users (email, name, age) VALUES (?, ?, ?)",
             "INSERT INTO posts (title, author_id, version) VALUES (?, ?, ?)",
             "INSERT INTO tags (name) VALUES (?)",
@@ -70,7 +70,7 @@ async fn an_update_writes_only_what_changed(db: Database) -> anyorm::Result<()> 
     session.commit().await?;
     assert_eq!(
         db.log.batches(),
-        ["BEGIN IMMEDIATE x1", "UPDATE users SET name = ? WHERE id = ? x2", "COMMIT x1"],
+        ["BEGIN x1", "UPDATE users SET name = ? WHERE id = ? x2", "COMMIT x1"],
         "one batch, in the order of the keys"
     );
     Ok(())
@@ -106,7 +106,7 @@ async fn a_tree_goes_level_by_level(db: Database) -> anyorm::Result<()> {
     assert_eq!(
         db.log.batches(),
         [
-            "BEGIN IMMEDIATE x1".to_owned(),
+            "BEGIN x1".to_owned(),
             format!("{insert} x1"),
             format!("{insert} x3"),
             format!("{insert} x3"),

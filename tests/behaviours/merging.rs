@@ -22,7 +22,7 @@ async fn g1_a_value_without_a_row_is_added(db: Database) -> anyorm::Result<()> {
     let mut session = db.engine.session();
     db.log.clear();
     let account = session.merge(Account { id: 7, balance: 1 }).await?;
-    assert_eq!(db.log.statements(), ["SELECT id, balance FROM accounts WHERE id IN (?)"]);
+    assert_eq!(db.log.statements(), ["SELECT id, balance FROM accounts WHERE id IN (..)"]);
     assert_eq!(session.changes()?.to_string(), "insert Account 7: id, balance");
     session.commit().await?;
     assert_eq!(session.get::<Account>(7).await?, Some(account));

@@ -121,7 +121,7 @@ async fn loaded_members_come_in_order(db: Database) -> Result<()> {
     session.load(&[list], List::NOTES).await?;
     assert_eq!(
         sent(&db),
-        ["SELECT id, text, rank, list_id FROM notes WHERE list_id IN (?) ORDER BY rank DESC, text, id x1"]
+        ["SELECT id, text, rank, list_id FROM notes WHERE list_id IN (..) ORDER BY rank DESC, text, id x1"]
     );
     let ids: Vec<i64> = session[list].notes.iter().map(|&note| session[note].id).collect();
     assert_eq!(ids, [2, 3, 1]);

@@ -185,7 +185,7 @@ async fn o1_a_removed_member_is_deleted(db: Database) -> Result<()> {
     db.log.clear();
     session.commit().await?;
     let expected = [
-        "SELECT id, book_id FROM pages WHERE book_id IN (?) ORDER BY id x1",
+        "SELECT id, book_id FROM pages WHERE book_id IN (..) ORDER BY id x1",
         "DELETE FROM books WHERE id = ? x1",
     ];
     assert_eq!(sent(&db), expected, "no UPDATE of the link");
@@ -348,8 +348,8 @@ async fn o4_members_of_a_deleted_parent_are_read_and_deleted(db: Database) -> Re
     assert_eq!(
         sent(&db),
         [
-            "SELECT id, title, author_id FROM books WHERE author_id IN (?) ORDER BY id x1",
-            "SELECT id, book_id FROM pages WHERE book_id IN (?, ?, ?) ORDER BY id x1",
+            "SELECT id, title, author_id FROM books WHERE author_id IN (..) ORDER BY id x1",
+            "SELECT id, book_id FROM pages WHERE book_id IN (..) ORDER BY id x1",
             "DELETE FROM pages WHERE id = ? x2",
             "DELETE FROM books WHERE id = ? x3",
             "DELETE FROM authors WHERE id = ? x1",

@@ -201,7 +201,7 @@ async fn raw_begin_and_commit_are_inside_too(db: Database) -> Result<()> {
     let sandbox = with_account(&db).await?;
     let mut connection = sandbox.connection().await?;
     for (end, balance) in [("ROLLBACK", 50), ("commit;", 9)] {
-        connection.execute(sql("BEGIN IMMEDIATE")).await?;
+        connection.execute(sql("BEGIN")).await?;
         connection.execute(sql("BEGIN")).await.expect_err("one is open");
         connection.execute(sql("UPDATE accounts SET balance = 9")).await?;
         connection.execute(sql(end)).await?;

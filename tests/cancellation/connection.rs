@@ -66,7 +66,7 @@ async fn inside_a_transaction_of_its_own(db: Database) -> Result<()> {
     drop_each!(
         connection = {
             let mut connection = db.engine.connection().await?;
-            connection.execute(sql("BEGIN IMMEDIATE")).await?;
+            connection.execute(sql("BEGIN")).await?;
             connection.execute(raise()).await?;
             connection
         };

@@ -51,6 +51,15 @@ fn tracing_is_built_only_when_asked_for() {
     assert_eq!(twice(&asked), [""; 0]);
 }
 
+/// Who does not ask for UUIDs does not build them.
+#[test]
+fn uuid_is_built_only_when_asked_for() {
+    assert!(!built_by_users().contains_key("uuid"));
+    let asked = built_with(&["--features", "uuid"]);
+    assert!(asked.contains_key("uuid"), "{asked:?}");
+    assert_eq!(twice(&asked), [""; 0]);
+}
+
 #[test]
 fn a_crate_of_two_versions_is_found() {
     let built = parse("a v1.0.0\nb v1.0.0 (proc-macro)\na v2.0.0\nb v1.0.0 (*)\n");

@@ -60,7 +60,7 @@ fn tasks_that_drop_their_calls_lose_no_coin() {
 /// Runs a test under every executor on a bank of every backend, and counts the coins after it.
 fn everywhere(test: impl Fn(Executor, &Engine)) {
     for executor in Executor::ALL {
-        for backend in Backend::ALL {
+        for &backend in Backend::all() {
             let db = block_on(bank(backend)).expect("a bank opens");
             test(executor, &db.engine);
             full_again(&db.engine);

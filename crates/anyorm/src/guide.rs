@@ -3,6 +3,7 @@
 //! | chapter | answers |
 //! |---|---|
 //! | [`sessions`] | how entities are added, changed, deleted and read; what a handle is; detached values |
+//! | [`types`] | what a column can hold, what each database makes of it, keys that are made here |
 //! | [`relations`] | how entities belong together, both sides of it, and how they are loaded |
 //! | [`flush_order`] | what a flush sends, in which order, and when it refuses |
 //! | [`transactions`] | begin, commit, roll back, savepoints, failures, retries, tests |
@@ -21,6 +22,9 @@
 
 #[doc = include_str!("guide/sessions.md")]
 pub mod sessions {}
+
+#[doc = include_str!("guide/types.md")]
+pub mod types {}
 
 #[doc = include_str!("guide/flush_order.md")]
 pub mod flush_order {}

@@ -83,8 +83,9 @@ pub struct Dialect {
     /// Whether the place of a parameter decides its type when the statement is prepared, so that a place that does
     /// not tell needs a CAST.
     pub typed_parameters: bool,
-    /// Whether there are arrays: columns that hold them, and a statement that takes many rows as arrays, and can raise an error if a row was not there. Where it does, the
-    /// statements of a flush say as data what they write: see [`outline`](crate::outline).
+    /// Whether there are arrays: as columns, and as the parameters of a statement that takes many rows and can raise an
+    /// error if one was not there. Where there are, the statements of a flush say as data what they write: see
+    /// [`outline`](crate::outline).
     pub arrays: bool,
     /// Whether sums and averages of integers are of a type of their own (NUMERIC) and need a CAST.
     pub numeric_aggregates: bool,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyorm::{Engine, Result};
 
 use crate::recorder::Recorder;
+use crate::server;
 
 /// A kind of database that behaviours run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,17 +16,30 @@ pub enum Backend {
     File,
     /// `sqlite::memory:`: one connection.
     Memory,
+    /// A server, in a schema of its own.
+    Postgres,
 }
 
 impl Backend {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::File, Self::Memory];
+    /// Those that this machine has: SQLite's, and PostgreSQL with the feature of that name where a server answers.
+    pub fn all() -> &'static [Self] {
+        match server::is_there() {
+            true => &[Self::File, Self::Memory, Self::Postgres],
+            false => &[Self::File, Self::Memory],
+        }
+    }
+
+    /// Whether it is SQLite.
+    pub const fn is_sqlite(self) -> bool {
+        !matches!(self, Self::Postgres)
+    }
 
     /// Its name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::File => "SQLite file",
             Self::Memory => "SQLite :memory:",
+            Self::Postgres => "PostgreSQL",
         }
     }
 }
@@ -39,7 +53,15 @@ pub struct Database {
     pub log: Arc<Recorder>,
     /// The kind of database.
     pub backend: Backend,
-    file: Option<PathBuf>,
+    place: Place,
+}
+
+/// What is removed in the end.
+#[derive(Debug)]
+enum Place {
+    File(PathBuf),
+    Memory,
+    Schema(server::Schema),
 }
 
 impl Database {
@@ -49,34 +71,48 @@ impl Database {
     /// If it cannot be opened.
     pub async fn open(backend: Backend) -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let file = match backend {
+        let place = match backend {
             Backend::File => {
                 let name =
                     format!("anyorm-{}-{}.db", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-                Some(std::env::temp_dir().join(name))
+                Place::File(std::env::temp_dir().join(name))
             }
-            Backend::Memory => None,
+            Backend::Memory => Place::Memory,
+            Backend::Postgres => Place::Schema(server::Schema::create().await?),
         };
-        let url = match &file {
-            Some(file) => format!("sqlite://{}", file.display()),
-            None => "sqlite::memory:".to_owned(),
+        let url = match &place {
+            Place::File(file) => format!("sqlite://{}", file.display()),
+            Place::Memory => "sqlite::memory:".to_owned(),
+            Place::Schema(schema) => schema.url(),
         };
         let log = Arc::new(Recorder::default());
         let engine = Engine::builder(&url).observer(Arc::<Recorder>::clone(&log)).open().await?;
         // Opening is a hop too, and nobody's business here.
         log.clear();
-        Ok(Self { engine, log, backend, file })
+        Ok(Self { engine, log, backend, place })
+    }
+
+    /// The URL by which another engine has the same database; none for one in memory.
+    pub fn url(&self) -> Option<String> {
+        match &self.place {
+            Place::File(file) => Some(format!("sqlite://{}", file.display())),
+            Place::Memory => None,
+            Place::Schema(schema) => Some(schema.url()),
+        }
     }
 
     /// The file, if the database is one.
     pub fn file(&self) -> Option<&std::path::Path> {
-        self.file.as_deref()
+        match &self.place {
+            Place::File(file) => Some(file),
+            Place::Memory | Place::Schema(_) => None,
+        }
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if let Some(file) = &self.file {
+        if let Place::File(file) = &self.place {
             for suffix in ["", "-wal", "-shm"] {
                 let mut name = file.clone().into_os_string();
                 name.push(suffix);

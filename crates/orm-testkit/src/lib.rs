@@ -26,6 +26,7 @@ mod backend;
 mod executor;
 mod harness;
 mod recorder;
+mod server;
 pub mod step;
 pub mod stop;
 

@@ -37,18 +37,64 @@ impl Recorder {
 
     /// The SQL of each statement since the log was cleared, BEGIN and COMMIT included, without quotes around names.
     pub fn statements(&self) -> Vec<String> {
-        self.log().statements.iter().map(|(sql, _)| sql.replace('"', "")).collect()
+        self.log().statements.iter().map(|(sql, _)| plain(sql)).collect()
     }
 
     /// As [`statements`](Self::statements), each with the number of its parameter rows: `INSERT .. x3`.
     pub fn batches(&self) -> Vec<String> {
         let log = self.log();
-        log.statements.iter().map(|(sql, rows)| format!("{} x{rows}", sql.replace('"', ""))).collect()
+        log.statements.iter().map(|(sql, rows)| format!("{} x{rows}", plain(sql))).collect()
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A statement in the words that all databases have in common, as far as they differ in words only: `?` for a placeholder,
+/// BEGIN for whatever begins a transaction, `IN (..)` for a list however it is sent, and no RETURNING of a generated key.
+fn plain(sql: &str) -> String {
+    let sql = sql.replace('"', "");
+    if sql.starts_with("BEGIN") {
+        return "BEGIN".to_owned();
+    }
+    let numbered = without_numbers(&sql);
+    let listed = without_lists(&numbered);
+    match listed.strip_suffix(" RETURNING id") {
+        Some(insert) if insert.starts_with("INSERT") => insert.to_owned(),
+        _ => listed,
+    }
+}
+
+/// `$1` as `?`.
+fn without_numbers(sql: &str) -> String {
+    let mut plain = String::with_capacity(sql.len());
+    let mut rest = sql.chars().peekable();
+    while let Some(character) = rest.next() {
+        if character != '$' || !rest.peek().is_some_and(char::is_ascii_digit) {
+            plain.push(character);
+            continue;
+        }
+        while rest.next_if(char::is_ascii_digit).is_some() {}
+        plain.push('?');
+    }
+    plain
+}
+
+/// `IN (?, ?)` and `= ANY(?)` as `IN (..)`.
+fn without_lists(sql: &str) -> String {
+    let sql = sql.replace("= ANY(?)", "IN (?)");
+    let mut plain = String::with_capacity(sql.len());
+    let mut rest = sql.as_str();
+    while let Some(at) = rest.find("IN (?") {
+        let (before, list) = rest.split_at(at + 4);
+        let end = list.find(|c| !matches!(c, '?' | ',' | ' ')).unwrap_or(list.len());
+        plain.push_str(before);
+        plain.push_str("..");
+        rest = &list[end..];
+    }
+    plain.push_str(rest);
+    plain
 }
 
 impl Observer for Recorder {

@@ -34,7 +34,7 @@ async fn accounts(db: &Database) -> Result<Vec<i64>> {
 
 async fn connected_and_begun(db: &Database) -> Result<Connection> {
     let mut connection = db.engine.connection().await?;
-    connection.execute(sql("BEGIN IMMEDIATE")).await?;
+    connection.execute(sql("BEGIN")).await?;
     connection.execute(Account::insert().value(account(2))).await?;
     connection.execute(Account::delete().filter(Account::ID.eq(1))).await?;
     Ok(connection)

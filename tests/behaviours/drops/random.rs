@@ -132,7 +132,7 @@ async fn call_engine(engine: &Engine, random: &mut Random) -> Result<bool> {
         4 => {
             let steps = async {
                 let mut connection = engine.connection().await?;
-                connection.execute(sql("BEGIN IMMEDIATE")).await?;
+                connection.execute(sql("BEGIN")).await?;
                 connection.execute(transfer(from, to, coins)).await?;
                 connection.execute(sql("COMMIT")).await
             };

@@ -12,7 +12,7 @@ use crate::types::ColumnType;
 pub(super) fn insert(outline: &Outline, parameters: &[Parameter], dialect: &Dialect) -> Option<String> {
     let keys: Vec<(usize, &Parameter)> = Outline::matched(parameters).collect();
     let answers = !outline.returning.is_empty();
-    let is_ordered = !keys.is_empty() && keys.iter().all(|(_, key)| is_whole_number(key.ty));
+    let is_ordered = !keys.is_empty() && keys.iter().all(|(_, key)| comes_back(key.ty));
     if !fit(parameters, dialect) || (answers && !is_ordered) {
         return None;
     }
@@ -118,13 +118,13 @@ pub(super) fn given(out: &mut Writer<'_>, parameters: &[(usize, &Parameter)], co
 
 /// Whether all parameters can be sent as arrays: there is one, and none is an array itself.
 fn fit(parameters: &[Parameter], dialect: &Dialect) -> bool {
-    let is_array = |parameter: &Parameter| (dialect.type_name)(parameter.ty).ends_with("[]");
+    let is_array = |parameter: &Parameter| matches!(parameter.ty, ColumnType::Array(_));
     dialect.arrays && !parameters.is_empty() && !parameters.iter().any(is_array)
 }
 
-/// What the database gives back as it was given, so that the row is known by it.
-fn is_whole_number(ty: ColumnType) -> bool {
-    matches!(ty, ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt)
+/// What the database gives back as it was given, so that the row is known by it. A text may be padded.
+fn comes_back(ty: ColumnType) -> bool {
+    matches!(ty, ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt | ColumnType::Uuid)
 }
 
 /// Opens the part that writes: `WITH "changed" ("n", "r1") AS (`, with what tells the order, and the columns answered.

@@ -1,5 +1,7 @@
 //! SQL that the caller wrote, with bound values.
 
+mod placeholders;
+
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -13,7 +15,9 @@ use crate::query::{FromRow, Nothing, Query, Shape, Values, Whole};
 use crate::render::few_enough;
 use crate::types::SqlType;
 
-/// SQL text as the database speaks it, its placeholders included (`?` for SQLite, `$1` for PostgreSQL).
+/// SQL text as the database speaks it. A placeholder is `?`, whatever the database; for PostgreSQL it is numbered before it
+/// is sent. `$1` is taken there as well, and needed where `?` is an operator: text that has another number of `?` than values
+/// are bound stays as it is.
 ///
 /// # Example
 /// ```
@@ -157,7 +161,7 @@ impl RawBody {
     pub(crate) fn compile(&self, dialect: &Dialect) -> Result<Compiled> {
         few_enough(self.input.len(), dialect)?;
         let shape = StatementShape {
-            sql: Arc::clone(&self.text),
+            sql: placeholders::placeholders(&self.text, self.input.len(), dialect),
             parameters: self.input.len() as u16,
             // The driver counts the columns: only it knows what the text selects.
             returns: if self.rows { Returns::Rows } else { Returns::Count },

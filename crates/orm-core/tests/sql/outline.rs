@@ -1,8 +1,9 @@
 //! The forms of a write that a driver may send for its statement: what it is for a single row, then for many.
 
-use orm_core::outline::{NEXT_KEYS, Outline};
+use orm_core::outline::{Action, NEXT_KEYS, Outline, Parameter};
 use orm_core::program::StatementShape;
-use orm_core::{Dialect, Entity, POSTGRES, Program, SQLITE, bulk, shapes};
+use orm_core::types::{EnumType, Timestamp};
+use orm_core::{ColumnType, Dialect, Entity, POSTGRES, Program, SQLITE, bulk, shapes};
 
 use crate::entities::{Order, POST_TAGS, Post, Tag, Ticket, User, entity};
 use crate::filled::Line;
@@ -65,6 +66,50 @@ fn rows_whose_keys_are_to_be_answered_are_not_inserted_together() {
     assert_no_form(|dialect| shapes::insert(Post::meta(), dialect, false), Outline::many);
     assert_no_form(|dialect| shapes::insert(Ticket::meta(), dialect, false), Outline::many);
     assert_no_form(|dialect| shapes::insert(Ticket::meta(), dialect, true), Outline::many_keyed);
+}
+
+entity! {
+    Note "notes" key i64 = [0];
+    columns {
+        0 ID id: i64;
+        1 WORDS words: Vec<String>;
+        2 SEEN seen: Option<Timestamp>;
+    }
+    relations []
+}
+
+#[test]
+fn a_list_in_one_column_is_not_sent_in_another_list() {
+    assert_no_form(|dialect| shapes::insert(Note::meta(), dialect, true), Outline::many);
+    assert_no_form(|dialect| shapes::update(Note::meta(), dialect, &[1], false), Outline::many_guarded);
+    assert_form(
+        |dialect| shapes::update(Note::meta(), dialect, &[2], false),
+        Outline::many,
+        r#"UPDATE "notes" AS "target" SET "seen" = "given"."p1" FROM unnest($1::TIMESTAMPTZ[], $2::BIGINT[]) AS "given" ("p1", "p2") WHERE "target"."id" = "given"."p2""#,
+    );
+}
+
+#[test]
+fn types_of_all_kinds_are_elements() {
+    const MOOD: EnumType = EnumType { name: "mood", labels: &["good"] };
+    let column = |name, ty, matched| Parameter { name, ty, matched };
+    let outline = Outline {
+        action: Action::Insert,
+        table: "days",
+        parameters: vec![
+            column("id", ColumnType::Uuid, true),
+            column("mood", ColumnType::Enum(&MOOD), false),
+        ],
+        key: None,
+        returning: vec!["made"],
+        in_order: false,
+    };
+    assert_eq!(
+        outline.many(&POSTGRES).as_deref(),
+        Some(
+            r#"WITH "changed" ("k1", "r1") AS (INSERT INTO "days" ("id", "mood") SELECT * FROM unnest($1::UUID[], $2::"mood"[]) RETURNING "id", "made") SELECT "r1" AS "made" FROM "changed" JOIN unnest($1::UUID[]) WITH ORDINALITY AS "given" ("p1", "n") ON "k1" = "p1" ORDER BY "n""#
+        )
+    );
 }
 
 #[test]

@@ -1,0 +1,88 @@
+//! A PostgreSQL server for tests: the one that `ANYORM_POSTGRES` names, or the one of this machine.
+
+use std::sync::OnceLock;
+
+use anyorm::{Engine, Result};
+
+#[cfg(feature = "postgres")]
+const DEFAULT: &str = "postgres://postgres@127.0.0.1:5432/test";
+
+/// The URL of the server, as far as the database.
+fn url() -> String {
+    #[cfg(feature = "postgres")]
+    return std::env::var("ANYORM_POSTGRES").unwrap_or_else(|_| DEFAULT.to_owned());
+    #[cfg(not(feature = "postgres"))]
+    String::new()
+}
+
+/// Whether there is a server. Says once that tests on it are skipped, or panics where `ANYORM_POSTGRES_REQUIRED` is set.
+pub(crate) fn is_there() -> bool {
+    static THERE: OnceLock<bool> = OnceLock::new();
+    *THERE.get_or_init(|| {
+        if !cfg!(feature = "postgres") {
+            return false;
+        }
+        let tried = futures_lite::future::block_on(Engine::open(&url()));
+        let required = std::env::var_os("ANYORM_POSTGRES_REQUIRED").is_some();
+        match tried {
+            Ok(engine) => {
+                let _ = futures_lite::future::block_on(engine.close());
+                true
+            }
+            Err(error) if required => panic!("a PostgreSQL server is required: {error}"),
+            Err(error) => {
+                crate::harness::say(&format!("skipped on PostgreSQL: {error}"));
+                false
+            }
+        }
+    })
+}
+
+/// A schema of its own, which is dropped with all that is in it in the end.
+#[derive(Debug)]
+pub(crate) struct Schema(String);
+
+impl Schema {
+    pub(crate) async fn create() -> Result<Self> {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("anyorm_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let create = format!("CREATE SCHEMA {name}");
+        administrator().await?.execute(anyorm::sql(create)).await?;
+        Ok(Self(name))
+    }
+
+    /// Of an engine that has this schema and no other.
+    pub(crate) fn url(&self) -> String {
+        let url = url();
+        let separator = if url.contains('?') { '&' } else { '?' };
+        let options = format!("-c%20search_path%3D{}%20-c%20synchronous_commit%3Doff", self.0);
+        // Notices of what is there already are no news.
+        format!("{url}{separator}options={options}%20-c%20client_min_messages%3Dwarning&connections=5")
+    }
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        let drop = format!("SET client_min_messages = warning; DROP SCHEMA IF EXISTS {} CASCADE", self.0);
+        let dropped = async {
+            for statement in drop.split("; ") {
+                administrator().await?.execute(anyorm::sql(statement)).await?;
+            }
+            Ok::<_, anyorm::Error>(())
+        };
+        if let Err(error) = futures_lite::future::block_on(dropped) {
+            crate::harness::say(&format!("{} is left: {error}", self.0));
+        }
+    }
+}
+
+/// Makes and drops schemas.
+async fn administrator() -> Result<&'static Engine> {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    if let Some(engine) = ENGINE.get() {
+        return Ok(engine);
+    }
+    let engine = Engine::builder(&url()).open().await?;
+    Ok(ENGINE.get_or_init(|| engine))
+}
