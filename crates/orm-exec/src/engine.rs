@@ -483,7 +483,7 @@ impl Runner for OnEngine<'_> {
         mut program: Program,
         sink: S,
     ) -> Result<(Outcome, S), Failure> {
-        program.begin = Some(self.dialect().begin_read.into());
+        program.begin = Some(self.dialect().begin_reads.into());
         program.commit = true;
         self.engine.run(program, sink, self.location).await
     }

@@ -159,6 +159,7 @@ impl<'a> Run<'a> {
         if let Some(begin) = &self.program.begin {
             self.add_control(Arc::clone(begin), Kind::Control, &mut trip);
         }
+        self.add_settings(&mut trip);
         for sql in &self.program.before {
             self.add_control(Arc::clone(sql), Kind::Control, &mut trip);
         }

@@ -25,6 +25,25 @@ impl Run<'_> {
         self.add_hidden(sql, kind, Some(group), trip);
     }
 
+    /// What is set for the transaction that was just opened.
+    pub(super) fn add_settings(&mut self, trip: &mut Trip) {
+        let Some(sql) = POSTGRES.set_local.filter(|_| !self.program.settings.is_empty()) else { return };
+        let sql: Arc<str> = sql.into();
+        for setting in &self.program.settings {
+            let cells = setting.cells();
+            let parameters = (0..2).map(|at| {
+                let text = Parameter::new(cells.value(at), &Type::TEXT, &mut self.buffer);
+                (text.expect("a text is one"), Type::TEXT)
+            });
+            let parameters = parameters.collect();
+            let request = self.request(&sql, parameters, true, trip);
+            trip.requests.push(request);
+            let group = Some(trip.tell(usize::MAX, &sql, 1, Some((cells, 2))));
+            let (kind, sql, counted) = (Kind::Control, Arc::clone(&sql), Rows::default());
+            trip.sent.push(Sent { kind, step: usize::MAX, first: 0, rows: 1, sql, group, counted });
+        }
+    }
+
     /// One that is not told: a savepoint of the driver's own is no work of the program.
     pub(super) fn add_hidden(&mut self, sql: Arc<str>, kind: Kind, group: Option<usize>, trip: &mut Trip) {
         trip.requests.push(Request::control(&self.link.client, Arc::clone(&sql)));
