@@ -47,8 +47,8 @@ pub(crate) fn judge(all: &[(Work, Vec<Times>)]) -> Vec<Verdict> {
         let ours = times.iter().filter(|times| times.peer == Peer::Anyorm && !times.is_bare);
         for (ours, goal) in ours.flat_map(|ours| goals(*work).iter().map(move |goal| (ours, goal))) {
             let others = times.iter().filter(|times| goal.than.contains(&times.peer));
-            let Some(fastest) = others.min_by_key(|times| times.median()) else { continue };
-            let ratio = ours.median().as_secs_f64() / fastest.median().as_secs_f64();
+            let Some(fastest) = others.min_by_key(|times| times.typical()) else { continue };
+            let ratio = ours.typical().as_secs_f64() / fastest.typical().as_secs_f64();
             let words = match goal.than {
                 [_] => goal.words.to_owned(),
                 _ => format!("{} ({})", goal.words, fastest.name),

@@ -5,6 +5,8 @@
 //! cargo run --release -- insert                    the work whose name contains `insert`
 //! cargo run --release -- --lines=anyorm,by-hand    the lines whose names contain one of these words
 //! cargo run --release -- --rounds=31               more rounds than 11
+//! cargo run --release -- --fastest                 the fastest rounds, not the medians: for a busy machine
+//! cargo run --release -- --lazy-commit             synchronous_commit=off: what clients cost, not the disk
 //! cargo run --release -- --quick                   tiny sizes: shows that it works, measures nothing
 //! ```
 //!
@@ -37,14 +39,16 @@ fn main() -> Result<(), Fault> {
     let (options, words): (Vec<String>, Vec<String>) =
         std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
     let value_of = |name: &str| options.iter().find_map(|option| option.strip_prefix(name));
-    let mut size = if options.iter().any(|option| option == "--quick") { Size::QUICK } else { Size::FULL };
+    let has = |name: &str| options.iter().any(|option| option == name);
+    let mut size = if has("--quick") { Size::QUICK } else { Size::FULL };
     if let Some(rounds) = value_of("--rounds=") {
         size.rounds = rounds.parse()?;
     }
+    size.fastest = has("--fastest");
     let is_wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
     let lines_wanted: Option<Vec<&str>> = value_of("--lines=").map(|names| names.split(',').collect());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let server = runtime.block_on(Server::open())?;
+    let server = runtime.block_on(Server::open(has("--lazy-commit")))?;
     let measured = (|| {
         let mut lines = runtime.block_on(all_lines(server.url()))?;
         if let Some(names) = lines_wanted {

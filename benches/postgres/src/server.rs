@@ -16,12 +16,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn open() -> Result<Self, Fault> {
+    /// Whether or not commits wait for the disk is what the server says, unless they are to be `lazy`.
+    pub(crate) async fn open(lazy: bool) -> Result<Self, Fault> {
         let server = std::env::var("ANYORM_POSTGRES")
             .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned());
         let separator = if server.contains('?') { '&' } else { '?' };
         // No TLS: not all are built with it, and it is not what is compared.
-        let url = format!("{server}{separator}sslmode=disable&options=-csearch_path%3D{SCHEMA}");
+        let commit = if lazy { "%20-csynchronous_commit%3Doff" } else { "" };
+        let url = format!("{server}{separator}sslmode=disable&options=-csearch_path%3D{SCHEMA}{commit}");
         let client = connect(&url).await?;
         client
             .batch_execute(&format!(

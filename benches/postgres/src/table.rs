@@ -16,21 +16,22 @@ pub(crate) fn head(size: Size, server: &str) {
         std::thread::available_parallelism().map_or(0, usize::from)
     );
     println!(
-        "medians of {} interleaved rounds after one to warm up, first and third quartile; results checked in each",
+        "{} of {} interleaved rounds after one to warm up, first and third quartile; results checked in each",
+        if size.fastest { "fastest" } else { "medians" },
         size.rounds
     );
 }
 
 pub(crate) fn part(work: Work, size: Size, times: &[Times]) {
-    let base = times.iter().find(|times| times.peer == Peer::ByHand).map(Times::median);
+    let base = times.iter().find(|times| times.peer == Peer::ByHand).map(Times::typical);
     println!("\n{}: ns per {}", work.name(), work.piece());
     for times in times {
         let each = |time: Duration| time.as_nanos() / work.pieces(size) as u128;
         let [low, high] = times.spread().map(each);
         let ratio = base.map_or(String::new(), |base| {
-            format!("{:.2} x", times.median().as_secs_f64() / base.as_secs_f64())
+            format!("{:.2} x", times.typical().as_secs_f64() / base.as_secs_f64())
         });
-        println!("  {:<58}{:>9}{ratio:>9}   {low}..{high}", times.name, each(times.median()));
+        println!("  {:<58}{:>9}{ratio:>9}   {low}..{high}", times.name, each(times.typical()));
     }
 }
 
