@@ -20,6 +20,7 @@ mod cases_statements;
 mod cases_unit_of_work;
 mod cases_versions;
 mod collections;
+mod column_types;
 mod corners;
 mod criteria;
 mod cursors;
@@ -43,6 +44,7 @@ mod link_views;
 mod linking;
 mod load_all;
 mod loaders;
+mod made_keys;
 mod merge_again;
 mod merging;
 mod narrowed;
@@ -92,6 +94,7 @@ const ALL: &[&[Behaviour]] = &[
     cases_unit_of_work::BEHAVIOURS,
     cases_versions::BEHAVIOURS,
     collections::BEHAVIOURS,
+    column_types::BEHAVIOURS,
     corners::BEHAVIOURS,
     criteria::BEHAVIOURS,
     cursors::BEHAVIOURS,
@@ -113,6 +116,7 @@ const ALL: &[&[Behaviour]] = &[
     linking::BEHAVIOURS,
     load_all::BEHAVIOURS,
     loaders::BEHAVIOURS,
+    made_keys::BEHAVIOURS,
     merge_again::BEHAVIOURS,
     merging::BEHAVIOURS,
     narrowed::BEHAVIOURS,

@@ -33,6 +33,21 @@ pub const fn is_big_integer<T: SqlType>() -> bool {
     matches!(T::TYPE, ColumnType::BigInt) && !T::NULLABLE
 }
 
+/// Whether a column of this type holds a UUID.
+pub const fn is_uuid<T: SqlType>() -> bool {
+    matches!(T::TYPE, ColumnType::Uuid) && !T::NULLABLE
+}
+
+/// A new key at random.
+pub fn uuid_v4<T: SqlType>() -> T {
+    orm_core::types::made_uuid(false)
+}
+
+/// A new key that is larger than those made before.
+pub fn uuid_v7<T: SqlType>() -> T {
+    orm_core::types::made_uuid(true)
+}
+
 /// Whether a field has its type's default, which means *unset*.
 pub fn is_unset<T: SqlType + Default>(value: &T) -> bool {
     value.same(&T::default())

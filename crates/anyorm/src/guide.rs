@@ -3,6 +3,7 @@
 //! | chapter | answers |
 //! |---|---|
 //! | [`sessions`] | how entities are added, changed, deleted and read; what a handle is; detached values |
+//! | [`types`] | what a column can hold, what each database makes of it, keys that are made here |
 //! | [`relations`] | how entities belong together, both sides of it, and how they are loaded |
 //! | [`flush_order`] | what a flush sends, in which order, and when it refuses |
 //! | [`transactions`] | begin, commit, roll back, savepoints, failures, retries, tests |
@@ -10,6 +11,7 @@
 //! | [`events`] | hooks: what runs before and after inserts, updates, deletes, flushes and commits |
 //! | [`observability`] | counters, slow statements, spans, and how many statements a test sends |
 //! | [`failures`] | full disks, lost files, locks of other processes: which error, and what to do next |
+//! | [`postgres`] | moving to a server: URLs, TLS, round trips, cancelling, what is lost with a connection |
 //! | [`pool`] | who has a connection and for how long; functions and PRAGMAs for new ones; limits, leaks, closing |
 //! | [`dispatch`] | what runs on worker threads and what on the thread of a task, and how to choose |
 //! | [`bridge`] | blocking code, deadlines, the way back into async code, tests of what several tasks do |
@@ -21,6 +23,9 @@
 
 #[doc = include_str!("guide/sessions.md")]
 pub mod sessions {}
+
+#[doc = include_str!("guide/types.md")]
+pub mod types {}
 
 #[doc = include_str!("guide/flush_order.md")]
 pub mod flush_order {}
@@ -42,6 +47,9 @@ pub mod observability {}
 
 #[doc = include_str!("guide/failures.md")]
 pub mod failures {}
+
+#[doc = include_str!("guide/postgres.md")]
+pub mod postgres {}
 
 #[doc = include_str!("guide/pool.md")]
 pub mod pool {}

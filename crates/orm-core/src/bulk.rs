@@ -28,8 +28,9 @@ type Kind = (bool, u64);
 pub fn insert<E: Entity>(values: impl IntoIterator<Item = E>, dialect: &Dialect) -> Result<Program> {
     let meta = E::meta();
     let (mut program, mut columns, mut last) = (Program::default(), Vec::new(), None);
-    for value in values {
+    for mut value in values {
         check_links(&value)?;
+        value.make_key();
         let kind: Kind = (!meta.auto_key || value.key().is_some(), value.unset());
         if last != Some(kind) {
             let written = (0..meta.columns.len()).filter(|&column| is_written::<E>(column, kind));

@@ -48,8 +48,13 @@ pub trait Entity: Clone + Send + Sync + Sized + 'static {
     /// The table, its columns and relations.
     fn meta() -> &'static EntityMeta;
 
-    /// The primary key, or `None` where the database has yet to assign it.
+    /// The primary key, or `None` where the database has yet to assign it, or it is made when the entity is added.
     fn key(&self) -> Option<Self::Key>;
+
+    /// Gives the entity a key of its own, before it is stored for the first time: where the key is unset and is made here.
+    #[doc(hidden)]
+    #[inline]
+    fn make_key(&mut self) {}
 
     /// Reads the columns of a row, in the order of [`EntityMeta::columns`]. Links hold their keys, collections are
     /// not loaded.

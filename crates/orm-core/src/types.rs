@@ -3,6 +3,7 @@
 mod array;
 mod inet;
 mod json;
+mod made;
 mod numeric;
 mod scalar;
 mod timestamp;
@@ -12,6 +13,8 @@ mod uuid;
 pub use array::Element;
 pub use inet::{InvalidNetwork, IpNetwork};
 pub use json::Json;
+#[doc(hidden)]
+pub use made::made_uuid;
 pub use numeric::{InvalidNumeric, Numeric};
 pub use timestamp::Timestamp;
 

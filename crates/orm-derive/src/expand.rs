@@ -19,7 +19,7 @@ pub(crate) fn entity(entity: &Entity) -> TokenStream {
     let Entity { ident, support, table, .. } = entity;
     let constants = constants::constants(entity);
     let guards = guards::guards(entity);
-    let (key_type, key) = (key::key_type(entity), key::key(entity));
+    let (key_type, key, make_key) = (key::key_type(entity), key::key(entity), key::make_key(entity));
     let meta = meta::meta(entity);
     let row = row::methods(entity);
     let links = links::methods(entity);
@@ -43,6 +43,7 @@ pub(crate) fn entity(entity: &Entity) -> TokenStream {
                 #key
             }
 
+            #make_key
             #row
             #links
         }

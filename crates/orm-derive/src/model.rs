@@ -31,6 +31,11 @@ impl Entity {
         self.key().flat_map(|field| field.column..field.column + field.width())
     }
 
+    /// The parts of the key that are made before the entity is stored.
+    pub(crate) fn made_keys(&self) -> impl Iterator<Item = (&Field, UuidVersion)> {
+        self.values().filter_map(|(field, value)| Some((field, value.key.as_ref()?.uuid?.0)))
+    }
+
     /// Where `auto` stands.
     pub(crate) fn autos(&self) -> impl Iterator<Item = Span> {
         self.key().filter_map(|field| match &field.role {
@@ -127,6 +132,8 @@ pub(crate) struct Value {
     pub(crate) integer_guard: Option<&'static str>,
     /// The same for a time in microseconds.
     pub(crate) timestamp_guard: Option<&'static str>,
+    /// The same for a UUID.
+    pub(crate) uuid_guard: Option<&'static str>,
 }
 
 impl Value {
@@ -157,6 +164,17 @@ pub(crate) enum Literal {
 pub(crate) struct KeyOption {
     /// Where `auto` stands.
     pub(crate) auto: Option<Span>,
+    /// The version of the UUID that is made for it where it is unset, and where that is said.
+    pub(crate) uuid: Option<(UuidVersion, Span)>,
+}
+
+/// How a UUID is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UuidVersion {
+    /// At random.
+    V4,
+    /// By the time, so that those made later are larger.
+    V7,
 }
 
 /// A relation to one, with its foreign key.

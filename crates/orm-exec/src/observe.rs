@@ -28,6 +28,8 @@ pub use slow::SlowStatement;
 pub(crate) use slow::SlowStatements;
 #[doc(hidden)]
 pub use spans::Span;
+#[cfg(feature = "postgres")]
+pub(crate) use telemetry::Statement;
 #[doc(hidden)]
 pub use telemetry::Telemetry;
 pub(crate) use telemetry::{Rows, TelemetryOptions};

@@ -243,7 +243,8 @@ impl Tracker {
     }
 
     /// Adds a new value and the new values inside its relation fields.
-    pub(crate) fn add<E: Entity>(&mut self, value: E) -> u32 {
+    pub(crate) fn add<E: Entity>(&mut self, mut value: E) -> u32 {
+        value.make_key();
         let arena = self.ensure(E::meta());
         let slot = self.make::<E>().insert(value);
         let place = Place { arena, slot };
@@ -270,7 +271,8 @@ impl Tracker {
         let (index, session) = (E::meta().index.get(), self.session);
         let Self { arenas, pending, .. } = self;
         let arena = typed_mut::<E>(arenas, index).expect("made just now");
-        let add = |value| {
+        let add = |mut value: E| {
+            value.make_key();
             let slot = arena.insert(value);
             pending.push(Place { arena: index as u32, slot });
             Handle::from_raw(arena.handle(slot, session))
@@ -313,12 +315,13 @@ impl Tracker {
         let arena = self.ensure(meta);
         let slot = self.arena_mut(arena).insert_any(value)?;
         let place = Place { arena, slot };
-        self.pending.push(place);
+        self.admit(place);
         Some(place)
     }
 
     /// Makes a value that waited in a slot of its own a new entity.
     pub(crate) fn admit(&mut self, place: Place) {
+        self.arena_mut(place.arena).make_key(place.slot);
         self.pending.push(place);
     }
 

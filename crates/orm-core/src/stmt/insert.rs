@@ -91,7 +91,7 @@ impl<E: Entity, S> Insert<E, S> {
     /// # Ok(()) });
     /// ```
     pub fn value(mut self, entity: E) -> Self {
-        self.push(&entity);
+        self.push(entity);
         self
     }
 
@@ -110,12 +110,13 @@ impl<E: Entity, S> Insert<E, S> {
     /// ```
     pub fn values(mut self, entities: impl IntoIterator<Item = E>) -> Self {
         for entity in entities {
-            self.push(&entity);
+            self.push(entity);
         }
         self
     }
 
-    fn push(&mut self, entity: &E) {
+    fn push(&mut self, mut entity: E) {
+        entity.make_key();
         self.body.rows.push(NewRow { keyed: entity.key().is_some(), unset: entity.unset() });
         for column in 0..E::meta().columns.len() {
             entity.encode(column, &mut self.body.cells);

@@ -69,7 +69,7 @@ impl WireType {
             Self::Numeric => numeric::text(bytes).map(|text| out.extend(text.as_bytes())),
             Self::Inet => inet::Inet::read(bytes).map(|inet| inet.write_text(out)),
             Self::Array => Array::read(bytes).map(|array| array.write_text(out)),
-            Self::Unread => Some(out.extend(bytes)),
+            Self::Unread => return out.extend(bytes),
         };
         if written.is_none() {
             text::write_bytes(bytes, out);

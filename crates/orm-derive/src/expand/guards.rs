@@ -37,7 +37,11 @@ fn of_value(entity: &Entity, field: &Field, value: &Value) -> TokenStream {
         let is_timestamp = quote!(#support::is_big_integer::<#ty>());
         guard(ty.span(), &is_timestamp, message)
     });
-    quote!(#integer #timestamp #set_null)
+    let uuid = value.uuid_guard.map(|message| {
+        let is_uuid = quote!(#support::is_uuid::<#ty>());
+        guard(ty.span(), &is_uuid, message)
+    });
+    quote!(#integer #timestamp #uuid #set_null)
 }
 
 fn of_belongs_to(entity: &Entity, field: &Field, relation: &BelongsTo) -> TokenStream {

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::model::{BelongsTo, Entity, Field, Role};
+use crate::model::{BelongsTo, Entity, Field, Role, UuidVersion};
 
 /// The type of the key's one column, or a tuple of several. A link stands for the columns of the key it points to.
 pub(super) fn key_type(entity: &Entity) -> TokenStream {
@@ -65,6 +65,41 @@ fn parts(entity: &Entity, field: &Field) -> Vec<TokenStream> {
                 }
             }
         }
+        Role::Value(value) if value.key.as_ref().is_some_and(|key| key.uuid.is_some()) => {
+            let ty = &field.ty;
+            vec![quote! {
+                if #support::is_unset::<#ty>(&self.#ident) {
+                    return ::core::option::Option::None;
+                } else {
+                    ::core::clone::Clone::clone(&self.#ident)
+                }
+            }]
+        }
         _ => vec![quote!(::core::clone::Clone::clone(&self.#ident))],
     }
+}
+
+/// `Entity::make_key`, where a part of the key is made here: the trait has the method for all others.
+pub(super) fn make_key(entity: &Entity) -> Option<TokenStream> {
+    let support = &entity.support;
+    let made = entity.made_keys().map(|(field, version)| {
+        let (ident, ty) = (&field.ident, &field.ty);
+        let make = match version {
+            UuidVersion::V4 => quote!(uuid_v4),
+            UuidVersion::V7 => quote!(uuid_v7),
+        };
+        quote! {
+            if #support::is_unset::<#ty>(&self.#ident) {
+                self.#ident = #support::#make::<#ty>();
+            }
+        }
+    });
+    let made: Vec<TokenStream> = made.collect();
+    (!made.is_empty()).then(|| {
+        quote! {
+            fn make_key(&mut self) {
+                #(#made)*
+            }
+        }
+    })
 }

@@ -8,7 +8,7 @@ use super::Errors;
 use super::attr::{self, Grammar};
 use super::relation;
 use super::ty::{self, Known};
-use crate::model::{DefaultValue, Field, KeyOption, Literal, Role, Value};
+use crate::model::{DefaultValue, Field, KeyOption, Literal, Role, UuidVersion, Value};
 use crate::names::plain;
 
 const ATTRIBUTES: [&str; 7] =
@@ -59,18 +59,28 @@ fn value(
 }
 
 fn key(attribute: &Attribute, value: &mut Value) -> Result<()> {
-    let grammar = Grammar { attribute: "key", options: &["auto"], repeatable: &[] };
-    let mut auto = None;
+    let options = &["auto", "uuid_v7", "uuid_v4"];
+    let grammar = Grammar { attribute: "key", options, repeatable: &[] };
+    let (mut auto, mut uuid) = (None, None);
     if value.key.is_some() {
         return Err(Error::new_spanned(attribute, "`#[key]` is given twice: leave one out"));
     }
     // Known to be a key even where its options are wrong, or "no key" would follow.
-    value.key = Some(KeyOption { auto: None });
-    grammar.read(attribute, |_, meta| {
-        auto = attr::flag(meta)?.then(|| meta.path.span());
+    value.key = Some(KeyOption { auto: None, uuid: None });
+    grammar.read(attribute, |option, meta| {
+        let place = attr::flag(meta)?.then(|| meta.path.span());
+        let Some(place) = place else { return Ok(()) };
+        if auto.or(uuid.map(|(_, place)| place)).is_some() {
+            return Err(Error::new(place, "a key is made in one way: leave one of the options out"));
+        }
+        match option {
+            "auto" => auto = Some(place),
+            "uuid_v4" => uuid = Some((UuidVersion::V4, place)),
+            _ => uuid = Some((UuidVersion::V7, place)),
+        }
         Ok(())
     })?;
-    value.key = Some(KeyOption { auto });
+    value.key = Some(KeyOption { auto, uuid });
     Ok(())
 }
 
@@ -178,6 +188,13 @@ fn check(field: &syn::Field, ident: &Ident, value: &mut Value) -> Result<()> {
                 default.span,
                 "the database assigns this key, so a default is never used: leave out `default` or `auto`",
             ));
+        }
+    }
+    if value.key.as_ref().is_some_and(|key| key.uuid.is_some()) {
+        let uuid = "a key that is made here is a `uuid::Uuid`, with the cargo feature `uuid` of anyorm";
+        match known {
+            Known::Unknown => value.uuid_guard = Some(uuid),
+            _ => return at_type(uuid.into()),
         }
     }
     filled_fits(value)?;

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use async_io::Async;
 use futures_lite::io::{AsyncRead, AsyncWrite};
@@ -55,7 +55,15 @@ pub(crate) async fn addresses(host: &Host) -> io::Result<Vec<Address>> {
 
 /// An open socket.
 #[derive(Debug)]
-pub(crate) enum Socket {
+pub(crate) struct Socket {
+    kind: Kind,
+    /// Whether the last read left nothing: then the system is first asked to say when there is more, not for more. That
+    /// saves a call for each answer.
+    drained: bool,
+}
+
+#[derive(Debug)]
+enum Kind {
     Tcp(Async<TcpStream>),
     #[cfg(unix)]
     Unix(Async<UnixStream>),
@@ -65,27 +73,31 @@ impl Socket {
     /// # Errors
     /// Where nobody answers there.
     pub(crate) async fn open(address: &Address, options: &PostgresOptions) -> io::Result<Self> {
-        match address {
+        let kind = match address {
             Address::Tcp(address) => {
                 let socket = Async::<TcpStream>::connect(*address).await?;
                 set_up(socket.get_ref(), options)?;
-                Ok(Self::Tcp(socket))
+                Kind::Tcp(socket)
             }
             #[cfg(unix)]
-            Address::Unix(path) => Ok(Self::Unix(Async::<UnixStream>::connect(path).await?)),
+            Address::Unix(path) => Kind::Unix(Async::<UnixStream>::connect(path).await?),
             #[cfg(not(unix))]
             Address::Unix(_) => {
-                Err(io::Error::new(io::ErrorKind::Unsupported, "there are no sockets of Unix on this system"))
+                return Err(io::Error::new(
+                    io::ErrorKind::Unsupported,
+                    "there are no sockets of Unix on this system",
+                ));
             }
-        }
+        };
+        Ok(Self { kind, drained: false })
     }
 
     /// Whether something has come that nobody has read.
     pub(crate) fn has_unread(&self) -> bool {
-        match self {
-            Self::Tcp(socket) => matches!(socket.get_ref().peek(&mut [0]), Ok(1..)),
+        match &self.kind {
+            Kind::Tcp(socket) => matches!(socket.get_ref().peek(&mut [0]), Ok(1..)),
             #[cfg(unix)]
-            Self::Unix(_) => false,
+            Kind::Unix(_) => false,
         }
     }
 }
@@ -121,36 +133,55 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_read(context, buffer),
+        let this = self.get_mut();
+        // Once: whoever is woken then reads, for what `poll_readable` says is sometimes late.
+        if std::mem::take(&mut this.drained) {
+            ready!(this.kind.poll_readable(context))?;
+        }
+        let length = buffer.len();
+        let read = ready!(match &mut this.kind {
+            Kind::Tcp(socket) => Pin::new(socket).poll_read(context, buffer),
             #[cfg(unix)]
-            Self::Unix(socket) => Pin::new(socket).poll_read(context, buffer),
+            Kind::Unix(socket) => Pin::new(socket).poll_read(context, buffer),
+        })?;
+        // Nothing at all is the end, and stays it.
+        this.drained = (1..length).contains(&read);
+        Poll::Ready(Ok(read))
+    }
+}
+
+impl Kind {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(socket) => socket.poll_readable(context),
+            #[cfg(unix)]
+            Self::Unix(socket) => socket.poll_readable(context),
         }
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_write(context, bytes),
+        match &mut self.get_mut().kind {
+            Kind::Tcp(socket) => Pin::new(socket).poll_write(context, bytes),
             #[cfg(unix)]
-            Self::Unix(socket) => Pin::new(socket).poll_write(context, bytes),
+            Kind::Unix(socket) => Pin::new(socket).poll_write(context, bytes),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_flush(context),
+        match &mut self.get_mut().kind {
+            Kind::Tcp(socket) => Pin::new(socket).poll_flush(context),
             #[cfg(unix)]
-            Self::Unix(socket) => Pin::new(socket).poll_flush(context),
+            Kind::Unix(socket) => Pin::new(socket).poll_flush(context),
         }
     }
 
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_close(context),
+        match &mut self.get_mut().kind {
+            Kind::Tcp(socket) => Pin::new(socket).poll_close(context),
             #[cfg(unix)]
-            Self::Unix(socket) => Pin::new(socket).poll_close(context),
+            Kind::Unix(socket) => Pin::new(socket).poll_close(context),
         }
     }
 }

@@ -34,6 +34,8 @@ pub(crate) trait AnyArena: Any + Send {
     fn slot(&self, handle: RawHandle) -> Option<u32>;
     /// Takes in a new value: a `Box<E>`.
     fn insert_any(&mut self, value: Box<dyn Any + Send>) -> Option<u32>;
+    /// Gives a new entity its key, where keys are made here.
+    fn make_key(&mut self, slot: u32);
     /// Ends the slot's life.
     fn end(&mut self, slot: u32);
     /// Ends the life of a slot that nobody has a handle to.
@@ -274,6 +276,10 @@ impl<E: Entity> AnyArena for Arena<E> {
 
     fn slot(&self, handle: RawHandle) -> Option<u32> {
         self.read(handle).map(|_| handle.slot)
+    }
+
+    fn make_key(&mut self, slot: u32) {
+        self.value_mut(slot).make_key();
     }
 
     fn insert_any(&mut self, value: Box<dyn Any + Send>) -> Option<u32> {

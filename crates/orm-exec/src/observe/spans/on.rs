@@ -247,6 +247,7 @@ fn kind_of(error: &Error) -> &'static str {
             DatabaseErrorKind::Io => "io",
             DatabaseErrorKind::Corrupt => "corrupt",
             DatabaseErrorKind::ReadOnly => "read_only",
+            DatabaseErrorKind::CannotConnect => "cannot_connect",
             _ => "database",
         },
         _ => "_OTHER",

@@ -289,6 +289,21 @@ fn a_password_file_that_others_may_read_is_told_where_a_password_is_missing() {
 }
 
 #[test]
+fn a_connection_that_is_dropped_says_goodbye() {
+    let (address, got) = server(|stream| {
+        read(stream, false);
+        let start = [authentication(0, b""), message(b'K', &[0; 8]), message(b'Z', b"I")].concat();
+        stream.write_all(&start).unwrap();
+    });
+    let url = format!("postgres://me:secret@{address}/shop?sslmode=disable");
+    let connected = block_on(connect(&options(&url))).unwrap();
+    let told = block_on(connected.canceller.cancel()).unwrap_err();
+    assert!(told.contains("did not say how"), "{told}");
+    drop(connected);
+    assert_eq!(got.recv_timeout(Duration::from_secs(10)).unwrap(), message(b'X', b""));
+}
+
+#[test]
 fn a_future_that_is_dropped_hangs_up() {
     let (address, got) = server(|stream| {
         read(stream, false);

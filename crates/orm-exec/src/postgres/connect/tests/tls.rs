@@ -71,6 +71,7 @@ fn a_server_with_tls() {
     let Some(server) = Server::start() else { return };
     every_mode(&server);
     certificates_that_are_not_believed(&server);
+    files_that_change(&server);
     channel_binding(&server);
     client_certificates(&server);
     files_that_are_of_no_use(&server);
@@ -129,6 +130,18 @@ fn certificates_that_are_not_believed(server: &Server) {
             assert!(told.contains(&format!("not for {host}")) && told.contains("localhost"), "{told}");
             assert!(told.contains("verify-ca"), "{told}");
         }
+    }
+}
+
+/// What was read of files is kept as long as they stay as they are.
+fn files_that_change(server: &Server) {
+    let roots = server.file("roots.crt");
+    let options =
+        options(&server.url("tester", "localhost", &format!("sslmode=verify-full&sslrootcert={roots}")));
+    for (file, is_believed) in [("ca.crt", true), ("ca.crt", true), ("other_ca.crt", false), ("ca.crt", true)]
+    {
+        std::fs::copy(server.file(file), &roots).unwrap();
+        assert_eq!(block_on(connect(&options)).is_ok(), is_believed, "{file}");
     }
 }
 
