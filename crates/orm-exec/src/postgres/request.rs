@@ -16,10 +16,6 @@ type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 /// A statement that was sent, or will be at the first poll.
 pub(super) struct Request {
     state: State,
-    /// Whether it answers its columns first, and may have to ask what their types are.
-    pub(super) is_cold: bool,
-    /// Rows that arrived before they were asked for.
-    early: std::collections::VecDeque<Row>,
 }
 
 enum State {
@@ -42,36 +38,27 @@ impl Request {
     pub(super) fn text(client: &Arc<Client>, sql: Arc<str>, parameters: Vec<(Parameter, Type)>) -> Self {
         let client = Arc::clone(client);
         let sent = async move { client.query_typed_raw(&sql, parameters).await.map(Box::pin) };
-        Self::new(State::Sent(Box::pin(sent)), true)
+        Self { state: State::Sent(Box::pin(sent)) }
     }
 
     /// A statement that was prepared.
     pub(super) fn prepared(client: &Arc<Client>, statement: Statement, parameters: Vec<Parameter>) -> Self {
         let client = Arc::clone(client);
         let sent = async move { client.query_raw(&statement, parameters).await.map(Box::pin) };
-        Self::new(State::Sent(Box::pin(sent)), false)
+        Self { state: State::Sent(Box::pin(sent)) }
     }
 
     /// A statement without parameters or rows: BEGIN and its kin.
     pub(super) fn control(client: &Arc<Client>, sql: Arc<str>) -> Self {
         let client = Arc::clone(client);
         let sent = async move { client.batch_execute(&sql).await };
-        Self::new(State::Control(Box::pin(sent)), false)
-    }
-
-    fn new(state: State, is_cold: bool) -> Self {
-        Self { state, is_cold, early: std::collections::VecDeque::new() }
+        Self { state: State::Control(Box::pin(sent)) }
     }
 
     /// Sends it, if it is not sent yet.
     pub(super) fn send(&mut self, cx: &mut Context<'_>) {
         let polled = self.poll_answer(cx);
         debug_assert!(polled.is_pending() || matches!(self.state, State::Ended(..) | State::Reading(_)));
-    }
-
-    /// Whether it waits for the beginning of its answer.
-    pub(super) fn is_waiting(&self) -> bool {
-        matches!(self.state, State::Sent(_))
     }
 
     /// Until the answer begins.
@@ -90,9 +77,6 @@ impl Request {
 
     /// The next row, or the end. After the end it is not polled again.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        if let Some(row) = self.early.pop_front() {
-            return Poll::Ready(Next::Row(row));
-        }
         ready!(self.poll_answer(cx));
         if let State::Reading(rows) = &mut self.state {
             match ready!(rows.as_mut().poll_next(cx)) {
@@ -103,22 +87,5 @@ impl Request {
         }
         let State::Ended(error, affected) = &mut self.state else { return Poll::Pending };
         Poll::Ready(Next::End(error.take().map_or(Ok(*affected), Err)))
-    }
-
-    /// Takes in what has arrived, so that nothing behind it waits for that.
-    pub(super) fn read_ahead(&mut self, cx: &mut Context<'_>) {
-        if self.poll_answer(cx).is_pending() {
-            return;
-        }
-        while let State::Reading(rows) = &mut self.state {
-            match rows.as_mut().poll_next(cx) {
-                Poll::Ready(Some(Ok(row))) => self.early.push_back(row),
-                Poll::Ready(Some(Err(error))) => self.state = State::Ended(Some(error), 0),
-                Poll::Ready(None) => {
-                    self.state = State::Ended(None, rows.rows_affected().unwrap_or_default());
-                }
-                Poll::Pending => return,
-            }
-        }
     }
 }

@@ -289,16 +289,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), Failure> {
         let mut failed = None;
         loop {
-            let next = poll_fn(|cx| {
-                let (request, behind) = requests[at..].split_first_mut().expect("it is one of them");
-                let next = request.poll_next(cx);
-                if next.is_pending() && request.is_cold && request.is_waiting() {
-                    // It may be asking what a type is, behind all that was sent.
-                    behind.iter_mut().for_each(|request| request.read_ahead(cx));
-                }
-                next
-            })
-            .await;
+            let next = poll_fn(|cx| requests[at].poll_next(cx)).await;
             match next {
                 Next::Row(row) if wanted && failed.is_none() => {
                     poll_fn(|cx| self.sink.poll_ready(cx)).await;
