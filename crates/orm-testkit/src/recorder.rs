@@ -40,6 +40,11 @@ impl Recorder {
         unframed(&self.log().statements).map(|(sql, _)| plain(sql)).collect()
     }
 
+    /// How many transactions were begun, also those that only keep several reads in one state.
+    pub fn transactions(&self) -> usize {
+        self.log().statements.iter().filter(|(sql, _)| sql.starts_with("BEGIN")).count()
+    }
+
     /// As [`statements`](Self::statements), each with the number of its parameter rows: `INSERT .. x3`.
     pub fn batches(&self) -> Vec<String> {
         unframed(&self.log().statements).map(|(sql, rows)| format!("{} x{rows}", plain(sql))).collect()
