@@ -1,12 +1,18 @@
-//! What only a PostgreSQL server shows: the messages on the wire, connections that break, and the server's own features.
+//! What an application on PostgreSQL expects, against a server.
 //!
-//! Without a server the tests say that they are skipped, and pass; see `support`.
+//! Its URL is `ANYORM_POSTGRES`, or that of a server on this machine that trusts its user. Where none answers, each test says
+//! that it was skipped; with `ANYORM_POSTGRES_REQUIRED` set, it fails instead.
+
+mod proxy;
+mod support;
+mod wired;
 
 mod cancelling;
+mod dropped;
 mod honesty;
 mod limits;
 mod losing;
 mod pooling;
-mod proxy;
+mod reads;
 mod round_trips;
-mod support;
+mod settings;

@@ -1,133 +1,171 @@
-//! What these tests share: where the server is, a schema for each, an engine through a proxy.
+//! A schema of its own for each test, on the server that is there.
 
-use std::sync::OnceLock;
+use std::fmt::Display;
+use std::future::Future;
+use std::net::TcpStream;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyorm::prelude::*;
-use anyorm::{Error, Result};
+use anyorm::{EngineBuilder, Result};
 use futures_lite::future::block_on;
-use orm_testkit::{Backend, Database};
+use orm_testkit::{Executor, Recorder};
 
-use crate::proxy::Proxy;
+/// What each test runs under: one with many threads, and none at all.
+const EXECUTORS: [Executor; 2] = [Executor::TokioMultiThread, Executor::FuturesLite];
 
-/// The server of these tests, if there is one: `ANYORM_POSTGRES`, or the one of this machine.
+/// Where no server is named: one on this machine.
+const DEFAULT: &str = "postgres://postgres@127.0.0.1/test";
+
+/// The URL of the server, if there is one.
+pub(crate) fn server() -> Option<String> {
+    let named = std::env::var("ANYORM_POSTGRES").ok();
+    let is_required = std::env::var_os("ANYORM_POSTGRES_REQUIRED").is_some();
+    let answers =
+        || TcpStream::connect_timeout(&([127, 0, 0, 1], 5432).into(), Duration::from_secs(2)).is_ok();
+    match named {
+        Some(url) => Some(url),
+        None if is_required || answers() => Some(DEFAULT.to_owned()),
+        None => None,
+    }
+}
+
+/// Where a test works: a schema that is there for it alone.
+#[derive(Clone)]
+pub(crate) struct Place {
+    /// Opened with [`builder`](Self::builder).
+    pub(crate) engine: Engine,
+    /// What that engine sent.
+    pub(crate) log: Arc<Recorder>,
+    /// The schema, a name that needs no quotes.
+    pub(crate) schema: String,
+    server: String,
+}
+
+impl Place {
+    /// A URL whose connections have the schema as their search path. Further options may be added with `&`.
+    pub(crate) fn url(&self) -> String {
+        self.url_with("")
+    }
+
+    /// The same with settings of the connection: `-c name=value`, each with a space before it.
+    pub(crate) fn url_with(&self, settings: &str) -> String {
+        let joint = if self.server.contains('?') { '&' } else { '?' };
+        let options = format!("-c search_path={}{settings}", self.schema);
+        let options = options.replace(' ', "%20").replace('=', "%3D");
+        format!("{}{joint}options={options}", self.server)
+    }
+
+    /// The same as another user, who needs no password.
+    pub(crate) fn url_as(&self, user: &str) -> String {
+        let url = self.url();
+        let (scheme, rest) = url.split_once("://").expect("the URL of a server has a scheme");
+        let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
+        format!("{scheme}://{user}@{rest}")
+    }
+
+    /// Another engine on the schema.
+    pub(crate) fn builder(&self) -> EngineBuilder {
+        Engine::builder(&self.url())
+    }
+
+    /// Runs statements without parameters, one after the other.
+    pub(crate) async fn run(&self, statements: &[&str]) -> Result<()> {
+        for statement in statements {
+            self.engine.execute(sql(*statement)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs a case under each executor, each time in a schema of its own.
+#[track_caller]
+pub(crate) fn each<F>(case: impl Fn(Place) -> F)
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    for executor in EXECUTORS {
+        once(executor, &case);
+    }
+}
+
+/// Runs a case under one executor.
+#[track_caller]
+pub(crate) fn once<F>(executor: Executor, case: impl Fn(Place) -> F)
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    let Some(server) = server() else {
+        tell(&"skipped: no PostgreSQL answers, and ANYORM_POSTGRES names none");
+        return;
+    };
+    let place = block_on(make(&server)).expect("a schema can be made on the server");
+    let (schema, case) = (place.schema.clone(), case(place));
+    let result = catch_unwind(AssertUnwindSafe(|| executor.block_on(case)));
+    block_on(drop_schema(&server, &schema)).expect("the schema can be dropped");
+    match result {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => panic!("under {}: {error}", executor.name()),
+        Err(panic) => {
+            tell(&format!("under {}", executor.name()));
+            resume_unwind(panic)
+        }
+    }
+}
+
+async fn make(server: &str) -> Result<Place> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let schema = format!("anyorm_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let outside = Engine::open(server).await?;
+    outside.execute(sql(format!("CREATE SCHEMA {schema}"))).await?;
+    outside.close().await?;
+    let log = Arc::new(Recorder::default());
+    let place = Place { engine: outside, log: Arc::clone(&log), schema, server: server.to_owned() };
+    let engine = place.builder().observer(log).open().await?;
+    Ok(Place { engine, ..place })
+}
+
+async fn drop_schema(server: &str, schema: &str) -> Result<()> {
+    let outside = Engine::open(server).await?;
+    // What a test that failed has left running must not be waited for.
+    let others = "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
+                  JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND l.pid <> pg_backend_pid()";
+    outside.execute(sql(others).bind_str(schema)).await?;
+    outside.execute(sql(format!("DROP SCHEMA {schema} CASCADE"))).await?;
+    outside.close().await
+}
+
+/// Waits until something is so, which another connection may have to do first.
 ///
 /// # Panics
-/// If there is none, and `ANYORM_POSTGRES_REQUIRED` is set.
-pub(crate) fn server() -> Option<String> {
-    static SERVER: OnceLock<Option<String>> = OnceLock::new();
-    let find = || {
-        // Says that it is skipped, or panics.
-        let is_there = Backend::all().contains(&Backend::Postgres);
-        let named = std::env::var("ANYORM_POSTGRES");
-        is_there.then(|| named.unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned()))
-    };
-    SERVER.get_or_init(find).clone()
-}
-
-/// A schema of its own, and a wire to it that can be cut.
-pub(crate) struct Bench {
-    /// Straight to the server: it sees what is really there.
-    pub(crate) direct: Database,
-    pub(crate) proxy: Proxy,
-    url: String,
-    /// The name of the connections through the proxy.
-    name: String,
-}
-
-impl Bench {
-    /// Answers none where there is no server.
-    pub(crate) async fn open() -> Option<Self> {
-        server()?;
-        let direct = Database::open(Backend::Postgres).await.expect("a schema");
-        let url = direct.url().expect("a server has a URL");
-        let (scheme, rest) = url.split_once("://").expect("a URL has a scheme");
-        let (user, rest) = rest.split_once('@').expect("the URL of a test has a user");
-        let (host, rest) = rest.split_once('/').expect("the URL of a test has a database");
-        let proxy = Proxy::new(&if host.contains(':') { host.to_owned() } else { format!("{host}:5432") });
-        let name = format!("wire{}p{}", std::process::id(), proxy.port());
-        // Without TLS, through which nothing could be seen.
-        let url = format!(
-            "{scheme}://{user}@127.0.0.1:{}/{rest}&application_name={name}&sslmode=disable",
-            proxy.port()
-        );
-        Some(Self { direct, proxy, url, name })
-    }
-
-    /// An engine through the proxy, with these options besides. Nothing was sent through it but its beginning.
-    pub(crate) async fn engine(&self, options: &str) -> Engine {
-        let engine = self.try_engine(options).await.expect("the server can be reached through the proxy");
-        self.proxy.clear();
-        engine
-    }
-
-    pub(crate) async fn try_engine(&self, options: &str) -> Result<Engine> {
-        Engine::builder(&self.url(options)).open().await
-    }
-
-    pub(crate) fn url(&self, options: &str) -> String {
-        // The last one of two values counts.
-        format!("{}&{options}", self.url).trim_end_matches('&').to_owned()
-    }
-
-    /// What the server says of the connections through the proxy: `idle`, `active`, `idle in transaction`, ..
-    pub(crate) async fn states(&self) -> Result<Vec<String>> {
-        let states = "SELECT coalesce(state, '') FROM pg_stat_activity WHERE application_name = $1";
-        self.direct.engine.all(sql(states).bind(self.name.clone()).returning::<String>()).await
-    }
-
-    /// Ends the processes of the server that serve the connections through the proxy. Answers how many there were.
-    pub(crate) async fn kill(&self) -> Result<usize> {
-        let kill = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = $1";
-        let killed = sql(kill).bind(self.name.clone()).returning::<bool>();
-        Ok(self.direct.engine.all(killed).await?.len())
-    }
-
-    /// Waits until the server says of the connections through the proxy what is wanted.
-    ///
-    /// # Panics
-    /// If it does not in some seconds.
-    pub(crate) async fn wait_for(&self, what: &str, is: impl Fn(&[String]) -> bool) -> Result<Duration> {
+/// If it is not so within ten seconds.
+#[track_caller]
+pub(crate) fn eventually<'a, F: Future<Output = bool> + Send + 'a>(
+    what: &'a str,
+    mut is_so: impl FnMut() -> F + Send + 'a,
+) -> impl Future<Output = ()> + Send + 'a {
+    async move {
         let start = Instant::now();
-        loop {
-            let states = self.states().await?;
-            if is(&states) {
-                return Ok(start.elapsed());
-            }
-            assert!(start.elapsed() < Duration::from_secs(15), "{what}: {states:?}");
-            std::thread::sleep(Duration::from_millis(5));
+        while !is_so().await {
+            assert!(start.elapsed() < Duration::from_secs(10), "not within ten seconds: {what}");
+            pause(5).await;
         }
     }
-
-    /// Waits until none of the connections through the proxy does anything or is inside a transaction.
-    pub(crate) async fn all_idle(&self) -> Result<Duration> {
-        self.wait_for("connections are idle", |states| states.iter().all(|state| state == "idle")).await
-    }
 }
 
-/// Runs a test on a schema of its own. Passes where there is no server.
-pub(crate) fn test(body: impl AsyncFnOnce(&Bench) -> Result<()>) {
-    let tested = block_on(async {
-        let Some(bench) = Bench::open().await else { return Ok(()) };
-        let tested = body(&bench).await;
-        if tested.is_err() {
-            eprint(&format!("{:?}", bench.proxy));
-        }
-        tested
-    });
-    if let Err(error) = tested {
-        panic!("{error}");
-    }
+/// Waits for so many milliseconds, under any executor.
+pub(crate) async fn pause(milliseconds: u64) {
+    smol::Timer::after(Duration::from_millis(milliseconds)).await;
 }
 
-/// The log of a test that fails.
-#[expect(clippy::print_stderr, reason = "it tells what went over the wire")]
-pub(crate) fn eprint(text: &str) {
-    eprintln!("{text}");
+/// Runs two futures at once, in one task.
+pub(crate) async fn both<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
+    futures_lite::future::zip(a, b).await
 }
 
-/// Whether an error says that the connection was lost.
-pub(crate) fn is_disconnected(error: &Error) -> bool {
-    use anyorm::error::DatabaseErrorKind;
-    error.database().is_some_and(|error| error.kind == DatabaseErrorKind::Disconnected)
+#[expect(clippy::print_stderr, reason = "a test that was skipped says so")]
+fn tell(what: &dyn Display) {
+    eprintln!("{what}");
 }

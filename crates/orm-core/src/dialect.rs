@@ -22,13 +22,25 @@ pub struct Dialect {
     pub max_parameters: usize,
     /// The statement that opens a transaction that will write.
     pub begin_write: &'static str,
-    /// The statement that opens a transaction that only reads.
+    /// The statement that opens a transaction that only reads, where its isolation level follows.
     pub begin_read: &'static str,
     /// What follows BEGIN for each isolation level, from the weakest to the strictest: nothing where all transactions
     /// are of the strictest.
     pub isolation: [&'static str; 4],
     /// What says at the end of BEGIN that the transaction only reads, where the database is to be told.
     pub read_only: &'static str,
+    /// What follows that for one that waits until it can neither fail nor be in anybody's way, where not all that only
+    /// read are like that.
+    pub deferrable: &'static str,
+    /// The statement that opens a transaction that only reads, of one state of the database: where no level is named, and
+    /// for several reads of one call.
+    pub begin_reads: &'static str,
+    /// Whether a query goes into such a transaction with the relations that it loads, too: where BEGIN and COMMIT travel
+    /// along. Where not, a relation may be read as it is a moment later.
+    pub loads_of_one_state: bool,
+    /// The statement that sets something until the end of the transaction, by its name and its value. `None` where
+    /// there are no such settings.
+    pub set_local: Option<&'static str>,
     /// How an insert learns the key that the database assigned.
     pub generated_key: GeneratedKey,
     /// Whether INSERT and UPDATE answer columns of what they wrote. Where not, a SELECT follows in the same hop.

@@ -14,7 +14,7 @@
 //! | [`schema`](mod@schema) | CREATE and DROP of the tables of a list of entities |
 //! | [`dialect`] | how databases differ, as data |
 //! | [`batch`] | queries that are read together |
-//! | [`begin`] | how a transaction begins |
+//! | [`begin`], [`setting`] | how a transaction begins, and what is set for it |
 //! | [`dispatch`] | where a statement runs |
 //! | [`outline`] | a write as data, for the forms that a driver gives it |
 //! | [`program`], [`cells`], [`row`] | what a driver runs in one hop, its parameters and its rows |
@@ -40,6 +40,8 @@ pub mod relation;
 mod render;
 pub mod row;
 pub mod schema;
+#[doc(hidden)]
+pub mod setting;
 pub mod shapes;
 pub mod stmt;
 mod tuples;
@@ -68,6 +70,8 @@ pub use relation::{
 };
 pub use row::{ColumnError, Row, RowSource};
 pub use schema::Schema;
+#[doc(hidden)]
+pub use setting::Setting;
 pub use stmt::{Compiled, Delete, Insert, Raw, Reads, Select, Statement, Update, sql};
 pub use types::{ColumnType, Element, EnumType, IpNetwork, Json, Numeric, SqlType, Timestamp};
 pub use value::wire::WireType;

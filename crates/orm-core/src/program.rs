@@ -19,6 +19,7 @@ use crate::dialect::Dialect;
 use crate::dispatch::Dispatch;
 use crate::outline::Outline;
 use crate::row::{ColumnError, Row};
+use crate::setting::Setting;
 
 /// The text of a statement and what it takes and answers. Shared by all steps and rows that differ in values only.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +102,8 @@ pub struct Program {
     pub input: Cells,
     /// The statement that opens a transaction before the first step, if any.
     pub begin: Option<Arc<str>>,
+    /// What is set for that transaction, right after it was opened.
+    pub settings: Vec<Setting>,
     /// Statements about savepoints that go between BEGIN and the first step: what was decided since the last program.
     pub before: Vec<Arc<str>>,
     /// Whether COMMIT follows the last step.
@@ -278,6 +281,7 @@ impl Program {
     /// An [`Error::Value`](crate::Error::Value) that names the parameter and the SQL, with the failing step and row.
     pub fn verify(&self, dialect: &Dialect) -> Result<(), Failure> {
         let refused = |cell, reason: &str| self.refusal(cell, reason).map_or(Ok(()), Err);
+        self.settings.iter().try_for_each(|setting| setting.verify(dialect)).map_err(Failure::outside)?;
         if let Some(fault) = self.input.fault() {
             refused(fault.cell, &fault.reason)?;
         }

@@ -159,7 +159,7 @@ impl Runner for &mut Connection {
     ) -> Result<(Outcome, S), Failure> {
         let lease = self.take().await.map_err(Failure::outside)?;
         if !lease.in_transaction() {
-            program.begin = Some(self.pool.dialect().begin_read.into());
+            program.begin = Some(self.pool.dialect().begin_reads.into());
             program.commit = true;
         }
         let output = lease.run(program, sink).await;

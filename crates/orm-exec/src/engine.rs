@@ -62,6 +62,9 @@ impl Engine {
     /// | `sqlite::memory:` | in memory, one connection, gone with the engine |
     /// | `sqlite:///var/blog.db` | the file `/var/blog.db` |
     /// | `sqlite://blog.db`, `sqlite:blog.db` | the file `blog.db` in the working directory |
+    /// | `postgres://user@host/blog` | a PostgreSQL server, with the feature `postgres`: see the guide's chapter on it |
+    ///
+    /// For SQLite:
     ///
     /// | option | meaning | default |
     /// |---|---|---|
@@ -480,7 +483,7 @@ impl Runner for OnEngine<'_> {
         mut program: Program,
         sink: S,
     ) -> Result<(Outcome, S), Failure> {
-        program.begin = Some(self.dialect().begin_read.into());
+        program.begin = Some(self.dialect().begin_reads.into());
         program.commit = true;
         self.engine.run(program, sink, self.location).await
     }

@@ -7,14 +7,14 @@ pub use savepoint::Savepoint;
 
 use std::panic::Location;
 
-use orm_core::{Begin, Dialect};
+use orm_core::{Begin, Dialect, Setting};
 
 pub(crate) use self::core::Core;
 use crate::observe::Span;
 use crate::operation::Operation;
 use crate::pool::Lease;
 use crate::stream::stream_verb;
-use crate::verbs::verbs;
+use crate::verbs::{left_by, verbs};
 
 /// Statements that happen together or not at all. Made by [`Engine::begin`](crate::Engine::begin).
 ///
@@ -54,6 +54,40 @@ impl Transaction {
 
     verbs!(on, "transaction", "let mut transaction = engine.begin().await?;\n", mut);
     stream_verb!(on, "transaction", "let mut transaction = engine.begin().await?;\n", '_, mut);
+
+    /// Sets something until the end of the transaction: `SET LOCAL`, with a bound value. For a tenant that row-level
+    /// security asks for, say, or a `statement_timeout`. Before the first statement it is sent along with BEGIN, and does no
+    /// I/O.
+    ///
+    /// It ends with the transaction, committed or rolled back, so that nobody else meets it on the connection. For all
+    /// transactions of a session there is `SessionFactory::setting`.
+    ///
+    /// PostgreSQL only. A name of the program's own has a dot, as `app.tenant` has; SQL reads it by
+    /// `current_setting('app.tenant')`.
+    ///
+    /// Dropped while it runs: the whole transaction is rolled back.
+    ///
+    /// # Errors
+    /// On a database without such settings, before anything is sent. If the server does not know the name, or refuses the
+    /// value: told by the statement that it travels with, where that is another.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut transaction = engine.begin().await?;
+    /// let error = transaction.set_local("app.tenant", 42).await.unwrap_err(); // SQLite has none
+    /// assert!(error.to_string().contains("SessionFactory::filter"));
+    /// # Ok(()) });
+    /// ```
+    #[track_caller]
+    pub fn set_local(&mut self, name: &str, value: impl ToString) -> Operation<'_, ()> {
+        let setting = Setting::new(name, value);
+        let core = self.on();
+        Operation::named("transaction.set_local", left_by("transaction"), core.set_local(setting))
+    }
 
     /// Makes the work of the transaction last. Dropped while it runs, it may or may not have happened.
     ///

@@ -28,7 +28,7 @@ pub(crate) struct Config {
 pub(crate) enum DatabaseOptions {
     Sqlite(SqliteOptions),
     #[cfg(feature = "postgres")]
-    Postgres(PostgresOptions),
+    Postgres(Box<PostgresOptions>),
 }
 
 impl DatabaseOptions {
@@ -112,7 +112,7 @@ impl Config {
     fn parse_postgres(url: &str) -> Result<Self> {
         let environment = |name: &str| std::env::var(name).ok();
         let (options, rest) = PostgresOptions::parse(url, &environment)?;
-        let mut config = Self::of(DatabaseOptions::Postgres(options));
+        let mut config = Self::of(DatabaseOptions::Postgres(Box::new(options)));
         config.pool.limits =
             Limits { idle_timeout: Some(DEFAULT_IDLE_TIMEOUT), max_lifetime: Some(DEFAULT_MAX_LIFETIME) };
         for (name, value) in rest {

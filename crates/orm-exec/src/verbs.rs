@@ -336,6 +336,9 @@ macro_rules! verbs {
         /// [`one`](orm_core::batch::one), [`count`](orm_core::batch::count) and [`exists`](orm_core::batch::exists) ask
         /// for less.
         ///
+        /// Inside a transaction that is open they see what its isolation level shows: of one state on SQLite, and on PostgreSQL
+        /// from [`RepeatableRead`](orm_core::Isolation::RepeatableRead) on.
+        ///
         /// Dropped: as any read here.
         ///
         /// # Errors

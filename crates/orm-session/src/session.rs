@@ -26,7 +26,7 @@ use std::sync::Arc;
 use orm_core::entity::{Entity, EntityMeta, RelationKind, VersionKind};
 use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, OneState};
-use orm_core::{Begin, Error, Handle, Result};
+use orm_core::{Begin, Error, Handle, Result, Setting};
 use orm_exec::Engine;
 
 use crate::session_factory::{DEFAULT, Options};
@@ -88,6 +88,8 @@ pub struct Session {
     autoflush: bool,
     /// How the open transaction began, or the next one will.
     begin: Begin,
+    /// What is set for the transaction that is open or begun, besides what is set for each.
+    settings: Vec<Setting>,
     /// What the factory of the session says; `None` for a session of an engine.
     options: Option<Arc<Options>>,
     /// The slots of a merge that is under way, or whose future was dropped.
@@ -139,6 +141,7 @@ impl Session {
             in_flight: None,
             autoflush,
             begin,
+            settings: Vec::new(),
             options: options.clone(),
             guests: Vec::new(),
             last_failure: None,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use orm_core::entity::Entity;
 use orm_core::stmt::Filters;
-use orm_core::{Begin, Condition, Error, Isolation, Result};
+use orm_core::{Begin, Condition, Error, Isolation, Result, Setting};
 use orm_exec::Engine;
 use orm_exec::observe::NPlusOne;
 
@@ -59,6 +59,8 @@ pub(crate) struct Options {
     pub(crate) autoflush: bool,
     /// How transactions begin.
     pub(crate) begin: Begin,
+    /// What is set for each transaction.
+    pub(crate) settings: Vec<Setting>,
     pub(crate) retry: Retry,
     pub(crate) listeners: Listeners,
     /// Conditions that stand in each statement.
@@ -71,6 +73,7 @@ pub(crate) struct Options {
 pub(crate) static DEFAULT: Options = Options {
     autoflush: true,
     begin: Begin::new(),
+    settings: Vec::new(),
     retry: Retry::times(5),
     listeners: Listeners { sessions: Vec::new(), entities: Vec::new() },
     filters: Filters::new(),
@@ -126,6 +129,40 @@ impl SessionFactory {
     #[must_use]
     pub fn isolation(self, level: Isolation) -> Self {
         self.with(|options| options.begin = options.begin.isolation(level))
+    }
+
+    /// Sets something for each transaction, and each read outside of one: `SET LOCAL`, with a bound value, which travels
+    /// with BEGIN. Made for tenants whose rows the database keeps apart by row-level security: no statement of the
+    /// sessions, raw SQL included, is run without it, and it is gone from the connection before anybody else has that.
+    ///
+    /// A read outside of a transaction is put into one, in the same trip. Named again, a setting is replaced.
+    ///
+    /// PostgreSQL only: see [`Session::set_local`].
+    ///
+    /// # Errors
+    /// On a database without such settings, each call of the sessions answers an error that names the alternative, which is
+    /// a [`filter`](Self::filter); nothing is sent.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// // CREATE POLICY tenant ON posts USING (tenant = current_setting('app.tenant')::bigint);
+    /// let tenant = 42;
+    /// let sessions = SessionFactory::new(engine).setting("app.tenant", tenant);
+    /// let error = sessions.session().all(Post::select()).await.unwrap_err(); // SQLite has no policies
+    /// assert!(error.to_string().contains("SQLite has no settings of a transaction"));
+    /// # Ok(()) });
+    /// ```
+    #[must_use]
+    pub fn setting(self, name: &str, value: impl ToString) -> Self {
+        let setting = Setting::new(name, value);
+        self.with(|options| {
+            options.settings.retain(|before| before.name != setting.name);
+            options.settings.push(setting);
+        })
     }
 
     /// Sessions that only read: a flush with anything to write is refused before it is sent, and so is a statement that

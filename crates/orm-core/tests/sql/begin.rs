@@ -14,7 +14,9 @@ fn a_transaction_that_writes() {
 
 #[test]
 fn a_transaction_that_only_reads() {
-    assert_begin(Begin::new().read_only(), "BEGIN", "BEGIN READ ONLY");
+    assert_begin(Begin::new().read_only(), "BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    let weaker = Begin::new().read_only().isolation(Isolation::ReadCommitted);
+    assert_begin(weaker, "BEGIN", "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY");
 }
 
 /// SQLite has one level, the strictest: it meets all of them.
@@ -31,4 +33,11 @@ fn each_isolation_level() {
         "BEGIN",
         "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY",
     );
+}
+
+#[test]
+fn one_that_is_in_nobodys_way() {
+    let postgres = "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE";
+    assert_begin(Begin::new().deferrable(), "BEGIN", postgres);
+    assert_begin(Begin::new().or(Begin::new().deferrable()), "BEGIN", postgres);
 }

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use super::transaction_control::is_control;
+use super::transaction_control::{is_control, is_set_local};
 use crate::sync::lock;
 
 /// Awaits a future and panics unless it sent exactly so many statements. Evaluates to what the future answers. The panic
@@ -199,7 +199,12 @@ impl Count {
 
     /// Notes a statement, here and further out.
     pub(super) fn add(&self, sql: &str, rows: u32, location: &'static Location<'static>) {
-        self.push(SentStatement { sql: sql.to_owned(), rows, location, is_control: is_control(sql) });
+        self.push(SentStatement {
+            sql: sql.to_owned(),
+            rows,
+            location,
+            is_control: is_control(sql) || is_set_local(sql),
+        });
     }
 
     /// Notes what was counted apart.

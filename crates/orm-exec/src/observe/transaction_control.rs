@@ -1,5 +1,7 @@
 //! Which statements begin and end transactions and savepoints.
 
+use orm_core::POSTGRES;
+
 /// Words that such a statement begins with.
 const WORDS: [&str; 7] = ["BEGIN", "START", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"];
 
@@ -7,6 +9,11 @@ const WORDS: [&str; 7] = ["BEGIN", "START", "COMMIT", "END", "ROLLBACK", "SAVEPO
 pub(crate) fn is_control(sql: &str) -> bool {
     let word = first_word(sql);
     WORDS.iter().any(|control| word.eq_ignore_ascii_case(control))
+}
+
+/// Whether a statement sets something for its transaction, which it does as part of the beginning.
+pub(super) fn is_set_local(sql: &str) -> bool {
+    POSTGRES.set_local == Some(sql)
 }
 
 /// Whether a statement commits a transaction, if it succeeds.

@@ -71,6 +71,7 @@ impl PostgresConnection {
         {
             // A table was changed under a prepared statement. Where nothing is lost by it, the program is run once more.
             self.link.statements.clear();
+            self.settle().await;
             if !open_before && !progress.committing && sink.restart() {
                 self.undo(program, &progress).await;
                 progress = Progress::default();
@@ -78,6 +79,7 @@ impl PostgresConnection {
             }
         }
         if result.is_err() {
+            self.settle().await;
             self.undo(program, &progress).await;
         }
         self.unsettled = false;
@@ -121,6 +123,14 @@ impl PostgresConnection {
             }
         }
         result
+    }
+
+    /// Waits until the server has said where it stands after a failure: the error comes before that. What is sent now is
+    /// answered after it.
+    async fn settle(&mut self) {
+        if self.socket.0.is_some() {
+            let _ = self.socket.work(self.link.client.batch_execute("")).await;
+        }
     }
 
     /// Leaves of the transaction what the failed program says.

@@ -12,33 +12,35 @@
 //! Inside a transaction that was open before, and whose work is to stay if the program fails, the program goes between a
 //! savepoint and its release, in the same trip: the server refuses all further statements after one that failed.
 
-use std::future::poll_fn;
+mod keys;
+mod steps;
+mod trip;
+
+use std::future::{Future, poll_fn};
+use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::BytesMut;
-use orm_core::error::RowCountError;
-use orm_core::outline::{NEXT_KEYS, parse_guard};
-use orm_core::program::{Expect, Failure, FailureKind, ListAt, OnFailure, ProgramResult, Returns, Step};
-use orm_core::{Cell, Cells, Error, Outcome, POSTGRES, Program, Row, Sink, ValueRef};
+use orm_core::error::{DatabaseErrorKind, RowCountError};
+use orm_core::outline::parse_guard;
+use orm_core::program::{Expect, Failure, FailureKind, OnFailure, ProgramResult, Returns, Step};
+use orm_core::{Error, Outcome, POSTGRES, Program, Row, Sink, ValueRef};
 use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
-use super::codec::Mismatch;
 use super::find_row::failed_row;
-use super::link::{FormOf, Link};
-use super::parameters::{Parameter, array_literal, array_of, element_of, list_type, scalar_of, type_of};
+use super::link::Link;
 use super::request::{Next, Request};
 use super::row::PostgresRow;
-use super::statements::Form;
-use crate::answers::{Answers, CHUNK, List, padded};
-use crate::observe::{self, Parameters, Rows, Telemetry, is_control};
+use crate::answers::Answers;
+use crate::observe::Rows;
+use steps::ends_or_forbids_savepoints;
+use trip::{Kind, Sent, Trip};
 
 /// The savepoint around a program whose failure must leave the transaction as it was.
 pub(super) const STEP: &str = "anyorm_step";
-
-/// From so many rows on, keys are worth a trip of their own although nothing refers to them.
-const KEYS_WORTH_A_TRIP: u32 = 4;
 
 /// How far a program came.
 #[derive(Debug, Default)]
@@ -63,71 +65,6 @@ pub(super) struct Run<'a> {
     keys: Vec<Vec<i64>>,
     open_before: bool,
     buffer: BytesMut,
-}
-
-/// What is read of an answer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Nothing: BEGIN and its kin.
-    Control,
-    /// Nothing: the savepoint of the driver.
-    Savepoint,
-    /// COMMIT.
-    Commit,
-    /// The number of rows.
-    Count,
-    /// The number of rows, as the row of a guard.
-    Guard,
-    /// A generated key.
-    Key,
-    /// Rows for the sink.
-    Rows,
-    /// New keys of a step.
-    NewKeys,
-}
-
-/// One statement of a trip.
-struct Sent {
-    kind: Kind,
-    step: usize,
-    /// The parameter rows of the step that it has.
-    first: u32,
-    rows: u32,
-    /// The text, for messages.
-    sql: Arc<str>,
-    /// What observers are told of it: `None` for what the driver sends on its own account.
-    group: Option<usize>,
-    /// The rows that it read or affected so far.
-    counted: Rows,
-}
-
-/// What observers are told of: one statement, with all of its parameter rows, however many messages carry them.
-struct Group {
-    step: usize,
-    sql: Arc<str>,
-    rows: u32,
-    /// The values and how many a row has, if somebody wants them.
-    values: Option<(Cells, usize)>,
-}
-
-impl Group {
-    fn begin<'g>(&'g self, telemetry: &'g Telemetry) -> observe::Statement<'g> {
-        let parameters = match &self.values {
-            Some((cells, width)) => Parameters::new(cells, *width),
-            None => Parameters::none(),
-        };
-        telemetry.begin(&self.sql, self.rows, parameters)
-    }
-}
-
-/// The statements of a trip, in the order in which they are sent.
-#[derive(Default)]
-struct Trip {
-    sent: Vec<Sent>,
-    requests: Vec<Request>,
-    groups: Vec<Group>,
-    /// What is prepared for the next time.
-    prepare: Vec<(Arc<str>, Vec<Type>)>,
 }
 
 impl<'a> Run<'a> {
@@ -198,7 +135,7 @@ impl<'a> Run<'a> {
     // Trips.
 
     /// The steps of each trip. There is at least one trip.
-    fn segments(&self) -> Vec<std::ops::Range<usize>> {
+    fn segments(&self) -> Vec<Range<usize>> {
         let program = self.program;
         let levels = program.levels_with(|step| !self.keys[step].is_empty());
         // Outside of a transaction each statement is one: what follows a failed one must not run.
@@ -222,6 +159,7 @@ impl<'a> Run<'a> {
         if let Some(begin) = &self.program.begin {
             self.add_control(Arc::clone(begin), Kind::Control, &mut trip);
         }
+        self.add_settings(&mut trip);
         for sql in &self.program.before {
             self.add_control(Arc::clone(sql), Kind::Control, &mut trip);
         }
@@ -244,7 +182,7 @@ impl<'a> Run<'a> {
     }
 
     /// What goes behind the last step.
-    fn add_closing(&mut self, steps: std::ops::Range<usize>, trip: &mut Trip) {
+    fn add_closing(&mut self, steps: Range<usize>, trip: &mut Trip) {
         if self.wants_savepoint() {
             self.add_hidden(format!("RELEASE {STEP}").into(), Kind::Control, None, trip);
         }
@@ -462,7 +400,6 @@ impl<'a> Run<'a> {
     }
 
     fn is_lost(&self, failure: &Failure) -> bool {
-        use orm_core::error::DatabaseErrorKind;
         failure.error.database().is_some_and(|error| error.kind == DatabaseErrorKind::Disconnected)
     }
 
@@ -480,442 +417,9 @@ impl<'a> Run<'a> {
         let sql = &self.program.steps[step].shape.sql;
         Failure::at(step, row, Error::build(format!("step {step}: {reason}\n  in: {sql}")))
     }
-
-    // Keys.
-
-    /// Makes the keys of new rows, where somebody refers to them or they are many: all in one trip, before BEGIN where the
-    /// program has one.
-    async fn make_keys(&mut self) -> Result<(), Failure> {
-        let mut trip = Trip::default();
-        let program = self.program;
-        let new_keys = program.steps.iter().enumerate().filter_map(|(at, step)| {
-            let outline = step.shape.outline.as_deref()?;
-            Some((at, step, outline, outline.key?))
-        });
-        let new_keys: Vec<_> = new_keys.collect();
-        let worth_it = |at: usize, step: &Step| self.answers.keeps(at) || step.rows >= KEYS_WORTH_A_TRIP;
-        if !new_keys.iter().any(|&(at, step, ..)| worth_it(at, step)) {
-            return Ok(());
-        }
-        for (at, step, outline, key) in new_keys {
-            let is_alone = step.rows == 1 && !self.answers.keeps(at);
-            if is_alone || self.link.without_sequence.contains(outline.table) {
-                continue;
-            }
-            let mut table = String::new();
-            POSTGRES.identifier(outline.table, &mut table);
-            let mut cells = Cells::default();
-            cells.text(&table);
-            cells.text(key.name);
-            cells.int(i64::from(step.rows));
-            let types = [Type::TEXT, Type::TEXT, Type::INT8];
-            let sql: Arc<str> = NEXT_KEYS.into();
-            let parameters =
-                self.parameters(at, 0, &sql, (0..3).map(|at| (cells.value(at), types[at].clone())))?;
-            let request = self.request(&sql, parameters, true, &mut trip);
-            trip.requests.push(request);
-            trip.sent.push(Sent {
-                kind: Kind::NewKeys,
-                step: at,
-                first: 0,
-                rows: 1,
-                sql,
-                group: None,
-                counted: Rows::default(),
-            });
-        }
-        if trip.sent.is_empty() {
-            return Ok(());
-        }
-        self.send(&mut trip).await?;
-        for sent in &trip.sent {
-            let step = &self.program.steps[sent.step];
-            let keys = &mut self.keys[sent.step];
-            if keys.len() != step.rows as usize {
-                keys.clear();
-                self.link.without_sequence.extend(step.shape.outline.iter().map(|outline| outline.table));
-                continue;
-            }
-            keys.iter().for_each(|&key| self.answers.generated_key(sent.step, key));
-            if step.shape.returns == Returns::GeneratedKey {
-                self.outcome.generated[sent.step].clone_from(keys);
-            }
-        }
-        Ok(())
-    }
-
-    // Steps.
-
-    fn add_control(&mut self, sql: Arc<str>, kind: Kind, trip: &mut Trip) {
-        let group = trip.tell(usize::MAX, &sql, 1, None);
-        self.add_hidden(sql, kind, Some(group), trip);
-    }
-
-    /// One that is not told: a savepoint of the driver's own is no work of the program.
-    fn add_hidden(&mut self, sql: Arc<str>, kind: Kind, group: Option<usize>, trip: &mut Trip) {
-        trip.requests.push(Request::control(&self.link.client, Arc::clone(&sql)));
-        let counted = Rows::default();
-        trip.sent.push(Sent { kind, step: usize::MAX, first: 0, rows: 1, sql, group, counted });
-    }
-
-    fn add_step(&mut self, at: usize, trip: &mut Trip) -> Result<(), Failure> {
-        let program = self.program;
-        let step = &program.steps[at];
-        if let Some(place) = step.shape.list {
-            return self.add_list(at, step, place, trip);
-        }
-        let keyed = !self.keys[at].is_empty();
-        let checked = step.expect == Expect::OnePerRow;
-        if step.rows > 1 {
-            let form = match (keyed, checked) {
-                (true, _) => FormOf::ManyKeyed,
-                (false, true) => FormOf::ManyGuarded,
-                (false, false) => FormOf::Many,
-            };
-            if let Some(sql) = self.link.form(&step.shape, form) {
-                let kind = match step.shape.returns {
-                    Returns::Rows => Kind::Rows,
-                    _ if checked => Kind::Guard,
-                    _ => Kind::Count,
-                };
-                if self.add_many(at, step, &sql, kind, trip)? {
-                    return Ok(());
-                }
-            }
-        }
-        let form = match (keyed, checked && self.guards_rows()) {
-            (true, _) => self.link.form(&step.shape, FormOf::Keyed),
-            (false, true) => self.link.form(&step.shape, FormOf::Guarded),
-            _ => None,
-        };
-        let is_guarded = !keyed && form.is_some();
-        let kind = match step.shape.returns {
-            Returns::Rows => Kind::Rows,
-            Returns::GeneratedKey if keyed => Kind::Count,
-            Returns::GeneratedKey => Kind::Key,
-            Returns::Count if is_guarded => Kind::Guard,
-            Returns::Count => Kind::Count,
-        };
-        let sql = form.unwrap_or_else(|| Arc::clone(&step.shape.sql));
-        for row in 0..step.rows {
-            self.add_one(at, step, row, &sql, kind, trip)?;
-        }
-        Ok(())
-    }
-
-    /// Whether the server is to check each row that must be there: where other statements travel with it.
-    fn guards_rows(&self) -> bool {
-        self.program.commit || self.program.steps.len() > 1
-    }
-
-    /// One parameter row.
-    fn add_one(
-        &mut self,
-        at: usize,
-        step: &Step,
-        row: u32,
-        sql: &Arc<str>,
-        kind: Kind,
-        trip: &mut Trip,
-    ) -> Result<(), Failure> {
-        let width = usize::from(step.shape.parameters);
-        let start = step.cells.start as usize + row as usize * width;
-        let key = self.keys[at].get(row as usize).copied();
-        let mut values: Vec<ValueRef<'_>> = key.map(ValueRef::Int).into_iter().collect();
-        for cell in start..start + width {
-            values.push(value(self.program, &self.answers, cell).map_err(|why| self.refused(at, row, &why))?);
-        }
-        let outline = step.shape.outline.as_deref();
-        let known = |place: usize| {
-            let outline = outline?;
-            let key = outline.key.filter(|_| key.is_some());
-            let parameter = key.iter().chain(&outline.parameters).nth(place)?;
-            scalar_of(parameter.ty)
-        };
-        let is_kept = step.shape.reads_only || step.shape.parameters > 0;
-        let request = {
-            match self.link.statements_form(sql, is_kept) {
-                Form::Prepared(statement) => {
-                    check_count(&statement, values.len(), sql)
-                        .map_err(|error| Failure::at(at, row, error))?;
-                    let mut parameters = Vec::with_capacity(values.len());
-                    for (place, (value, ty)) in std::iter::zip(&values, statement.params()).enumerate() {
-                        let parameter = Parameter::new(*value, ty, &mut self.buffer);
-                        parameters.push(parameter.map_err(|why| misfit(at, row, place, &why, sql))?);
-                    }
-                    Request::prepared(&self.link.client, statement, parameters)
-                }
-                form => {
-                    let mut parameters = Vec::with_capacity(values.len());
-                    for (place, value) in values.iter().enumerate() {
-                        let ty = known(place).unwrap_or_else(|| type_of(*value));
-                        let parameter = Parameter::new(*value, &ty, &mut self.buffer);
-                        parameters.push((parameter.map_err(|why| misfit(at, row, place, &why, sql))?, ty));
-                    }
-                    if matches!(form, Form::TextAndPrepare) {
-                        let types = parameters.iter().map(|(_, ty)| ty.clone()).collect();
-                        trip.note(sql, types);
-                    }
-                    Request::text(&self.link.client, Arc::clone(sql), parameters)
-                }
-            }
-        };
-        trip.requests.push(request);
-        let group = Some(self.tell_step(at, step, trip));
-        let (sql, counted) = (Arc::clone(&step.shape.sql), Rows::default());
-        trip.sent.push(Sent { kind, step: at, first: row, rows: 1, sql, group, counted });
-        Ok(())
-    }
-
-    fn parameters<'v>(
-        &mut self,
-        step: usize,
-        row: u32,
-        sql: &str,
-        values: impl Iterator<Item = (ValueRef<'v>, Type)>,
-    ) -> Result<Vec<(Parameter, Type)>, Failure> {
-        let encode = |(place, (value, ty)): (usize, (ValueRef<'_>, Type))| {
-            let parameter = Parameter::new(value, &ty, &mut self.buffer);
-            Ok((parameter.map_err(|why| misfit(step, row, place, &why, sql))?, ty))
-        };
-        values.enumerate().map(encode).collect()
-    }
-
-    /// All parameter rows, as arrays. Answers whether they could be put into some.
-    fn add_many(
-        &mut self,
-        at: usize,
-        step: &Step,
-        sql: &Arc<str>,
-        kind: Kind,
-        trip: &mut Trip,
-    ) -> Result<bool, Failure> {
-        let Some(outline) = step.shape.outline.as_deref() else { return Ok(false) };
-        let (width, rows) = (usize::from(step.shape.parameters), step.rows as usize);
-        let start = step.cells.start as usize;
-        let mut parameters: Vec<(Parameter, Type)> = Vec::with_capacity(width + 1);
-        if !self.keys[at].is_empty() {
-            let keys = self.keys[at].iter().map(|&key| ValueRef::Int(key));
-            let ty = outline.key.and_then(|key| array_of(key.ty)).unwrap_or(Type::INT8_ARRAY);
-            let Some(array) =
-                element_of(&ty).and_then(|element| Parameter::array(keys, element, &mut self.buffer))
-            else {
-                return Ok(false);
-            };
-            parameters.push((array, ty));
-        }
-        let mut values: Vec<ValueRef<'_>> = Vec::with_capacity(rows);
-        for (column, parameter) in outline.parameters.iter().enumerate() {
-            values.clear();
-            for row in 0..rows {
-                let cell = start + row * width + column;
-                let value = value(self.program, &self.answers, cell);
-                values.push(value.map_err(|why| self.refused(at, row as u32, &why))?);
-            }
-            let ty = array_of(parameter.ty);
-            let array = ty
-                .as_ref()
-                .and_then(element_of)
-                .and_then(|element| Parameter::array(values.iter().copied(), element, &mut self.buffer));
-            match (array, ty) {
-                (Some(array), Some(ty)) => parameters.push((array, ty)),
-                // The text has a cast to the type, so that the server knows it.
-                _ => parameters.push((array_literal(&values, &mut self.buffer), Type::UNKNOWN)),
-            }
-        }
-        let request = self.request(sql, parameters, true, trip);
-        trip.requests.push(request);
-        let group = Some(self.tell_step(at, step, trip));
-        let (sql, counted) = (Arc::clone(&step.shape.sql), Rows::default());
-        trip.sent.push(Sent { kind, step: at, first: 0, rows: step.rows, sql, group, counted });
-        Ok(true)
-    }
-
-    /// Tells of a step with all its rows, once, by the text that it has for one row.
-    fn tell_step(&self, at: usize, step: &Step, trip: &mut Trip) -> usize {
-        if let Some(last) = trip.groups.len().checked_sub(1).filter(|&last| trip.groups[last].step == at) {
-            return last;
-        }
-        let values = self.link.telemetry.wants_parameters().then(|| {
-            let mut cells = Cells::default();
-            for cell in step.cells.start as usize..step.cells.end as usize {
-                cells.value_ref(value(self.program, &self.answers, cell).unwrap_or(ValueRef::Null));
-            }
-            (cells, usize::from(step.shape.parameters))
-        });
-        trip.tell(at, &step.shape.sql, step.rows, values)
-    }
-
-    /// A statement whose parameters are encoded for types that the text itself tells: the same when it is prepared.
-    fn request(
-        &mut self,
-        sql: &Arc<str>,
-        parameters: Vec<(Parameter, Type)>,
-        is_kept: bool,
-        trip: &mut Trip,
-    ) -> Request {
-        match self.link.statements_form(sql, is_kept) {
-            Form::Prepared(statement) if statement.params().len() == parameters.len() => {
-                let parameters = parameters.into_iter().map(|(parameter, _)| parameter).collect();
-                Request::prepared(&self.link.client, statement, parameters)
-            }
-            form => {
-                if matches!(form, Form::TextAndPrepare) {
-                    trip.note(sql, parameters.iter().map(|(_, ty)| ty.clone()).collect());
-                }
-                Request::text(&self.link.client, Arc::clone(sql), parameters)
-            }
-        }
-    }
-
-    /// A step with a list of unknown length, which an earlier step answered: one array, or chunks of rows. Nothing is sent
-    /// for an empty one.
-    fn add_list(&mut self, at: usize, step: &Step, place: ListAt, trip: &mut Trip) -> Result<(), Failure> {
-        let list = self.list(at, step, place)?;
-        let elements = list.elements(&self.answers);
-        if elements.is_empty() {
-            return Ok(());
-        }
-        let kind = if step.shape.returns == Returns::Rows { Kind::Rows } else { Kind::Count };
-        let start = step.cells.start as usize;
-        if let Some(sql) = self.link.form(&step.shape, FormOf::Any) {
-            let values: Vec<ValueRef<'_>> =
-                elements.iter().map(|&row| self.answers.at(list.step, list.column, row)).collect();
-            let mut parameters = Vec::with_capacity(usize::from(step.shape.parameters));
-            for index in 0..usize::from(step.shape.parameters) {
-                if index == usize::from(place.parameter) {
-                    let ty = list_type(&values);
-                    let array = ty.as_ref().and_then(element_of).and_then(|element| {
-                        Parameter::array(values.iter().copied(), element, &mut self.buffer)
-                    });
-                    parameters.push(match (array, ty) {
-                        (Some(array), Some(ty)) => (array, ty),
-                        _ => (array_literal(&values, &mut self.buffer), Type::UNKNOWN),
-                    });
-                    continue;
-                }
-                let value = value(self.program, &self.answers, start + index)
-                    .map_err(|why| self.refused(at, 0, &why))?;
-                let ty = type_of(value);
-                let parameter = Parameter::new(value, &ty, &mut self.buffer);
-                parameters.push((parameter.map_err(|why| misfit(at, 0, index, &why, &sql))?, ty));
-            }
-            let told = self.link.telemetry.wants_parameters().then(|| {
-                let mut cells = Cells::default();
-                values.iter().for_each(|value| cells.value_ref(*value));
-                let width = cells.len();
-                (cells, width)
-            });
-            let request = self.request(&sql, parameters, true, trip);
-            trip.requests.push(request);
-            let group = Some(trip.tell(at, &sql, 1, told));
-            let counted = Rows::default();
-            trip.sent.push(Sent { kind, step: at, first: 0, rows: 1, sql, group, counted });
-            return Ok(());
-        }
-        for chunk in elements.chunks(CHUNK) {
-            let size = padded(chunk.len());
-            let sql: Arc<str> = step.shape.sql_with_list(size, &POSTGRES).into();
-            let mut cells = Cells::default();
-            for index in 0..usize::from(step.shape.parameters) {
-                if index != usize::from(place.parameter) {
-                    let value = value(self.program, &self.answers, start + index);
-                    cells.value_ref(value.map_err(|why| self.refused(at, 0, &why))?);
-                    continue;
-                }
-                let last = chunk.last().copied().unwrap_or_default();
-                for row in chunk.iter().copied().chain(std::iter::repeat(last)).take(size) {
-                    (0..list.width).for_each(|part| {
-                        cells.value_ref(self.answers.at(list.step, list.column + part, row))
-                    });
-                }
-            }
-            let values = (0..cells.len()).map(|at| (cells.value(at), type_of(cells.value(at))));
-            let parameters = self.parameters(at, 0, &sql, values)?;
-            let request = Request::text(&self.link.client, Arc::clone(&sql), parameters);
-            trip.requests.push(request);
-            let width = cells.len();
-            let values = self.link.telemetry.wants_parameters().then_some((cells, width));
-            let group = Some(trip.tell(at, &sql, 1, values));
-            let counted = Rows::default();
-            trip.sent.push(Sent { kind, step: at, first: 0, rows: 1, sql, group, counted });
-        }
-        Ok(())
-    }
-
-    /// The list of a step, checked against the place that its shape has for it.
-    fn list(&self, at: usize, step: &Step, place: ListAt) -> Result<List, Failure> {
-        let cells = &self.program.input.as_slice()[step.cells.start as usize..step.cells.end as usize];
-        match cells.get(usize::from(place.parameter)) {
-            Some(&Cell::List { step: from, column, width })
-                if step.rows == 1 && width == place.width && usize::from(from) < at =>
-            {
-                Ok(List { step: from, column, width })
-            }
-            _ => Err(self.refused(at, 0, "its shape has a list, but the parameter is not one that fits")),
-        }
-    }
 }
 
-type Preparing = std::pin::Pin<Box<dyn Future<Output = Result<Statement, tokio_postgres::Error>> + Send>>;
-
-impl Trip {
-    /// Notes what observers are told of. Answers its place.
-    fn tell(&mut self, step: usize, sql: &Arc<str>, rows: u32, values: Option<(Cells, usize)>) -> usize {
-        self.groups.push(Group { step, sql: Arc::clone(sql), rows, values });
-        self.groups.len() - 1
-    }
-
-    /// Prepares a statement for the next time, once.
-    fn note(&mut self, sql: &Arc<str>, types: Vec<Type>) {
-        if !self.prepare.iter().any(|(noted, _)| noted == sql) {
-            self.prepare.push((Arc::clone(sql), types));
-        }
-    }
-}
-
-impl Link {
-    fn statements_form(&mut self, sql: &Arc<str>, is_kept: bool) -> Form {
-        if is_kept { self.statements.form(sql) } else { Form::Text }
-    }
-}
-
-/// The value of a cell, which may be in the answer of an earlier step.
-///
-/// # Errors
-/// If that is not there, in words.
-pub(super) fn value<'v>(
-    program: &'v Program,
-    answers: &'v Answers,
-    cell: usize,
-) -> Result<ValueRef<'v>, String> {
-    match program.input.as_slice()[cell] {
-        Cell::From { step, column, row } => answers.value(step, column, row),
-        Cell::List { .. } => Err("a list stands where its shape has no place for one".to_owned()),
-        _ => Ok(program.input.value(cell)),
-    }
-}
-
-#[cold]
-fn misfit(step: usize, row: u32, place: usize, why: &Mismatch, sql: &str) -> Failure {
-    Failure::at(step, row, Error::value(place, &why.to_string(), sql))
-}
-
-fn check_count(statement: &Statement, values: usize, sql: &str) -> Result<(), Error> {
-    let places = statement.params().len();
-    if places == values {
-        return Ok(());
-    }
-    Err(Error::build(format!(
-        "this statement has {places} placeholders, and {values} values are bound: bind one value for each\n  in: {sql}"
-    )))
-}
-
-/// Statements that a savepoint around them would change, or that end it.
-fn ends_or_forbids_savepoints(sql: &str) -> bool {
-    is_control(sql)
-        || sql.trim_start().get(..15).is_some_and(|start| start.eq_ignore_ascii_case("SET TRANSACTION"))
-}
+type Preparing = Pin<Box<dyn Future<Output = Result<Statement, tokio_postgres::Error>> + Send>>;
 
 #[cold]
 fn miscounted(step: usize, row: u32, matched: u64, of: &Step) -> Failure {

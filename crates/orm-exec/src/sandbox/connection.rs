@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use orm_core::program::{Discard, Failure, OnFailure, ProgramResult};
-use orm_core::{Dialect, Error, Program, Result, Sink};
+use orm_core::{Dialect, Error, POSTGRES, Program, Result, Sink, ValueRef};
 
 use crate::driver::{Access, Answer, Connect, DriverConnection, Inline, Interrupt, JobId, Runs};
 use crate::engine::bare_step;
@@ -39,7 +39,7 @@ impl SandboxConnector {
         })?;
         let (_, inner) = outer.open().await.map_err(Error::from)?;
         let interrupt = Arc::new(ReadsOnly { inner, reading: AtomicU64::new(0) });
-        Ok(Box::new(SandboxConnection { outer, interrupt, open: false }))
+        Ok(Box::new(SandboxConnection { outer, interrupt, open: false, settings: Vec::new() }))
     }
 }
 
@@ -77,6 +77,8 @@ struct SandboxConnection {
     interrupt: Arc<ReadsOnly>,
     /// Whether the savepoint is open: whether there is a transaction, as those inside see it.
     open: bool,
+    /// What was set for that transaction. For the database, it is one with the outer one.
+    settings: Vec<Arc<str>>,
 }
 
 /// What a program does to the transaction, where it is not one of statements.
@@ -113,6 +115,7 @@ impl SandboxConnection {
         let (connection, _) = self.outer.open().await?;
         let result = connection.run(job, program, sink).await;
         self.outer.in_use(false);
+        self.settings.extend(settings_of(program));
         result
     }
 
@@ -124,13 +127,17 @@ impl SandboxConnection {
     }
 
     async fn commit(&mut self, job: JobId) -> Result<(), Failure> {
-        self.statements(job, &[release()]).await?;
+        let mut statements = vec![release()];
+        statements.extend(self.settings.iter().map(|name| reset(name)));
+        self.statements(job, &statements).await?;
+        self.settings.clear();
         self.open = false;
         Ok(())
     }
 
     async fn roll_back(&mut self, job: JobId) -> Result<(), Failure> {
         self.statements(job, &[roll_back_to(), release()]).await?;
+        self.settings.clear();
         self.open = false;
         Ok(())
     }
@@ -259,6 +266,26 @@ impl Interrupt for ReadsOnly {
             self.inner.interrupt(job);
         }
     }
+}
+
+/// The names of what a program sets for its transaction.
+fn settings_of(program: &Program) -> impl Iterator<Item = Arc<str>> + use<'_> {
+    let along = program.settings.iter().map(|setting| Arc::clone(&setting.name));
+    let alone = program.steps.iter().filter(|step| POSTGRES.set_local == Some(&*step.shape.sql));
+    along.chain(alone.filter_map(|step| match program.input.value(step.cells.start as usize) {
+        ValueRef::Text(name) => std::str::from_utf8(name).ok().map(Into::into),
+        _ => None,
+    }))
+}
+
+/// Ends a setting as the end of a transaction would.
+fn reset(name: &str) -> String {
+    let mut sql = "SET LOCAL ".to_owned();
+    for (at, part) in name.split('.').enumerate() {
+        sql.push_str(if at == 0 { "" } else { "." });
+        POSTGRES.identifier(part, &mut sql);
+    }
+    sql + " TO DEFAULT"
 }
 
 fn release() -> String {

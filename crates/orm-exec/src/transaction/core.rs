@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use orm_core::program::{Discard, Failure, OnFailure};
-use orm_core::{Begin, Dialect, Error, Outcome, Program, Result, Sink};
+use orm_core::{Begin, Dialect, Error, Outcome, Program, Result, Setting, Sink};
 
 use crate::engine::bare_step;
 use crate::pool::Lease;
@@ -19,6 +19,8 @@ pub(crate) struct Core {
     returning: Option<Returning>,
     dialect: &'static Dialect,
     begin: Begin,
+    /// What is set with BEGIN.
+    settings: Vec<Setting>,
     /// Whether BEGIN was sent.
     begun: bool,
     /// Statements about savepoints, which ride with the next one.
@@ -39,6 +41,7 @@ impl Core {
             returning: None,
             dialect,
             begin,
+            settings: Vec::new(),
             begun: false,
             pending: Vec::new(),
             depth: 0,
@@ -108,6 +111,20 @@ impl Core {
         let program = Program { steps: vec![bare_step("ROLLBACK".into())], ..Program::default() };
         let output = lease.run(program, Discard).await;
         output.result.map(drop).map_err(Error::from)
+    }
+
+    /// Sets something for the rest of the transaction, or with its BEGIN if that was not sent yet.
+    pub(super) async fn set_local(&mut self, setting: Setting) -> Result<()> {
+        setting.verify(self.dialect)?;
+        self.settle().await;
+        self.check()?;
+        if !self.begun && self.depth == 0 {
+            self.settings.push(setting);
+            return Ok(());
+        }
+        let program = setting.program(self.dialect)?;
+        self.run_program(program, false, Discard).await?;
+        Ok(())
     }
 
     /// Opens a savepoint. Answers its depth, which is its name.
@@ -213,7 +230,10 @@ impl Runner for &mut Core {
             program = program.guarded();
         }
         let began = !self.begun;
-        program.begin = began.then(|| self.begin.sql(self.dialect));
+        if began {
+            program.begin = Some(self.begin.sql(self.dialect));
+            program.settings.clone_from(&self.settings);
+        }
 
         // From here to its end, dropping this call ends the transaction: the connection is in the job.
         let Some(lease) = self.lease.take() else {

@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use orm_core::program::{Failure, Program};
-use orm_core::{Error, Outcome, Result, Sink};
+use orm_core::{Begin, Error, Outcome, Result, Sink};
 use orm_exec::{Access, Job, Lease};
 
 use super::flush::{InFlight, left_by};
@@ -58,7 +58,7 @@ impl Session {
     /// As [`run`](Self::run), for one of several chunks that are read on purpose: nobody is told that it is repeated.
     pub(super) async fn run_chunk<S: Sink + Unpin + 'static>(
         &mut self,
-        program: Program,
+        mut program: Program,
         sink: S,
         location: &'static Location<'static>,
     ) -> Result<(Outcome, S), Failure> {
@@ -69,11 +69,27 @@ impl Session {
             return Err(Failure::outside(self.only_reads(&what)));
         }
         if matches!(self.scope, Scope::None) && !writes {
+            self.put_into_transaction(&mut program);
             let result = self.engine.run(program, sink, location).await;
             self.last_failure = result.as_ref().err().map(|failure| failure.error.clone());
             return result;
         }
         self.run_pinned(program, sink, writes, location).await
+    }
+
+    /// Puts reads into a transaction of their own where they need one: to be of one state, or for what is set for all
+    /// transactions of the session.
+    fn put_into_transaction(&self, program: &mut Program) {
+        let (dialect, settings) = (self.engine.dialect(), &self.options().settings);
+        let of_one_state = program.steps.len() > 1 && dialect.loads_of_one_state;
+        if program.begin.is_none() && (of_one_state || !settings.is_empty()) {
+            program.begin =
+                Some(if of_one_state { dialect.begin_reads.into() } else { Begin::new().sql(dialect) });
+            program.commit = true;
+        }
+        if program.begin.is_some() {
+            program.settings.clone_from(settings);
+        }
     }
 
     /// Runs a program in the open transaction, which it opens if need be. `writes` says whether what is read from then
@@ -115,6 +131,7 @@ impl Session {
         }
         let lease = self.engine.lease(Access::of(self.begin), location).await.map_err(Failure::outside)?;
         program.begin = Some(self.begin.sql(self.engine.dialect()));
+        program.settings = [&*self.options().settings, &*self.settings].concat();
         Ok(lease)
     }
 

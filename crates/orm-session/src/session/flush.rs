@@ -103,6 +103,9 @@ impl Session {
         if self.events.are_unsettled() {
             Box::pin(self.settle_events()).await?;
         }
+        for setting in &self.options().settings {
+            setting.verify(self.engine.dialect())?;
+        }
         match &self.status {
             Status::Active => Ok(()),
             Status::Inactive(first) => Err(Error::Inactive { first: Arc::clone(first) }),

@@ -70,6 +70,9 @@ impl Session {
     /// [`batch::first`](orm_core::batch::first), [`one`](orm_core::batch::one), [`count`](orm_core::batch::count) and
     /// [`exists`](orm_core::batch::exists) ask for less. What is pending on the tables that they read is flushed before.
     ///
+    /// Inside a transaction that is open they see what its isolation level shows: of one state on SQLite, and on PostgreSQL
+    /// from [`RepeatableRead`](orm_core::Isolation::RepeatableRead) on.
+    ///
     /// Dropped: the queries are stopped; nothing happened, but for an autoflush that was sent.
     ///
     /// # Errors
@@ -117,7 +120,7 @@ impl Session {
         let mut collector = B::collector(&planned, self);
         if !program.steps.is_empty() {
             if let Scope::None = self.scope {
-                program.begin = Some(self.engine.dialect().begin_read.into());
+                program.begin = Some(self.engine.dialect().begin_reads.into());
                 program.commit = true;
             }
             (_, collector) = self.run(program, collector, location).await?;

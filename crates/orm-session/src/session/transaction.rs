@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use orm_core::program::{Discard, Program, Returns, StatementShape};
-use orm_core::{Begin, Cells, Error, Result};
+use orm_core::{Begin, Cells, Error, Result, Setting};
 use orm_exec::{Operation, Span};
 
 use super::connection::Scope;
@@ -28,7 +28,7 @@ impl Session {
     ///
     /// let mut session = engine.session();
     /// session.begin().await?;
-    /// // These two reads see one state of the database.
+    /// // These two reads see one state of the database: on PostgreSQL, begin `with` RepeatableRead for that.
     /// let users = session.count(User::select()).await?;
     /// let posts = session.count(Post::select()).await?;
     /// session.commit().await?;
@@ -83,9 +83,54 @@ impl Session {
         })
     }
 
+    /// Sets something until the end of the transaction: `SET LOCAL`, with a bound value. For a tenant that row-level
+    /// security asks for, say, or a `statement_timeout`. Without an open transaction, one is begun. Before the first
+    /// statement it is sent along with BEGIN, and does no I/O.
+    ///
+    /// It ends with the transaction, also with one that [`recover`](Self::recover) rolls back. What is to be set for all
+    /// transactions of a session is for [`SessionFactory::setting`](crate::SessionFactory::setting).
+    ///
+    /// PostgreSQL only. A name of the program's own has a dot, as `app.tenant` has; SQL reads it by
+    /// `current_setting('app.tenant')`.
+    ///
+    /// Dropped: the statement runs on in the transaction, which stays open.
+    ///
+    /// # Errors
+    /// On a database without such settings, before anything is sent. If the server does not know the name, or refuses the
+    /// value: told by the statement that it travels with, where that is another.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// let error = session.set_local("app.tenant", 42).await.unwrap_err(); // SQLite has none
+    /// assert!(error.to_string().contains("SessionFactory::filter"));
+    /// # Ok(()) });
+    /// ```
+    #[track_caller]
+    pub fn set_local(&mut self, name: &str, value: impl ToString) -> Operation<'_, ()> {
+        let (location, setting) = (Location::caller(), Setting::new(name, value));
+        Operation::named("session.set_local", left::TAKEN_OVER, async move {
+            self.ready().await?;
+            let dialect = self.engine.dialect();
+            setting.verify(dialect)?;
+            if !matches!(self.scope, Scope::Open(_)) && self.nesting.depth() == 0 {
+                self.scope = Scope::Begun;
+                self.settings.push(setting);
+                return Ok(());
+            }
+            self.run_pinned(setting.program(dialect)?, Discard, false, location).await?;
+            Ok(())
+        })
+    }
+
     /// The transaction is over, and its savepoints with it.
     pub(super) fn end_scope(&mut self) -> Scope {
         self.begin = self.options().begin;
+        self.settings.clear();
         self.nesting = Nesting::default();
         std::mem::replace(&mut self.scope, Scope::None)
     }

@@ -39,6 +39,8 @@ struct Waiting {
 /// What a client sends: 0 is the first message, which has no kind.
 const KINDS: &[u8; 15] = b"\0BCDEFHPQSXcdfp";
 
+// Some of it is for tests alone.
+#[allow(dead_code)]
 impl WireState {
     /// Where the server said it is when it was last ready: `I` idle, `T` in a transaction, `E` in one that failed.
     /// 0 before the first time.
