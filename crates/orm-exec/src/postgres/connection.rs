@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_lite::FutureExt;
@@ -16,7 +16,7 @@ use tokio_postgres::{AsyncMessage, Connection};
 use super::cancel::Cancel;
 use super::canceller::Canceller;
 use super::connect::Connected;
-use super::error::{disconnected, is_cancelled, is_outdated};
+use super::error::{disconnected, is_cancelled, is_disconnected, is_outdated};
 use super::link::Link;
 use super::run::{Progress, Run, STEP};
 use super::wire::Wire;
@@ -116,6 +116,10 @@ impl PostgresConnection {
             let _ = socket.work_within(PING, self.link.client.batch_execute("")).await;
         }
         if let Err(failure) = &mut result {
+            if is_disconnected(&failure.error) {
+                // The server said that it ends the connection, and has not closed it yet.
+                socket.0 = None;
+            }
             if socket.0.is_none() && progress.committing {
                 failure.error = Error::OutcomeUnknown(failure.error.to_string().into());
             } else if stopped && (is_cancelled(&failure.error) || socket.0.is_none()) {
@@ -300,6 +304,11 @@ impl DriverConnection for PostgresConnection {
             self.count_transactions(open, false, || false);
             result
         })
+    }
+
+    fn was_closed(&mut self) -> bool {
+        self.socket.poll(&mut Context::from_waker(Waker::noop()));
+        self.is_lost()
     }
 
     fn ping(&mut self) -> Answer<'_, bool> {

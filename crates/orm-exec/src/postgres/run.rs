@@ -23,13 +23,14 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::BytesMut;
-use orm_core::error::{DatabaseErrorKind, RowCountError};
+use orm_core::error::RowCountError;
 use orm_core::outline::parse_guard;
 use orm_core::program::{Expect, Failure, FailureKind, OnFailure, ProgramResult, Returns, Step};
 use orm_core::{Error, Outcome, POSTGRES, Program, Row, Sink, ValueRef};
 use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
+use super::error::{is_disconnected, is_ended_by_server};
 use super::find_row::failed_row;
 use super::link::Link;
 use super::request::{Next, Request};
@@ -52,6 +53,8 @@ pub(super) struct Progress {
     /// COMMIT is under way: if the connection is lost now, nobody knows the outcome.
     pub(super) committing: bool,
     committed: bool,
+    /// The server said that it ends the connection.
+    ended_by_server: bool,
 }
 
 pub(super) struct Run<'a> {
@@ -206,13 +209,16 @@ impl<'a> Run<'a> {
         for sent in sent.iter() {
             self.progress.begun |= sent.kind == Kind::Control && self.program.begin.is_some();
             self.progress.savepoint |= sent.kind == Kind::Savepoint;
-            self.progress.committing |= sent.kind == Kind::Commit || self.commits_itself(sent);
+            self.progress.committing |= self.commits(sent);
         }
         let mut counts = vec![Rows::default(); groups.len()];
-        let mut preparing = self.send_all(requests, prepare).await;
+        let sent_before = self.link.wire.asked();
+        let (queued, preparing) = self.send_all(requests, prepare).await;
         let mut failed: Option<Failure> = None;
-        for at in 0..requests.len() {
-            let result = self.read(requests, at, &mut sent[at], failed.is_none()).await;
+        // The first one that had no answer, because the connection was lost.
+        let mut lost = None;
+        for at in 0..queued {
+            let result = self.read(&mut requests[..queued], at, &mut sent[at], failed.is_none()).await;
             if let Some(group) = sent[at].group {
                 let counted = &mut counts[group];
                 counted.read += sent[at].counted.read;
@@ -233,31 +239,53 @@ impl<'a> Run<'a> {
                 }
                 Ok(()) => {}
                 Err(failure) => {
-                    // What is behind it in this trip is refused, COMMIT included.
-                    if !self.is_lost(&failure) {
-                        self.progress.committing = false;
+                    if failed.is_none() && is_disconnected(&failure.error) {
+                        lost = Some(at);
                     }
                     failed.get_or_insert(failure);
                 }
             }
         }
-        if failed.as_ref().is_none_or(|failure| !self.is_lost(failure)) {
-            self.progress.committing = false;
-        }
-        for (sql, statement) in &mut preparing {
-            // One that fails fails again when it is sent.
-            if let Ok(statement) = statement.await {
-                self.link.statements.keep(sql, statement);
-            }
-        }
+        // What is behind a statement that failed is refused, COMMIT included.
+        self.progress.committing = lost.is_some_and(|lost| {
+            let asked = self.link.wire.asked() - sent_before;
+            self.may_have_committed(sent, lost, asked as usize)
+        });
+        self.keep_prepared(preparing).await;
         failed.map_or(Ok(()), Err)
     }
 
+    /// Whether something may have been committed of a trip whose connection was lost, when `lost` was the first statement
+    /// without an answer, and `asked` of them had been sent.
+    fn may_have_committed(&self, sent: &[Sent], lost: usize, asked: usize) -> bool {
+        let Some(commit) = (lost..sent.len()).find(|&at| self.commits(&sent[at])) else { return false };
+        // A server that says why it ends the connection has read nothing behind the statement that it says it of.
+        let was_read = !self.progress.ended_by_server || commit == lost;
+        // What did not even leave this process was not committed.
+        was_read && commit < asked
+    }
+
+    /// Waits for the statements that are prepared for the next time.
+    async fn keep_prepared(&mut self, mut preparing: Vec<(Arc<str>, Preparing)>) {
+        // All at once: one may ask what a type is, and its answer is behind those of the others.
+        poll_fn(|cx| {
+            preparing.retain_mut(|(sql, statement)| {
+                let Poll::Ready(prepared) = statement.as_mut().poll(cx) else { return true };
+                // One that fails fails again when it is sent.
+                prepared.into_iter().for_each(|statement| self.link.statements.keep(sql, statement));
+                false
+            });
+            if preparing.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Answers how many requests were sent, one that could not be included: what is behind that must not happen.
     async fn send_all(
         &mut self,
         requests: &mut [Request],
         prepare: &mut Vec<(Arc<str>, Vec<Type>)>,
-    ) -> Vec<(Arc<str>, Preparing)> {
+    ) -> (usize, Vec<(Arc<str>, Preparing)>) {
         let mut preparing: Vec<(Arc<str>, Preparing)> = prepare
             .drain(..)
             .map(|(sql, types)| {
@@ -268,15 +296,15 @@ impl<'a> Run<'a> {
             .collect();
         // Each is sent by its first poll.
         poll_fn(|cx| {
-            requests.iter_mut().for_each(|request| request.send(cx));
-            for (_, statement) in &mut preparing {
-                // It was not sent yet, so it is not ready.
-                let _ = statement.as_mut().poll(cx);
+            if let Some(unsent) = requests.iter_mut().position(|request| !request.send(cx)) {
+                preparing.clear();
+                return Poll::Ready((unsent + 1, std::mem::take(&mut preparing)));
             }
-            Poll::Ready(())
+            // One that is ready by now was not sent: it is of no use.
+            preparing.retain_mut(|(_, statement)| statement.as_mut().poll(cx).is_pending());
+            Poll::Ready((requests.len(), std::mem::take(&mut preparing)))
         })
-        .await;
-        preparing
+        .await
     }
 
     /// Reads the answer of one statement to its end.
@@ -311,7 +339,10 @@ impl<'a> Run<'a> {
                         None => self.end_statement(sent, affected),
                     };
                 }
-                Next::End(Err(error)) => return Err(failed.unwrap_or_else(|| self.failure(sent, &error))),
+                Next::End(Err(error)) => {
+                    self.progress.ended_by_server |= is_ended_by_server(&error);
+                    return Err(failed.unwrap_or_else(|| self.failure(sent, &error)));
+                }
             }
         }
     }
@@ -390,17 +421,14 @@ impl<'a> Run<'a> {
         Failure::at(sent.step, sent.first, told)
     }
 
-    /// Whether a statement is a transaction of its own, and leaves something behind.
-    fn commits_itself(&self, sent: &Sent) -> bool {
+    /// Whether a statement is COMMIT, or a transaction of its own that leaves something behind.
+    fn commits(&self, sent: &Sent) -> bool {
         let step = self.program.steps.get(sent.step);
-        sent.kind != Kind::NewKeys
+        let commits_itself = sent.kind != Kind::NewKeys
             && step.is_some_and(|step| !step.shape.reads_only)
             && !self.open_before
-            && self.program.begin.is_none()
-    }
-
-    fn is_lost(&self, failure: &Failure) -> bool {
-        failure.error.database().is_some_and(|error| error.kind == DatabaseErrorKind::Disconnected)
+            && self.program.begin.is_none();
+        sent.kind == Kind::Commit || commits_itself
     }
 
     #[cold]
