@@ -3,7 +3,7 @@
 use anyorm::prelude::*;
 use anyorm::{Error, Result, Retry};
 use anyorm_tests::check::{full_again, says};
-use anyorm_tests::{Account, Post, blog, post, user};
+use anyorm_tests::{Account, Post, User, blog, post, user};
 
 use crate::proxy::Action::{CutAfter, CutBefore, Fatal, Hang};
 use crate::proxy::Side::{Client, Server};
@@ -28,20 +28,67 @@ fn a_commit_whose_answer_is_lost_has_no_known_outcome() {
     test(async |wired| {
         let engine = bank(wired, "connections=1").await?;
         let mut session = engine.session();
-        let account = session.get_one::<Account>(1).await?;
-        session[account].balance = 7;
+        let changed = session.get_one::<Account>(1).await?;
+        let read = session.get_one::<Account>(2).await?;
+        let deleted = session.get_one::<Account>(3).await?;
+        session[changed].balance = 7;
+        session.delete(deleted);
+        let added = session.add(Account { id: 4, balance: 4 });
         wired.proxy.on(Server, 'C', "COMMIT", CutBefore);
         let error = session.commit().await.expect_err("its answer is lost");
         assert!(is_unknown(&error), "{error}");
         says(&error, &["not known", "rollback()"]);
-        // Every call says so, until it is rolled back: then rows that were touched are read again.
+        // Every call says so, until it is rolled back.
         let inactive = session.get::<Account>(2).await.expect_err("it is not settled");
         assert!(matches!(inactive, Error::Inactive { .. }), "{inactive}");
         says(&inactive, &["not known"]);
+        // To keep the work and send it again could store it twice.
+        let error = session.recover().await.expect_err("it may be stored");
+        assert!(is_unknown(&error), "{error}");
         session.rollback().await?;
+        for gone in [changed, deleted, added] {
+            assert!(session.peek(gone).is_none(), "what was written is to be read again");
+        }
+        assert_eq!(session[read].balance, 10);
+        assert!(!session.is_dirty());
         let account = session.get_one::<Account>(1).await?;
         assert_eq!(session[account].balance, 7, "it was stored: the answer alone was lost");
+        assert!(session.get::<Account>(3).await?.is_none());
+        let account = session.get_one::<Account>(4).await?;
+        session[account].balance += 1;
+        session.commit().await?;
+        assert_eq!(balance(wired, 4).await?, Some(5));
         full_again(&engine);
+        Ok(())
+    });
+}
+
+#[test]
+fn flushes_before_a_commit_whose_answer_is_lost_are_unknown_as_well() {
+    test(async |wired| {
+        let engine = bank(wired, "connections=1").await?;
+        for (round, is_stored) in [(0, true), (1, false)] {
+            let mut session = engine.session();
+            let ada = session.add(User { email: format!("{round}"), ..user("Ada") });
+            session.add(post("a", ada));
+            session.flush().await?;
+            let changed = session.get_one::<Account>(1).await?;
+            session[changed].balance += 1;
+            session.flush().await?;
+            let (side, kind, action) =
+                if is_stored { (Server, 'C', CutBefore) } else { (Client, 'Q', CutBefore) };
+            wired.proxy.on(side, kind, "COMMIT", action);
+            let error = session.commit().await.expect_err("its answer is lost");
+            assert!(is_unknown(&error), "{error}");
+            session.rollback().await?;
+            assert!(session.peek(ada).is_none() && session.peek(changed).is_none());
+            wired.all_idle().await?;
+            let account = session.get_one::<Account>(1).await?;
+            assert_eq!(session[account].balance, 11, "{round}");
+            let users = session.all(User::select().with(User::POSTS)).await?;
+            assert_eq!(users.len(), 1, "{round}");
+            assert_eq!(session[users[0]].posts.iter().count(), 1, "{round}");
+        }
         Ok(())
     });
 }
@@ -135,6 +182,7 @@ fn a_commit_of_its_own_whose_answer_is_lost() {
         let error = transaction.commit().await.expect_err("it is lost");
         assert!(is_unknown(&error), "{error}");
         full_again(&engine);
+        wired.all_idle().await?;
         assert_eq!((balance(wired, 1).await?, balance(wired, 2).await?), (Some(7), Some(8)));
         Ok(())
     });
@@ -326,12 +374,11 @@ fn a_connection_is_cut_at_each_message() {
                 wired.proxy.on_nth(at / kinds.len(), side, kind, "", CutBefore);
                 let email = format!("{side:?}{at}");
                 let mut session = engine.session();
-                let author = session.add(anyorm_tests::User { email: email.clone(), ..user("x") });
+                let author = session.add(User { email: email.clone(), ..user("x") });
                 session.add_all((0..5).map(|at| post(&at.to_string(), author)));
                 let result = session.commit().await;
                 wired.all_idle().await?;
-                let written =
-                    anyorm_tests::User::select().filter(anyorm_tests::User::EMAIL.eq(email.as_str()));
+                let written = User::select().filter(User::EMAIL.eq(email.as_str()));
                 let stored = wired.direct.engine.first(written).await?;
                 let posts = match &stored {
                     Some(author) => {

@@ -279,6 +279,10 @@ impl Shared {
                     break;
                 }
             }
+            if cut && side == Side::Client {
+                // First this: the server may answer at once.
+                let _ = from.shutdown(Shutdown::Both);
+            }
             let sent = to.write_all(&out);
             if cut || sent.is_err() {
                 break;
