@@ -51,7 +51,7 @@ struct Post {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = users)]
+#[diesel(table_name = users, treat_none_as_default_value = false)]
 struct UserToInsert<'a> {
     name: &'a str,
     email: &'a str,
@@ -59,7 +59,7 @@ struct UserToInsert<'a> {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = posts)]
+#[diesel(table_name = posts, treat_none_as_default_value = false)]
 struct PostToInsert<'a> {
     author_id: i64,
     title: &'a str,

@@ -19,6 +19,7 @@ pub static SQLITE: Dialect = Dialect {
     loads_of_one_state: false,
     set_local: None,
     generated_key: GeneratedKey::LastInsertId,
+    key_sequences: false,
     returning: true,
     auto_key: "INTEGER PRIMARY KEY",
     forward_references: true,

@@ -55,6 +55,10 @@ pub(super) struct Progress {
     committed: bool,
     /// The server said that it ends the connection.
     ended_by_server: bool,
+    /// It met types of columns that the client does not know yet.
+    pub(super) met_types: bool,
+    /// Rows were given to the sink.
+    pub(super) delivered: bool,
 }
 
 pub(super) struct Run<'a> {
@@ -195,7 +199,12 @@ impl<'a> Run<'a> {
                 && self.program.steps[sent.step].expect == Expect::OnePerRow
                 && !matches!(sent.kind, Kind::Control | Kind::Savepoint | Kind::Commit)
         };
-        if self.program.commit && !trip.sent.iter().any(checked_here) {
+        // Its rows may have to be asked for again.
+        let may_repeat = |(sent, request): (&Sent, &Request)| {
+            sent.kind == Kind::Rows && request.is_cold && !self.program.reads_only()
+        };
+        let repeats = std::iter::zip(&trip.sent, &trip.requests).any(may_repeat);
+        if self.program.commit && !repeats && !trip.sent.iter().any(checked_here) {
             self.add_control("COMMIT".into(), Kind::Commit, trip);
         }
     }
@@ -219,6 +228,10 @@ impl<'a> Run<'a> {
         let mut lost = None;
         for at in 0..queued {
             let result = self.read(&mut requests[..queued], at, &mut sent[at], failed.is_none()).await;
+            if self.progress.met_types {
+                // What is behind it cannot be read either. The server's last word is waited for elsewhere.
+                return result;
+            }
             if let Some(group) = sent[at].group {
                 let counted = &mut counts[group];
                 counted.read += sent[at].counted.read;
@@ -317,16 +330,24 @@ impl<'a> Run<'a> {
     ) -> Result<(), Failure> {
         let mut failed = None;
         loop {
+            let request = &mut requests[at];
             let next = poll_fn(|cx| {
-                let (request, behind) = requests[at..].split_first_mut().expect("it is one of them");
                 let next = request.poll_next(cx);
-                if next.is_pending() && request.is_cold && request.is_waiting() {
-                    // It may be asking what a type is, behind all that was sent.
-                    behind.iter_mut().for_each(|request| request.read_ahead(cx));
+                if next.is_pending() && request.is_cold && request.is_waiting() && self.link.meets_types() {
+                    return Poll::Ready(None);
                 }
-                next
+                next.map(Some)
             })
             .await;
+            let Some(next) = next else {
+                self.progress.met_types = true;
+                let error = Error::build(format!(
+                    "its rows were not read, because types of this database are in them that were not known yet: from \
+                     now on they are\n  in: {}",
+                    sent.sql
+                ));
+                return Err(Failure::at(sent.step, sent.first, error));
+            };
             match next {
                 Next::Row(row) if wanted && failed.is_none() => {
                     poll_fn(|cx| self.sink.poll_ready(cx)).await;
@@ -357,6 +378,7 @@ impl<'a> Run<'a> {
         match sent.kind {
             Kind::Rows => {
                 sent.counted.read += 1;
+                self.progress.delivered = true;
                 // A key that was made beforehand is kept already, and nothing else of such a row is referred to.
                 let keeps = self.answers.keeps(sent.step) && self.keys[sent.step].is_empty();
                 let kept = if keeps { self.answers.row(sent.step, &view) } else { Ok(()) };
@@ -428,7 +450,8 @@ impl<'a> Run<'a> {
             && step.is_some_and(|step| !step.shape.reads_only)
             && !self.open_before
             && self.program.begin.is_none();
-        sent.kind == Kind::Commit || commits_itself
+        let only_reads = self.program.begin.is_some() && self.program.reads_only();
+        (sent.kind == Kind::Commit && !only_reads) || commits_itself
     }
 
     #[cold]
