@@ -65,7 +65,14 @@ impl Wired {
     pub(crate) async fn kill(&self) -> Result<usize> {
         let kill = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = $1";
         let killed = sql(kill).bind(self.name.clone()).returning::<bool>();
-        Ok(self.direct.engine.all(killed).await?.len())
+        let killed = self.direct.engine.all(killed).await?.len();
+        // Until the engine could know.
+        let start = Instant::now();
+        while self.proxy.open() > 0 {
+            assert!(start.elapsed() < Duration::from_secs(15), "{:?}", self.proxy);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(killed)
     }
 
     /// Waits until the server says of the connections through the proxy what is wanted.
@@ -84,9 +91,11 @@ impl Wired {
         }
     }
 
-    /// Waits until none of the connections through the proxy does anything or is inside a transaction.
+    /// Waits until those that were cut are gone, and none of the others does anything or is inside a transaction.
     pub(crate) async fn all_idle(&self) -> Result<Duration> {
-        self.wait_for("connections are idle", |states| states.iter().all(|state| state == "idle")).await
+        let is_idle = |states: &[String]| states.iter().all(|state| state == "idle");
+        // One that was cut has things to do that it was sent before.
+        self.wait_for("all is done", |states| is_idle(states) && states.len() <= self.proxy.open()).await
     }
 }
 
