@@ -67,26 +67,15 @@ impl PostgresConnection {
         let mut progress = Progress::default();
         let mut result = self.attempt(job, program, sink, &mut progress).await;
         if let Err(failure) = &result
-            && (progress.met_types || is_outdated(&failure.error))
+            && is_outdated(&failure.error)
         {
-            // A table was changed under a prepared statement, or a type is new. Where nothing is lost by it, the program is
-            // run once more.
+            // A table was changed under a prepared statement. Where nothing is lost by it, the program is run once more.
+            self.link.statements.clear();
             self.settle().await;
-            let repeats = match progress.met_types {
-                true => program.reads_only() || progress.begun,
-                false => !open_before,
-            };
-            if repeats && !progress.committing && (!progress.delivered || sink.restart()) {
+            if !open_before && !progress.committing && sink.restart() {
                 self.undo(program, &progress).await;
-                let ready = match progress.met_types {
-                    true => self.socket.work(self.link.learn_types()).await.is_ok(),
-                    false => true,
-                };
-                self.link.statements.clear();
                 progress = Progress::default();
-                if ready {
-                    result = self.attempt(job, program, sink, &mut progress).await;
-                }
+                result = self.attempt(job, program, sink, &mut progress).await;
             }
         }
         if result.is_err() {
