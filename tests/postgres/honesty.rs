@@ -1,9 +1,11 @@
 //! What is told when something goes wrong is true: of rows that were not there, of constraints, of statements in the middle
 //! of a trip. A second connection looks at what is stored.
 
+use std::time::Duration;
+
 use anyorm::error::ConstraintKind;
 use anyorm::prelude::*;
-use anyorm::{Error, Result};
+use anyorm::{Error, Result, Retry, SessionFactory};
 use anyorm_tests::check::{full_again, says};
 use anyorm_tests::{Account, Post, Tag, User, blog, post, tag, user};
 
@@ -199,13 +201,23 @@ fn a_commit_that_is_answered_by_rollback_is_an_error() {
         let mut connection = engine.connection().await?;
         connection.execute(sql("BEGIN")).await?;
         connection.execute(Account::update().set(Account::BALANCE, 99).everything()).await?;
-        // A failure that the driver did not undo: the whole transaction is refused from here on.
-        connection.execute(sql("SAVEPOINT a")).await?;
+        // A statement about savepoints cannot be undone by one.
         let error = connection.execute(sql("ROLLBACK TO b")).await.expect_err("there is no such savepoint");
         says(&error, &["savepoint"]);
-        let ended = connection.execute(sql("COMMIT")).await;
-        let balances = balances(wired).await?;
-        assert!(ended.is_err() || balances.iter().all(|&balance| balance == 99), "{ended:?} {balances:?}");
+        let error = connection.count(Account::select()).await.expect_err("the transaction has failed");
+        says(&error, &["25P02", "roll it back"]);
+        let error = connection.execute(sql("COMMIT")).await.expect_err("it is rolled back");
+        says(&error, &["rolled this transaction back instead of committing it"]);
+        assert!(balances(wired).await?.iter().all(|&balance| balance == 10));
+        // The connection is as new.
+        connection.execute(Account::update().set(Account::BALANCE, 11).filter(Account::ID.eq(1))).await?;
+        assert_eq!(balances(wired).await?[0], 11);
+        let mut transaction = engine.begin().await?;
+        transaction.execute(Account::update().set(Account::BALANCE, 99).everything()).await?;
+        transaction.execute(sql("ROLLBACK TO b")).await.expect_err("there is no such savepoint");
+        let error = transaction.commit().await.expect_err("it is rolled back");
+        says(&error, &["rolled this transaction back instead of committing it"]);
+        assert_eq!(balances(wired).await?[1], 10);
         drop(connection);
         full_again(&engine);
         Ok(())
@@ -365,14 +377,16 @@ fn a_transaction_that_must_be_tried_again_is() {
 #[test]
 fn deadlocks_are_tried_again() {
     test(async |wired| {
-        let engine = bank(wired).await?;
+        let retry = Retry::times(20).backoff(Duration::from_millis(5), Duration::from_millis(100));
+        let sessions = SessionFactory::new(bank(wired).await?).retry(retry);
         let pay = |from: i64, to: i64| {
-            let engine = engine.clone();
+            let sessions = sessions.clone();
             std::thread::spawn(move || {
                 futures_lite::future::block_on(async {
                     for _ in 0..10 {
-                        engine
-                            .transaction(|mut tx| async move {
+                        sessions
+                            .begin(|mut tx| async move {
+                                tx.execute(sql("SET LOCAL deadlock_timeout = '20ms'")).await?;
                                 for (id, coins) in [(from, -1), (to, 1)] {
                                     let update =
                                         sql("UPDATE accounts SET balance = balance + $1 WHERE id = $2");

@@ -9,8 +9,9 @@
 //! COMMIT travels with the last steps only if the server itself checks every row that must be there: it would commit an
 //! UPDATE that matched nothing. Where a step has no such form, COMMIT goes in a trip of its own, once the counts are known.
 //!
-//! Inside a transaction that was open before, and whose work is to stay if the program fails, the program goes between a
-//! savepoint and its release, in the same trip: the server refuses all further statements after one that failed.
+//! Inside a transaction that was open before, and whose work is to stay if the program fails, a savepoint goes before the
+//! program, in the same trip: the server refuses all further statements after one that failed. It is released with the next
+//! program, for this one may fail when all is answered: at a value that does not fit, say.
 
 mod keys;
 mod steps;
@@ -36,7 +37,7 @@ use super::link::Link;
 use super::request::{Next, Request};
 use super::row::PostgresRow;
 use crate::answers::Answers;
-use crate::observe::Rows;
+use crate::observe::{Rows, is_commit};
 use steps::ends_or_forbids_savepoints;
 use trip::{Kind, Sent, Trip};
 
@@ -67,6 +68,8 @@ pub(super) struct Run<'a> {
     /// The keys that were made beforehand, by step.
     keys: Vec<Vec<i64>>,
     open_before: bool,
+    /// What goes before the first step was sent.
+    opened: bool,
     buffer: BytesMut,
 }
 
@@ -81,8 +84,10 @@ impl<'a> Run<'a> {
         let counted = if program.reads_only() { 0 } else { steps };
         let outcome = Outcome { affected: vec![0; counted], generated: vec![Vec::new(); counted] };
         let (answers, open_before) = (Answers::new(program), link.in_transaction());
+        link.savepoint &= open_before;
         let keys = vec![Vec::new(); steps];
-        Self { link, program, sink, progress, answers, outcome, keys, open_before, buffer: BytesMut::new() }
+        let (opened, buffer) = (false, BytesMut::new());
+        Self { link, program, sink, progress, answers, outcome, keys, open_before, opened, buffer }
     }
 
     pub(super) async fn run(mut self) -> ProgramResult {
@@ -99,10 +104,10 @@ impl<'a> Run<'a> {
         let segments = self.segments();
         let last = segments.len() - 1;
         for (at, segment) in segments.into_iter().enumerate() {
-            let mut trip = if at == 0 { self.opening() } else { Trip::default() };
+            let mut trip = self.opening();
             let built = segment.clone().try_for_each(|step| self.add_step(step, &mut trip));
             if let Err(refused) = built {
-                let mut controls = if at == 0 { self.opening() } else { Trip::default() };
+                let mut controls = self.opening();
                 self.send(&mut controls).await?;
                 return Err(refused);
             }
@@ -110,6 +115,7 @@ impl<'a> Run<'a> {
                 self.add_closing(segment, &mut trip);
             }
             self.send(&mut trip).await?;
+            self.opened = true;
         }
         if self.program.commit && !self.progress.committed {
             let mut trip = Trip::default();
@@ -156,9 +162,15 @@ impl<'a> Run<'a> {
         segments
     }
 
-    /// What goes before the first step.
+    /// What goes before the first step, if it was not sent yet.
     fn opening(&mut self) -> Trip {
         let mut trip = Trip::default();
+        if self.opened {
+            return trip;
+        }
+        if self.open_before && self.link.savepoint && !self.link.has_failed() {
+            self.add_hidden(format!("RELEASE {STEP}").into(), Kind::Release, None, &mut trip);
+        }
         if let Some(begin) = &self.program.begin {
             self.add_control(Arc::clone(begin), Kind::Control, &mut trip);
         }
@@ -186,14 +198,11 @@ impl<'a> Run<'a> {
 
     /// What goes behind the last step.
     fn add_closing(&mut self, steps: Range<usize>, trip: &mut Trip) {
-        if self.wants_savepoint() {
-            self.add_hidden(format!("RELEASE {STEP}").into(), Kind::Control, None, trip);
-        }
         let checked_here = |sent: &Sent| {
             sent.kind != Kind::Guard
                 && steps.contains(&sent.step)
                 && self.program.steps[sent.step].expect == Expect::OnePerRow
-                && !matches!(sent.kind, Kind::Control | Kind::Savepoint | Kind::Commit)
+                && !sent.kind.is_control()
         };
         if self.program.commit && !trip.sent.iter().any(checked_here) {
             self.add_control("COMMIT".into(), Kind::Commit, trip);
@@ -211,6 +220,9 @@ impl<'a> Run<'a> {
             self.progress.savepoint |= sent.kind == Kind::Savepoint;
             self.progress.committing |= self.commits(sent);
         }
+        // To be cancelled in there would cost the whole transaction.
+        let last_savepoint = sent.iter().rposition(|sent| sent.kind.is_savepoint());
+        self.link.cancel.hold(last_savepoint.is_some());
         let mut counts = vec![Rows::default(); groups.len()];
         let sent_before = self.link.wire.asked();
         let (queued, preparing) = self.send_all(requests, prepare).await;
@@ -229,10 +241,14 @@ impl<'a> Run<'a> {
                     told[group].take().into_iter().for_each(|told| told.end(ended));
                 }
             }
+            if sent[at].kind.is_savepoint() {
+                self.link.cancel.hold(last_savepoint > Some(at));
+                self.link.savepoint = sent[at].kind == Kind::Savepoint && result.is_ok();
+            }
             match result {
-                Ok(()) if sent[at].kind == Kind::Commit => {
-                    self.progress.committed = true;
-                    // As the answer to a COMMIT, or to one that follows a failure.
+                Ok(()) if self.is_commit(&sent[at]) => {
+                    self.progress.committed |= sent[at].kind == Kind::Commit;
+                    // Nothing is behind it that the server would say so of.
                     if failed.is_none() && self.link.wire.last_tag().as_str() == "ROLLBACK" {
                         failed = Some(Failure::outside(self.not_committed()));
                     }
@@ -251,7 +267,11 @@ impl<'a> Run<'a> {
             let asked = self.link.wire.asked() - sent_before;
             self.may_have_committed(sent, lost, asked as usize)
         });
-        self.keep_prepared(preparing).await;
+        let refused = self.keep_prepared(preparing).await;
+        if failed.is_none() && self.link.has_failed() {
+            // The transaction with it.
+            failed = refused.map(Failure::outside);
+        }
         failed.map_or(Ok(()), Err)
     }
 
@@ -265,19 +285,23 @@ impl<'a> Run<'a> {
         was_read && commit < asked
     }
 
-    /// Waits for the statements that are prepared for the next time.
-    async fn keep_prepared(&mut self, mut preparing: Vec<(Arc<str>, Preparing)>) {
+    /// Waits for the statements that are prepared for the next time. Answers why one could not be, if so.
+    async fn keep_prepared(&mut self, mut preparing: Vec<(Arc<str>, Preparing)>) -> Option<Error> {
+        let mut refused = None;
         // All at once: one may ask what a type is, and its answer is behind those of the others.
         poll_fn(|cx| {
             preparing.retain_mut(|(sql, statement)| {
-                let Poll::Ready(prepared) = statement.as_mut().poll(cx) else { return true };
-                // One that fails fails again when it is sent.
-                prepared.into_iter().for_each(|statement| self.link.statements.keep(sql, statement));
+                match statement.as_mut().poll(cx) {
+                    Poll::Pending => return true,
+                    Poll::Ready(Ok(statement)) => self.link.statements.keep(sql, statement),
+                    Poll::Ready(Err(error)) => refused = Some(self.link.error(&error, sql)),
+                }
                 false
             });
             if preparing.is_empty() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+        refused
     }
 
     /// Answers how many requests were sent, one that could not be included: what is behind that must not happen.
@@ -366,7 +390,7 @@ impl<'a> Run<'a> {
                 self.answers.generated_key(sent.step, key);
             }
             Kind::NewKeys => self.keys[sent.step].extend(first(&view)),
-            Kind::Count | Kind::Control | Kind::Savepoint | Kind::Commit => {}
+            Kind::Count | Kind::Control | Kind::Savepoint | Kind::Release | Kind::Commit => {}
         }
         Ok(())
     }
@@ -394,7 +418,7 @@ impl<'a> Run<'a> {
     #[cold]
     fn failure(&self, sent: &Sent, error: &tokio_postgres::Error) -> Failure {
         let told = self.link.error(error, &sent.sql);
-        if matches!(sent.kind, Kind::Control | Kind::Savepoint | Kind::Commit) {
+        if sent.kind.is_control() {
             return Failure::outside(told);
         }
         let step = &self.program.steps[sent.step];
@@ -420,7 +444,13 @@ impl<'a> Run<'a> {
             && !self.open_before
             && self.program.begin.is_none();
         let only_reads = self.program.begin.is_some() && self.program.reads_only();
-        (sent.kind == Kind::Commit && !only_reads) || commits_itself
+        (self.is_commit(sent) && !only_reads) || commits_itself
+    }
+
+    /// Whether a statement is COMMIT, of the program or of the user's own.
+    fn is_commit(&self, sent: &Sent) -> bool {
+        let step = self.program.steps.get(sent.step);
+        sent.kind == Kind::Commit || step.is_some_and(|step| is_commit(&step.shape.sql))
     }
 
     #[cold]
