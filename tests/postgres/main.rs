@@ -5,6 +5,7 @@
 
 mod support;
 
+mod advisory;
 mod dropped;
 mod reads;
 mod settings;

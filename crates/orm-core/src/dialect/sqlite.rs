@@ -18,6 +18,7 @@ pub static SQLITE: Dialect = Dialect {
     begin_reads: "BEGIN",
     loads_of_one_state: false,
     set_local: None,
+    advisory_locks: false,
     generated_key: GeneratedKey::LastInsertId,
     returning: true,
     auto_key: "INTEGER PRIMARY KEY",
