@@ -118,6 +118,7 @@ async fn stored(db: &Database) -> Result<Session> {
     elsewhere(db, "INSERT INTO notes VALUES (1, 1)").await?;
     elsewhere(db, "INSERT INTO profiles VALUES (1, 1), (2, 2)").await?;
     elsewhere(db, "INSERT INTO pictures VALUES (1, 1), (2, 2)").await?;
+    db.engine.advance_keys(&all()).await?;
     db.log.clear();
     Ok(db.engine.session())
 }

@@ -118,6 +118,7 @@ async fn stored(db: &Database) -> Result<Session> {
     elsewhere(db, "INSERT INTO items VALUES (1, 1, 1), (2, 2, 1), (3, 1, 2), (4, 1, 1), (5, NULL, NULL)")
         .await?;
     elsewhere(db, "INSERT INTO nodes VALUES (1, NULL), (2, 1), (3, 2), (4, 3), (5, 5)").await?;
+    db.engine.advance_keys(&all()).await?;
     db.log.clear();
     Ok(db.engine.session())
 }

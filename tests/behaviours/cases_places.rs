@@ -73,6 +73,7 @@ async fn stored(db: &Database) -> Result<(Session, Handle<Slide>, Handle<Slide>)
     elsewhere(db, "INSERT INTO slides VALUES (1, 'one'), (2, 'two')").await?;
     let rows = "(1, 'a', 0, 1), (2, 'b', 1, 1), (3, 'c', 2, 1), (4, 'd', 0, 2)";
     elsewhere(db, &format!("INSERT INTO bullets VALUES {rows}")).await?;
+    db.engine.advance_keys(&all()).await?;
     let mut session = db.engine.session();
     let slides = session.all(Slide::select().order_by(Slide::ID).with(Slide::BULLETS)).await?;
     db.log.clear();

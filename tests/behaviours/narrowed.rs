@@ -48,6 +48,7 @@ async fn shelf(db: &Database) -> Result<Session> {
     elsewhere(db, &format!("INSERT INTO posts (id, title, author_id, version) VALUES {titles}")).await?;
     elsewhere(db, "INSERT INTO tags (id, name) VALUES (1, 'red'), (2, 'green'), (3, 'blue')").await?;
     elsewhere(db, "INSERT INTO post_tags (post_id, tag_id) VALUES (1, 1), (1, 2), (1, 3), (2, 2)").await?;
+    db.engine.advance_keys(&blog()).await?;
     db.log.clear();
     Ok(db.engine.session())
 }
@@ -293,7 +294,7 @@ async fn pushes_and_removes_of_a_partial_collection(db: Database) -> Result<()> 
 /// A tree, whose links may be empty: 1 over 2, 3 and 4.
 async fn branches(db: &Database) -> Result<Session> {
     db.engine.create_all(&blog()).await?;
-    elsewhere(db, "INSERT INTO nodes VALUES (1, 'root', NULL), (2, 'a', 1), (3, 'b', 1), (4, 'c', 1)")
+    elsewhere(db, "INSERT INTO nodes (name, parent_id) VALUES ('root', NULL), ('a', 1), ('b', 1), ('c', 1)")
         .await?;
     Ok(db.engine.session())
 }

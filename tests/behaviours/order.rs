@@ -394,7 +394,7 @@ async fn two_rows_of_one_table_that_refer_to_each_other(db: Database) -> Result<
 /// Step 2 of the flush: the update waits for the insert.
 async fn a_node_moves_under_a_new_node(db: Database) -> Result<()> {
     db.engine.create_all(&blog()).await?;
-    elsewhere(&db, "INSERT INTO nodes VALUES (1, 'root', NULL), (2, 'leaf', 1)").await?;
+    elsewhere(&db, "INSERT INTO nodes (name, parent_id) VALUES ('root', NULL), ('leaf', 1)").await?;
     let mut session = db.engine.session();
     let (root, leaf) = (session.get_one::<Node>(1).await?, session.get_one::<Node>(2).await?);
     let branch = session.add(node("branch", root));

@@ -54,6 +54,7 @@ async fn shelf(db: &Database) -> Result<Session> {
     let rows = "(1, 'a', 2, 1), (2, 'b', 1, 1), (3, 'c', 0, 1)";
     elsewhere(db, &format!("INSERT INTO volumes (id, name, place, shelf_id) VALUES {rows}")).await?;
     elsewhere(db, "INSERT INTO plates (id, text, shelf_id) VALUES (1, 'old', 1)").await?;
+    db.engine.advance_keys(&schema![Shelf, Volume, Plate]).await?;
     Ok(db.engine.session())
 }
 

@@ -38,6 +38,7 @@ async fn shelf(db: &Database) -> Result<Session> {
     elsewhere(db, "INSERT INTO posts (id, title, author_id, version) VALUES (1, 'a', 1, 1), (2, 'b', 1, 1)")
         .await?;
     elsewhere(db, "INSERT INTO accounts VALUES (1, 50)").await?;
+    db.engine.advance_keys(&blog()).await?;
     db.log.clear();
     Ok(db.engine.session())
 }
@@ -343,7 +344,7 @@ async fn a_detached_parent_leaves_keys_to_its_children(db: Database) -> Result<(
 
 async fn children_loaded_in_a_transaction_follow_its_rollback(db: Database) -> Result<()> {
     db.engine.create_all(&blog()).await?;
-    elsewhere(&db, "INSERT INTO nodes VALUES (1, 'root', NULL), (2, 'a', 1)").await?;
+    elsewhere(&db, "INSERT INTO nodes (name, parent_id) VALUES ('root', NULL), ('a', 1)").await?;
     let mut session = db.engine.session();
     let a = session.get_one::<Node>(2).await?;
     session.add(Node { name: "new".into(), ..Node::default() });

@@ -258,7 +258,7 @@ async fn rows_read_after_the_first_write_are_forgotten(db: Database) -> anyorm::
 /// Rules 5 and 8.
 async fn members_loaded_after_the_first_write_are_forgotten(db: Database) -> anyorm::Result<()> {
     db.engine.create_all(&blog()).await?;
-    elsewhere(&db, "INSERT INTO nodes VALUES (1, 'root', NULL), (2, 'a', 1)").await?;
+    elsewhere(&db, "INSERT INTO nodes (name, parent_id) VALUES ('root', NULL), ('a', 1)").await?;
     let mut session = db.engine.session();
     let root = session.get_one::<Node>(1).await?;
     session.add(Node { name: "b".into(), parent: root.into(), ..Node::default() });

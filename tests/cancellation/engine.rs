@@ -103,6 +103,11 @@ async fn schemas(db: Database) -> Result<()> {
         }
     );
     drop_each!(
+        engine = &db.engine;
+        ["Engine::advance_keys" => engine.advance_keys(&made)];
+        dropped => { full_again(&db.engine); assert!(dropped.polled || !dropped.ready, "{dropped:?}"); }
+    );
+    drop_each!(
         engine = {
             db.engine.create_all(&made).await?;
             db.engine.execute(Account::delete().everything()).await?;

@@ -18,6 +18,9 @@ const RUNTIMES: [&str; 8] = [
 /// no package comes in unseen.
 const BUDGET: usize = 48;
 
+/// Packages that PostgreSQL brings in a second version: see `deny.toml` for why.
+const TWICE_WITH_POSTGRES: [&str; 2] = ["fallible-iterator: ", "getrandom: "];
+
 #[test]
 fn users_build_no_runtime() {
     let built = built_by_users();
@@ -58,6 +61,36 @@ fn uuid_is_built_only_when_asked_for() {
     let asked = built_with(&["--features", "uuid"]);
     assert!(asked.contains_key("uuid"), "{asked:?}");
     assert_eq!(twice(&asked), [""; 0]);
+}
+
+/// Who does not ask for PostgreSQL builds no line of what it needs. Who does builds tokio without its runtime: the traits
+/// for reading and writing, and the bytes that they read.
+#[test]
+fn postgres_brings_no_runtime() {
+    let without = built_by_users();
+    for package in ["tokio", "tokio-postgres", "tokio-util", "async-io", "rustls"] {
+        assert!(!without.contains_key(package), "{package}: {without:?}");
+    }
+    let with = built_with(&["--features", "postgres"]);
+    assert!(with.contains_key("tokio-postgres") && with.contains_key("rustls"), "{with:?}");
+    let runtimes: Vec<_> = RUNTIMES.iter().filter(|name| with.contains_key(**name)).collect();
+    assert_eq!(runtimes, [&"tokio"]);
+    let tree = ["tree", "--package", "anyorm", "--features", "postgres", "--edges", "normal,build"];
+    let tokio = crate::cargo(&[&tree[..], &["--prefix", "none", "--format", "{p} [{f}]"]].concat());
+    let features: Vec<&str> = tokio.lines().filter(|line| line.starts_with("tokio v")).collect();
+    assert!(!features.is_empty(), "{tokio}");
+    for line in features {
+        let (_, list) = line.split_once('[').expect("the format has brackets");
+        let (list, _) = list.split_once(']').expect("the format has brackets");
+        let others: Vec<&str> = list.split(',').filter(|name| !["bytes", "io-util"].contains(name)).collect();
+        assert_eq!(others, [""; 0], "{line}");
+    }
+    // What the two drivers and TLS are built on came at different times.
+    let twice = twice(&with);
+    assert!(
+        twice.iter().all(|name| TWICE_WITH_POSTGRES.iter().any(|known| name.starts_with(known))),
+        "{twice:?}"
+    );
 }
 
 #[test]

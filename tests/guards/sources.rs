@@ -47,7 +47,9 @@ fn plain_code_awaits_nothing() {
     for expected in ["orm-core/src/lib.rs", "orm-session/src/tracker.rs", "orm-session/src/load/plan.rs"] {
         assert!(plain.contains(&crate::root().join("crates").join(expected)), "{expected}");
     }
-    let words = ["async", "await", "Future", "Engine", "Lease", "fs", "net", "thread"];
+    // Not `net`: there are columns of addresses. Sockets are.
+    let sockets = ["TcpStream", "TcpListener", "UdpSocket", "UnixStream", "ToSocketAddrs"];
+    let words = [&["async", "await", "Future", "Engine", "Lease", "fs", "thread"][..], &sockets].concat();
     let found: Vec<String> = plain.iter().flat_map(|path| lines_with(path, &words)).collect();
     assert_eq!(found, [""; 0]);
 }

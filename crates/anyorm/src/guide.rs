@@ -11,6 +11,7 @@
 //! | [`events`] | hooks: what runs before and after inserts, updates, deletes, flushes and commits |
 //! | [`observability`] | counters, slow statements, spans, and how many statements a test sends |
 //! | [`failures`] | full disks, lost files, locks of other processes: which error, and what to do next |
+//! | [`postgres`] | moving to a server: URLs, TLS, round trips, cancelling, what is lost with a connection |
 //! | [`pool`] | who has a connection and for how long; functions and PRAGMAs for new ones; limits, leaks, closing |
 //! | [`dispatch`] | what runs on worker threads and what on the thread of a task, and how to choose |
 //! | [`bridge`] | blocking code, deadlines, the way back into async code, tests of what several tasks do |
@@ -46,6 +47,9 @@ pub mod observability {}
 
 #[doc = include_str!("guide/failures.md")]
 pub mod failures {}
+
+#[doc = include_str!("guide/postgres.md")]
+pub mod postgres {}
 
 #[doc = include_str!("guide/pool.md")]
 pub mod pool {}

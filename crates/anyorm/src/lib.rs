@@ -52,6 +52,15 @@
 //! Nothing here names a runtime: the same program runs on tokio, smol, async-std, or any other executor, without a
 //! feature flag. Every future is `Send`, and says what it leaves behind when it is dropped.
 //!
+//! # Features
+//! None is on unless asked for, and none is about a runtime.
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `postgres` | [PostgreSQL](guide::postgres): `Engine::open("postgres://..")`, natively async, with TLS |
+//! | `uuid` | columns and keys of `uuid::Uuid` |
+//! | `tracing` | [spans and events](guide::observability) for whatever subscriber the program has |
+//!
 //! # Functions that answer queries
 //! A query has the type of its statement, of what it starts from, and of what its rows become:
 //!

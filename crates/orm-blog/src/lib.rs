@@ -99,6 +99,31 @@ pub fn run(example: impl AsyncFnOnce(Engine) -> anyorm::Result<()>) {
     }
 }
 
+/// Runs an example on a server, in a schema of its own: the one that `ANYORM_POSTGRES` names, or the one of this machine.
+/// Does nothing where none answers, or the driver is not built in.
+///
+/// # Panics
+/// If the example answers an error.
+pub fn on_postgres(example: impl AsyncFnOnce(Engine) -> anyorm::Result<()>) {
+    let server = std::env::var("ANYORM_POSTGRES");
+    let server = server.unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned());
+    let schema = format!("anyorm_blog_{}", std::process::id());
+    let done = async {
+        let Ok(outer) = Engine::open(&server).await else { return Ok(()) };
+        outer.execute(sql(format!("CREATE SCHEMA {schema}"))).await?;
+        let separator = if server.contains('?') { '&' } else { '?' };
+        let engine = Engine::open(&format!("{server}{separator}options=-c%20search_path%3D{schema}")).await?;
+        engine.create_all(&schema![User, Post, Tag, Account]).await?;
+        store_rows(&engine).await?;
+        let result = example(engine).await;
+        outer.execute(sql(format!("DROP SCHEMA {schema} CASCADE"))).await?;
+        result
+    };
+    if let Err(error) = futures_lite::future::block_on(done) {
+        panic!("{error}");
+    }
+}
+
 async fn store_rows(engine: &Engine) -> anyorm::Result<()> {
     let mut session = engine.session();
     let user =

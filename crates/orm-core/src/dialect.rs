@@ -45,6 +45,8 @@ pub struct Dialect {
     pub advisory_locks: bool,
     /// How an insert learns the key that the database assigned.
     pub generated_key: GeneratedKey,
+    /// Whether keys come from sequences, which know nothing of a key that a program gave.
+    pub key_sequences: bool,
     /// Whether INSERT and UPDATE answer columns of what they wrote. Where not, a SELECT follows in the same hop.
     pub returning: bool,
     /// How a column whose key the database assigns is declared, after its name.

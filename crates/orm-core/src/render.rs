@@ -97,6 +97,11 @@ impl<'d> Writer<'d> {
         })
     }
 
+    /// Adds a text in quotes.
+    pub(crate) fn text_literal(&mut self, text: &str) -> &mut Self {
+        self.push("'").push(&text.replace('\'', "''")).push("'")
+    }
+
     /// Adds the placeholder of a parameter whose value comes later, row by row.
     pub(crate) fn placeholder(&mut self) -> &mut Self {
         self.dialect.placeholder(self.parameters, &mut self.sql);

@@ -1,6 +1,7 @@
 //! The tables of a list of entities: CREATE and DROP in the order that references ask for.
 
 mod create;
+mod keys;
 mod model;
 mod order;
 
@@ -132,5 +133,25 @@ impl Schema {
     /// ```
     pub fn drop(&self, dialect: &Dialect) -> Result<Vec<String>> {
         Ok(create::drop(&order::sorted(model::tables(&self.entities)?), dialect))
+    }
+
+    /// The statements that let keys which the database assigns go on behind the largest one of each table. None where they
+    /// do so by themselves.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// use anyorm::prelude::*;
+    ///
+    /// let schema = schema![User, Post, Tag, Account]; // the key of an account is the program's own
+    /// assert_eq!(schema.advance_keys(&anyorm::POSTGRES)?.len(), 3);
+    /// assert!(schema.advance_keys(&anyorm::SQLITE)?.is_empty());
+    /// # Ok::<(), anyorm::Error>(())
+    /// ```
+    pub fn advance_keys(&self, dialect: &Dialect) -> Result<Vec<String>> {
+        Ok(keys::advance(&model::tables(&self.entities)?, dialect))
     }
 }

@@ -62,6 +62,9 @@ impl Engine {
     /// | `sqlite::memory:` | in memory, one connection, gone with the engine |
     /// | `sqlite:///var/blog.db` | the file `/var/blog.db` |
     /// | `sqlite://blog.db`, `sqlite:blog.db` | the file `blog.db` in the working directory |
+    /// | `postgres://user@host/blog` | a PostgreSQL server, with the feature `postgres`: see the guide's chapter on it |
+    ///
+    /// For SQLite:
     ///
     /// | option | meaning | default |
     /// |---|---|---|
@@ -279,6 +282,40 @@ impl Engine {
             .called("engine.drop_all", left_by("engine"))
     }
 
+    /// Lets the keys that the database assigns to these entities go on behind the largest one that is stored, in one hop.
+    ///
+    /// For after an import: rows that came with keys of their own, in a table whose key is `#[key(auto)]`. PostgreSQL takes
+    /// keys from a sequence, which knows nothing of those rows and would give their keys once more. A sequence that is not
+    /// behind, and one of a table without rows, stays as it is. SQLite looks at the largest key by itself: nothing is sent.
+    ///
+    /// Sequences are outside of transactions: keys that are given meanwhile count, and rows that were not committed yet do
+    /// not. Dropped while it runs, it may or may not have happened.
+    ///
+    /// # Errors
+    /// If the entities do not fit together, or the database refuses: a table is missing, say, or a sequence may not be set by
+    /// this role.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let old = Tag { id: 40, name: "of the old blog".into() }; // it keeps its key
+    /// engine.execute(Tag::insert().value(old)).await?;
+    /// engine.advance_keys(&schema![User, Post, Tag]).await?;
+    /// let mut session = engine.session();
+    /// let new = session.add(Tag { name: "new".into(), ..Default::default() });
+    /// session.commit().await?;
+    /// assert_eq!(session[new].id, 41);
+    /// # Ok(()) });
+    /// ```
+    #[track_caller]
+    pub fn advance_keys(&self, schema: &Schema) -> Operation<'static, ()> {
+        self.run_schema(schema.advance_keys(self.dialect()), Location::caller())
+            .called("engine.advance_keys", left_by("engine"))
+    }
+
     /// Refuses new work, closes all connections, and waits for those that are out. Calls that wait for a connection, and
     /// later ones, answer [`Error::Closed`]. Dropped half way, the engine is closed to new work all the same, and each
     /// connection that was out is closed as it comes home.
@@ -423,8 +460,12 @@ impl Engine {
         let lease = self.lease(Access::Write, location);
         let (begin, pool) = (self.dialect().begin_write, self.pool.clone());
         Operation::new(async move {
+            let statements = statements?;
+            if statements.is_empty() {
+                return Ok(());
+            }
             let program = Program {
-                steps: statements?.into_iter().map(|sql| bare_step(sql.into())).collect(),
+                steps: statements.into_iter().map(|sql| bare_step(sql.into())).collect(),
                 begin: Some(begin.into()),
                 commit: true,
                 ..Program::default()

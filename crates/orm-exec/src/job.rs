@@ -32,6 +32,9 @@ use crate::pool::{Holder, Lease, Pool, Stop};
 use crate::sync::{lock, note};
 use inline::Attempt;
 
+/// Up to so many values are encoded in a moment.
+const SHORT: usize = 1_024;
+
 /// A program that runs, or will when this is first polled. It may be polled from different tasks over its life.
 ///
 /// It runs on a worker thread. A program [of cheap reads](Program::is_cheap) may run in the first poll itself, which is then
@@ -183,6 +186,7 @@ impl<S: Sink + 'static> Job<S> {
         under_way::note(|| UnderWay { what: on_a_worker(&work.program), sent: true });
         let urgency = if self.waits { Urgency::Waiting } else { work.lease.urgency(&work.program) };
         let context = work.lease.context();
+        let is_short = work.program.input.len() <= SHORT;
         let (stage, waker, stopped) = (Stage::Waiting(Box::new(work)), waker.clone(), self.stopped);
         drop(holder.works_for(&waker));
         let state = State { stage, dropped: false, stopped, interrupter: None, waker: Some(waker) };
@@ -190,7 +194,10 @@ impl<S: Sink + 'static> Job<S> {
         let stop: Weak<dyn Stop> = Arc::<Shared<S>>::downgrade(&shared);
         shared.holder.works_on(stop);
         self.place = Place::Sent(Arc::clone(&shared));
-        pool.hop(urgency, shared.work(context));
+        match is_short {
+            true => pool.hop_soon(urgency, shared.work(context)),
+            false => pool.hop(urgency, shared.work(context)),
+        }
     }
 }
 

@@ -312,6 +312,19 @@ impl Pool {
         self.0.send(urgency, job);
     }
 
+    /// The same for a job whose first step is short: where jobs wait for sockets, it is begun right here.
+    pub(crate) fn hop_soon(&self, urgency: Urgency, job: impl Future<Output = ()> + Send + 'static) {
+        match self.0.connector.runs() {
+            Runs::OnWorkers => self.hop(urgency, job),
+            #[cfg(feature = "postgres")]
+            Runs::OnSockets => {
+                self.0.hops.fetch_add(1, Ordering::Relaxed);
+                self.0.telemetry.hop();
+                crate::sockets::begin(job);
+            }
+        }
+    }
+
     /// Where reads run, unless a statement says otherwise.
     pub(crate) fn dispatch(&self) -> Dispatch {
         self.0.options.dispatch

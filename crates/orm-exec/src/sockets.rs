@@ -8,6 +8,7 @@
 use std::future::{Future, pending};
 use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
+use std::task::{Context, Waker};
 use std::thread;
 
 use async_executor::Executor;
@@ -18,10 +19,24 @@ use futures_lite::FutureExt;
 /// # Panics
 /// If the operating system gives no thread.
 pub(crate) fn spawn(job: impl Future<Output = ()> + Send + 'static) {
-    let job = async {
-        let _ = AssertUnwindSafe(job).catch_unwind().await;
-    };
-    executor().spawn(job).detach();
+    executor().spawn(quietly(job)).detach();
+}
+
+/// The same, begun at once on this thread: what it has to say first is on its way to the server while the thread of the
+/// sockets is woken for the answer. Waking a thread may take as long as the server does.
+///
+/// # Panics
+/// As [`spawn`].
+pub(crate) fn begin(job: impl Future<Output = ()> + Send + 'static) {
+    let mut job = Box::pin(quietly(job));
+    // Whatever wakes it before it is polled over there is found by that poll.
+    if job.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+        executor().spawn(job).detach();
+    }
+}
+
+async fn quietly(job: impl Future<Output = ()>) {
+    let _ = AssertUnwindSafe(job).catch_unwind().await;
 }
 
 fn executor() -> &'static Executor<'static> {

@@ -54,27 +54,29 @@ impl Schema {
 
     /// Of an engine that has this schema and no other.
     pub(crate) fn url(&self) -> String {
-        let url = url();
-        let separator = if url.contains('?') { '&' } else { '?' };
-        let options = format!("-c%20search_path%3D{}%20-c%20synchronous_commit%3Doff", self.0);
-        // Notices of what is there already are no news.
-        format!("{url}{separator}options={options}%20-c%20client_min_messages%3Dwarning&connections=5")
+        with_settings(&[("search_path", &self.0)], 5)
     }
 }
 
 impl Drop for Schema {
     fn drop(&mut self) {
-        let drop = format!("SET client_min_messages = warning; DROP SCHEMA IF EXISTS {} CASCADE", self.0);
-        let dropped = async {
-            for statement in drop.split("; ") {
-                administrator().await?.execute(anyorm::sql(statement)).await?;
-            }
-            Ok::<_, anyorm::Error>(())
-        };
+        let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.0);
+        let dropped = async { administrator().await?.execute(anyorm::sql(drop)).await };
         if let Err(error) = futures_lite::future::block_on(dropped) {
             crate::harness::say(&format!("{} is left: {error}", self.0));
         }
     }
+}
+
+/// The URL of an engine of so many connections, with settings of the server: what is lost in a crash is no loss, and notices of
+/// what is there already are no news.
+fn with_settings(more: &[(&str, &str)], connections: u32) -> String {
+    let settings = [("synchronous_commit", "off"), ("client_min_messages", "warning")];
+    let url = url();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let options: Vec<String> =
+        settings.iter().chain(more).map(|(name, value)| format!("-c%20{name}%3D{value}")).collect();
+    format!("{url}{separator}options={}&connections={connections}", options.join("%20"))
 }
 
 /// Makes and drops schemas.
@@ -83,6 +85,6 @@ async fn administrator() -> Result<&'static Engine> {
     if let Some(engine) = ENGINE.get() {
         return Ok(engine);
     }
-    let engine = Engine::builder(&url()).open().await?;
+    let engine = Engine::open(&with_settings(&[], 2)).await?;
     Ok(ENGINE.get_or_init(|| engine))
 }

@@ -100,7 +100,7 @@ async fn before_flush_may_add_change_and_delete(db: Database) -> Result<()> {
 
 async fn before_flush_may_query_without_a_flush(db: Database) -> Result<()> {
     db.engine.create_all(&blog()).await?;
-    elsewhere(&db, "INSERT INTO tags VALUES (1, 'red')").await?;
+    elsewhere(&db, "INSERT INTO tags (name) VALUES ('red')").await?;
     let mut session = db.engine.session();
     session.listen(at(Moments::BEFORE_FLUSH, |session| {
         Operation::new(async move {
@@ -312,7 +312,7 @@ async fn a_savepoint_rolled_back_is_flushed_again_with_hooks(db: Database) -> Re
 
 async fn recover_runs_all_hooks_again(db: Database) -> Result<()> {
     db.engine.create_all(&blog()).await?;
-    elsewhere(&db, "INSERT INTO tags VALUES (1, 'red')").await?;
+    elsewhere(&db, "INSERT INTO tags (name) VALUES ('red')").await?;
     let notes = Notes::default();
     let mut session = db.engine.session();
     session.listen_to::<User>(Watch(notes.clone()));

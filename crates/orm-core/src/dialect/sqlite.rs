@@ -20,6 +20,7 @@ pub static SQLITE: Dialect = Dialect {
     set_local: None,
     advisory_locks: false,
     generated_key: GeneratedKey::LastInsertId,
+    key_sequences: false,
     returning: true,
     auto_key: "INTEGER PRIMARY KEY",
     forward_references: true,

@@ -68,7 +68,7 @@ fn create_type(ty: &EnumType, dialect: &Dialect) -> String {
     let [before, after] = dialect.add_constraint;
     out.push(before).push("CREATE TYPE ").name(ty.name).push(" AS ENUM (");
     out.separated(", ", ty.labels, |out, label| {
-        out.push("'").push(&label.replace('\'', "''")).push("'");
+        out.text_literal(label);
     });
     out.push(")").push(after).text()
 }

@@ -419,3 +419,16 @@ fn a_table_of_links_that_is_an_entity_is_created_once() {
     assert_eq!(tables(&statements, "CREATE TABLE"), ["users", "posts", "tags", "post_tags"]);
     assert!(statements.iter().any(|sql| sql.contains(r#""since" TEXT NOT NULL"#)));
 }
+
+/// A key that the program gives has no sequence.
+#[test]
+fn sequences_go_on_behind_the_largest_key() {
+    let schema = schema![User, Post, Tag, Item, Order];
+    let statements = schema.advance_keys(&POSTGRES).unwrap();
+    assert_eq!(tables(&statements, "SELECT setval"), ["sequence"; 3]);
+    assert_eq!(
+        statements[0],
+        r#"SELECT setval("sequence", greatest("key", nextval("sequence"))) FROM (SELECT pg_get_serial_sequence('"users"', 'id')::regclass AS "sequence", max("id") AS "key" FROM "users") AS "largest" WHERE "key" > coalesce(pg_sequence_last_value("sequence"), 0)"#
+    );
+    assert!(schema.advance_keys(&SQLITE).unwrap().is_empty());
+}

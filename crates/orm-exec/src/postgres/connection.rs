@@ -67,15 +67,26 @@ impl PostgresConnection {
         let mut progress = Progress::default();
         let mut result = self.attempt(job, program, sink, &mut progress).await;
         if let Err(failure) = &result
-            && is_outdated(&failure.error)
+            && (progress.met_types || is_outdated(&failure.error))
         {
-            // A table was changed under a prepared statement. Where nothing is lost by it, the program is run once more.
-            self.link.statements.clear();
+            // A table was changed under a prepared statement, or a type is new. Where nothing is lost by it, the program is
+            // run once more.
             self.settle().await;
-            if !open_before && !progress.committing && sink.restart() {
+            let repeats = match progress.met_types {
+                true => program.reads_only() || progress.begun,
+                false => !open_before,
+            };
+            if repeats && !progress.committing && (!progress.delivered || sink.restart()) {
                 self.undo(program, &progress).await;
+                let ready = match progress.met_types {
+                    true => self.socket.work(self.link.learn_types()).await.is_ok(),
+                    false => true,
+                };
+                self.link.statements.clear();
                 progress = Progress::default();
-                result = self.attempt(job, program, sink, &mut progress).await;
+                if ready {
+                    result = self.attempt(job, program, sink, &mut progress).await;
+                }
             }
         }
         if result.is_err() {

@@ -20,6 +20,8 @@ pub(super) struct Link {
     pub(super) statements: Statements,
     /// The server, for messages.
     pub(super) place: Arc<str>,
+    /// Types of this database that the client was told of.
+    known_types: HashSet<u32>,
     /// Tables whose keys come from no sequence that we may use.
     pub(super) without_sequence: HashSet<&'static str>,
     forms: HashMap<(Arc<str>, FormOf), Option<Arc<str>>>,
@@ -54,6 +56,7 @@ impl Link {
             telemetry,
             statements: Statements::new(statements),
             place,
+            known_types: HashSet::new(),
             without_sequence: HashSet::new(),
             forms: HashMap::new(),
         }
@@ -71,6 +74,28 @@ impl Link {
         let text: Option<Arc<str>> = write(shape, form, &POSTGRES).map(Into::into);
         self.forms.insert(key, text.clone());
         text
+    }
+
+    /// Whether columns so far have types that the client does not know.
+    pub(super) fn meets_types(&self) -> bool {
+        self.wire.own_types().iter().any(|oid| !self.known_types.contains(oid))
+    }
+
+    /// Makes the client know the types that it has met: it looks up those of the columns of what it prepares.
+    pub(super) async fn learn_types(&mut self) -> Result<(), tokio_postgres::Error> {
+        let types = self.wire.own_types();
+        let numbers: Vec<String> = types.iter().map(u32::to_string).collect();
+        let names =
+            format!("SELECT format_type(t, NULL) FROM unnest(ARRAY[{}]::oid[]) AS t", numbers.join(", "));
+        let names = self.client.query_typed(&names, &[]).await?;
+        let columns: Vec<String> = names
+            .iter()
+            .filter_map(|row| row.try_get::<_, String>(0).ok())
+            .map(|name| format!("NULL::{name}"))
+            .collect();
+        self.client.prepare(&format!("SELECT {}", columns.join(", "))).await?;
+        self.known_types.extend(types);
+        Ok(())
     }
 
     pub(super) fn error(&self, error: &tokio_postgres::Error, sql: &str) -> Error {

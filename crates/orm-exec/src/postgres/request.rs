@@ -16,10 +16,9 @@ type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 /// A statement that was sent, or will be at the first poll.
 pub(super) struct Request {
     state: State,
-    /// Whether it answers its columns first, and may have to ask what their types are.
+    /// Whether it answers its columns first. tokio-postgres asks for types that it does not know then, and the answer comes
+    /// behind the rows, for which it has little room: it would wait for ever.
     pub(super) is_cold: bool,
-    /// Rows that arrived before they were asked for.
-    early: std::collections::VecDeque<Row>,
 }
 
 enum State {
@@ -60,7 +59,7 @@ impl Request {
     }
 
     fn new(state: State, is_cold: bool) -> Self {
-        Self { state, is_cold, early: std::collections::VecDeque::new() }
+        Self { state, is_cold }
     }
 
     /// Sends it, if it is not sent yet.
@@ -69,7 +68,7 @@ impl Request {
         debug_assert!(polled.is_pending() || matches!(self.state, State::Ended(..) | State::Reading(_)));
     }
 
-    /// Whether it waits for the beginning of its answer.
+    /// Whether it waits for the beginning of its answer, which for a cold one are its columns.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self.state, State::Sent(_))
     }
@@ -90,9 +89,6 @@ impl Request {
 
     /// The next row, or the end. After the end it is not polled again.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        if let Some(row) = self.early.pop_front() {
-            return Poll::Ready(Next::Row(row));
-        }
         ready!(self.poll_answer(cx));
         if let State::Reading(rows) = &mut self.state {
             match ready!(rows.as_mut().poll_next(cx)) {
@@ -103,22 +99,5 @@ impl Request {
         }
         let State::Ended(error, affected) = &mut self.state else { return Poll::Pending };
         Poll::Ready(Next::End(error.take().map_or(Ok(*affected), Err)))
-    }
-
-    /// Takes in what has arrived, so that nothing behind it waits for that.
-    pub(super) fn read_ahead(&mut self, cx: &mut Context<'_>) {
-        if self.poll_answer(cx).is_pending() {
-            return;
-        }
-        while let State::Reading(rows) = &mut self.state {
-            match rows.as_mut().poll_next(cx) {
-                Poll::Ready(Some(Ok(row))) => self.early.push_back(row),
-                Poll::Ready(Some(Err(error))) => self.state = State::Ended(Some(error), 0),
-                Poll::Ready(None) => {
-                    self.state = State::Ended(None, rows.rows_affected().unwrap_or_default());
-                }
-                Poll::Pending => return,
-            }
-        }
     }
 }

@@ -52,6 +52,10 @@ pub(super) struct Progress {
     /// COMMIT is under way: if the connection is lost now, nobody knows the outcome.
     pub(super) committing: bool,
     committed: bool,
+    /// It met types of columns that the client does not know yet.
+    pub(super) met_types: bool,
+    /// Rows were given to the sink.
+    pub(super) delivered: bool,
 }
 
 pub(super) struct Run<'a> {
@@ -192,7 +196,12 @@ impl<'a> Run<'a> {
                 && self.program.steps[sent.step].expect == Expect::OnePerRow
                 && !matches!(sent.kind, Kind::Control | Kind::Savepoint | Kind::Commit)
         };
-        if self.program.commit && !trip.sent.iter().any(checked_here) {
+        // Its rows may have to be asked for again.
+        let may_repeat = |(sent, request): (&Sent, &Request)| {
+            sent.kind == Kind::Rows && request.is_cold && !self.program.reads_only()
+        };
+        let repeats = std::iter::zip(&trip.sent, &trip.requests).any(may_repeat);
+        if self.program.commit && !repeats && !trip.sent.iter().any(checked_here) {
             self.add_control("COMMIT".into(), Kind::Commit, trip);
         }
     }
@@ -213,6 +222,10 @@ impl<'a> Run<'a> {
         let mut failed: Option<Failure> = None;
         for at in 0..requests.len() {
             let result = self.read(requests, at, &mut sent[at], failed.is_none()).await;
+            if self.progress.met_types {
+                // What is behind it cannot be read either. The server's last word is waited for elsewhere.
+                return result;
+            }
             if let Some(group) = sent[at].group {
                 let counted = &mut counts[group];
                 counted.read += sent[at].counted.read;
@@ -289,16 +302,24 @@ impl<'a> Run<'a> {
     ) -> Result<(), Failure> {
         let mut failed = None;
         loop {
+            let request = &mut requests[at];
             let next = poll_fn(|cx| {
-                let (request, behind) = requests[at..].split_first_mut().expect("it is one of them");
                 let next = request.poll_next(cx);
-                if next.is_pending() && request.is_cold && request.is_waiting() {
-                    // It may be asking what a type is, behind all that was sent.
-                    behind.iter_mut().for_each(|request| request.read_ahead(cx));
+                if next.is_pending() && request.is_cold && request.is_waiting() && self.link.meets_types() {
+                    return Poll::Ready(None);
                 }
-                next
+                next.map(Some)
             })
             .await;
+            let Some(next) = next else {
+                self.progress.met_types = true;
+                let error = Error::build(format!(
+                    "its rows were not read, because types of this database are in them that were not known yet: from \
+                     now on they are\n  in: {}",
+                    sent.sql
+                ));
+                return Err(Failure::at(sent.step, sent.first, error));
+            };
             match next {
                 Next::Row(row) if wanted && failed.is_none() => {
                     poll_fn(|cx| self.sink.poll_ready(cx)).await;
@@ -326,6 +347,7 @@ impl<'a> Run<'a> {
         match sent.kind {
             Kind::Rows => {
                 sent.counted.read += 1;
+                self.progress.delivered = true;
                 // A key that was made beforehand is kept already, and nothing else of such a row is referred to.
                 let keeps = self.answers.keeps(sent.step) && self.keys[sent.step].is_empty();
                 let kept = if keeps { self.answers.row(sent.step, &view) } else { Ok(()) };

@@ -4,6 +4,7 @@
 
 mod frames;
 mod guard;
+mod own_types;
 mod state;
 
 pub(crate) use guard::{Guard, Refusal};
@@ -20,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
 use frames::Frames;
+use own_types::OwnTypes;
 use state::{FromClient, FromServer};
 
 use crate::postgres::stream::Stream;
@@ -32,6 +34,9 @@ pub(crate) struct Wire {
     read: Box<[u8]>,
     start: usize,
     end: usize,
+    /// How many bytes behind `end` are there, but not whole.
+    held: usize,
+    own_types: OwnTypes,
     incoming: Frames,
     from_server: FromServer,
     outgoing: Frames,
@@ -50,6 +55,8 @@ impl Wire {
             read: vec![0; READ_BYTES].into_boxed_slice(),
             start: 0,
             end: 0,
+            held: 0,
+            own_types: OwnTypes::new(),
             incoming: Frames::of_server(),
             from_server: FromServer::new(Arc::clone(&state), guard),
             outgoing: Frames::of_client(),
@@ -60,6 +67,25 @@ impl Wire {
 
     pub(crate) fn state(&self) -> &Arc<WireState> {
         self.from_client.state()
+    }
+}
+
+impl Wire {
+    /// Takes in what the system gives. Nothing between `start` and `end` afterwards is the end of the stream.
+    fn fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            self.read.copy_within(self.end..self.end + self.held, 0);
+            (self.start, self.end) = (0, 0);
+            let room = &mut self.read[self.held..];
+            let length = ready!(Pin::new(&mut self.stream).poll_read(context, room))?;
+            let there = self.held + length;
+            // At the end of the stream all goes on as it is.
+            self.end = if length == 0 { there } else { self.own_types.pass(&mut self.read[..there]) };
+            self.held = there - self.end;
+            if self.end > 0 || length == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 }
 
@@ -74,9 +100,7 @@ impl AsyncRead for Wire {
             return Poll::Ready(Err(refusal.clone().into()));
         }
         if this.start == this.end {
-            this.start = 0;
-            this.end = 0;
-            this.end = ready!(Pin::new(&mut this.stream).poll_read(context, &mut this.read))?;
+            ready!(this.fill(context))?;
         }
         let length = buffer.remaining().min(this.end - this.start);
         let bytes = &this.read[this.start..this.start + length];

@@ -136,12 +136,13 @@ fn write_element(element: ValueRef<'_>, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// What the database defines for itself is read as text: enum types, mostly.
+/// What the database defines for itself is read as text: enum types, mostly. No text has a zero byte.
 fn value(element: u32, raw: &[u8]) -> ValueRef<'_> {
-    match element {
-        0 | oid::FIRST_OWN.. => ValueRef::Text(raw),
-        _ => known::value(element, raw).unwrap_or(ValueRef::Wire(WireType::Unread, b"unknown")),
-    }
+    let value = match element {
+        0 | oid::FIRST_OWN.. => (!raw.contains(&0) && raw.first() != Some(&1)).then_some(ValueRef::Text(raw)),
+        _ => known::value(element, raw),
+    };
+    value.unwrap_or(ValueRef::Wire(WireType::Unread, b"unknown, in an array"))
 }
 
 /// `None` where an element ends too soon, `Some(None)` for NULL.

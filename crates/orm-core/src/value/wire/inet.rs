@@ -1,7 +1,7 @@
 //! Network addresses.
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const V4: u8 = 2;
 const V6: u8 = 3;

@@ -1,6 +1,6 @@
 //! Columns from the wire.
 
-use orm_core::value::wire::known;
+use orm_core::value::wire::{Array, known, oid};
 use orm_core::{ValueRef, WireType};
 use tokio_postgres::types::{Kind, Type};
 
@@ -11,7 +11,22 @@ use super::{base, is_text};
 #[inline]
 pub(crate) fn decode<'a>(raw: Option<&'a [u8]>, ty: &'a Type) -> ValueRef<'a> {
     let Some(raw) = raw else { return ValueRef::Null };
-    known::value(ty.oid(), raw).unwrap_or_else(|| rarer(raw, ty))
+    match ty.oid() {
+        oid::UNKNOWN => own(raw),
+        number => known::value(number, raw).unwrap_or_else(|| rarer(raw, ty)),
+    }
+}
+
+/// A value of a type that the database defines for itself: a name of an enum type, text of an extension, or an array of
+/// these. No text has a zero byte, and every array has. A one at the beginning is the version of a form that is no text.
+fn own(raw: &[u8]) -> ValueRef<'_> {
+    if !raw.contains(&0) && raw.first() != Some(&1) {
+        return ValueRef::Text(raw);
+    }
+    match Array::read(raw) {
+        Some(_) => ValueRef::Wire(WireType::Array, raw),
+        None => ValueRef::Wire(WireType::Unread, b"unknown (not one of PostgreSQL's own)"),
+    }
 }
 
 #[cold]

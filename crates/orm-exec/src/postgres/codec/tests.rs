@@ -374,6 +374,20 @@ fn what_is_not_read_says_so_by_the_name_of_its_type() {
         let found = format!("a value of type {}, which is not read: CAST it to text in the query", ty.name());
         assert_eq!(misfit.found, found);
     }
+    // Types of the database's own come without their names.
+    let own = |raw| decode(Some(raw), &Type::UNKNOWN);
+    assert_eq!(own(b"glad"), ValueRef::Text(b"glad"));
+    let mut array = Cells::default();
+    vec![Some("glad".to_owned()), None].encode(&mut array);
+    let read = Vec::<Option<String>>::decode(own(array.bytes()));
+    assert_eq!(read, Ok(vec![Some("glad".to_owned()), None]));
+    for raw in [&b"\x01Top.Science"[..], &[0, 0, 0, 7], &[0; 13]] {
+        let misfit = String::decode(own(raw)).expect_err("no text");
+        assert!(
+            misfit.found.starts_with("a value of type unknown (not one of PostgreSQL's own)"),
+            "{misfit:?}"
+        );
+    }
     // A type that is, and bytes that are not of its form.
     assert_eq!(decode(Some(&[0; 3]), &Type::INT4), ValueRef::Wire(WireType::Unread, b"int4"));
     assert_eq!(decode(Some(b"{}"), &Type::JSONB), ValueRef::Wire(WireType::Unread, b"jsonb"));

@@ -68,6 +68,54 @@ fn messages_are_found_however_they_are_cut() {
     }
 }
 
+/// The columns of an answer, or the parameters of a statement, by the numbers of their types.
+fn of_types(kind: u8, types: &[u32]) -> Vec<u8> {
+    let mut body = (types.len() as u16).to_be_bytes().to_vec();
+    for (at, number) in types.iter().enumerate() {
+        if kind == b'T' {
+            body.extend(format!("column {at}\0").as_bytes());
+            body.extend([0xFF; 6]);
+        }
+        body.extend(number.to_be_bytes());
+        if kind == b'T' {
+            body.extend([0xFF; 8]);
+        }
+    }
+    message(kind, &body)
+}
+
+#[test]
+fn types_that_a_database_defines_are_unknown_however_they_are_cut() {
+    let sent = [23, 16_384, 16_383, 0x0102_0304, u32::MAX];
+    let told = [23, 705, 16_383, 705, 705];
+    let stream = |types: &[u32]| {
+        let others = [message(b'Z', b"I"), message(b'D', &[0xFF; 40]), message(b'n', b"")].concat();
+        [
+            &others,
+            &of_types(b'T', types),
+            &others,
+            &of_types(b't', types),
+            &others,
+            &of_types(b'T', &[]),
+            &others,
+        ]
+        .map(Vec::as_slice)
+        .concat()
+    };
+    let (sent, told) = (stream(&sent), stream(&told));
+    for size in 1..=sent.len() {
+        let (mut own_types, mut passed, mut held) = (OwnTypes::new(), Vec::new(), Vec::new());
+        for part in sent.chunks(size) {
+            held.extend_from_slice(part);
+            let done = own_types.pass(&mut held);
+            passed.extend(held.drain(..done));
+            assert!(held.len() < 4);
+        }
+        assert!(held.is_empty());
+        assert_eq!(passed, told, "in parts of {size}");
+    }
+}
+
 #[test]
 fn the_first_message_of_a_client_has_no_kind() {
     let first = &message(b'?', b"\0\x03\0\0user\0me\0\0")[1..];
