@@ -15,5 +15,6 @@ mod limits;
 mod losing;
 mod pooling;
 mod reads;
+mod retries;
 mod round_trips;
 mod settings;

@@ -38,10 +38,16 @@ impl Capability {
     /// What it means, for who reads why something was left out.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::SeveralConnections => "several connections have one database, and writing hides from reading",
+            Self::SeveralConnections => {
+                "several connections have one database, and writing hides from reading"
+            }
             Self::OneWriter => "one connection writes, and all others wait in line for it",
-            Self::KeysFollowTheLargest => "a key that the database gives follows the largest one that is stored",
-            Self::KeysAreGivenAgain => "a key that was given in a transaction that was rolled back is given again",
+            Self::KeysFollowTheLargest => {
+                "a key that the database gives follows the largest one that is stored"
+            }
+            Self::KeysAreGivenAgain => {
+                "a key that was given in a transaction that was rolled back is given again"
+            }
             Self::AnyTypeInAColumn => "a column takes a value of any type",
             Self::StoresNan => "a float may be NaN",
             Self::ForeignKeysAreNamed => "the error of a foreign key names its columns",

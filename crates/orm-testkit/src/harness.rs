@@ -94,8 +94,7 @@ pub fn main(behaviours: &[Behaviour]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let backends = Backend::all().iter().copied();
-    let backends: Vec<_> =
-        backends.filter(|backend| wanted_name("ANYORM_BACKEND", backend.name())).collect();
+    let backends: Vec<_> = backends.filter(|backend| wanted_name("ANYORM_BACKEND", backend.name())).collect();
     let executors =
         Executor::ALL.into_iter().filter(|executor| wanted_name("ANYORM_EXECUTOR", executor.name()));
     panics::quieten();
@@ -103,8 +102,7 @@ pub fn main(behaviours: &[Behaviour]) -> ExitCode {
     for executor in executors {
         let (mut passed_here, mut total) = (0, 0);
         for &backend in &backends {
-            let able: Vec<_> =
-                selected.iter().copied().filter(|one| one.lacks(backend).is_none()).collect();
+            let able: Vec<_> = selected.iter().copied().filter(|one| one.lacks(backend).is_none()).collect();
             total += able.len();
             passed_here += run_all(&able, backend, executor);
         }
