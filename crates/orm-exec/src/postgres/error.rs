@@ -176,6 +176,8 @@ fn constraint_of(code: &str) -> Option<ConstraintKind> {
 fn constraint_error(error: &DbError, kind: ConstraintKind, sql: &str) -> Error {
     let columns = match error.column() {
         Some(column) => vec![column.to_owned()],
+        // They would be those of the other table.
+        None if kind == ConstraintKind::ForeignKey && is_referred_to(error, sql) => Vec::new(),
         None => error.detail().and_then(key_of).map(|(columns, _)| columns).unwrap_or_default(),
     };
     Error::Constraint(Arc::new(ConstraintError {
@@ -183,12 +185,30 @@ fn constraint_error(error: &DbError, kind: ConstraintKind, sql: &str) -> Error {
         entity: None,
         key: None,
         table: error.table().map(str::to_owned),
-        // The columns of a row that is still referred to are those of the other table.
         columns,
         constraint: error.constraint().map(str::to_owned),
         message: told(error),
         sql: sql.to_owned(),
     }))
+}
+
+/// Whether it is about a row that others refer to, and not about one that is referred to and missing. Of both is told which
+/// table refers, and in the detail which other table it is about.
+fn is_referred_to(error: &DbError, sql: &str) -> bool {
+    let (Some(table), Some(detail)) = (error.table(), error.detail()) else { return false };
+    let other = detail.rsplit_once(')').map_or(detail, |(_, other)| other);
+    let is_insert = sql.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("insert"));
+    // Where a table refers to itself, words have to tell.
+    names(other, table) && !is_insert && !error.message().starts_with("insert or update")
+}
+
+/// Whether a text has this name as a word of its own.
+fn names(text: &str, name: &str) -> bool {
+    let is_word = |character: char| character.is_alphanumeric() || character == '_';
+    text.match_indices(name).any(|(at, _)| {
+        !text[..at].chars().next_back().is_some_and(is_word)
+            && !text[at + name.len()..].chars().next().is_some_and(is_word)
+    })
 }
 
 /// What a detail says of a key: `Key (a, b)=(1, x) already exists.`, in any language.
@@ -232,6 +252,13 @@ mod tests {
         assert_eq!(near(12).as_deref(), Some("FORM t"));
         assert_eq!(near(18), None);
         assert_eq!(near(0).as_deref(), Some("SELECT 'é' FORM t"));
+    }
+
+    #[test]
+    fn names_are_whole_words() {
+        assert!(names("is still referenced from table \"posts\".", "posts"));
+        assert!(names("Tabelle »posts« verweist noch darauf.", "posts"));
+        assert!(!names("is not present in table \"old_posts\".", "posts"));
     }
 
     #[test]
