@@ -1,5 +1,7 @@
 //! Transactions that cannot all be: one has to give way, and is tried again.
 
+use std::sync::Arc;
+
 use anyorm::prelude::*;
 use anyorm::{Isolation, Result, SessionFactory};
 use anyorm_tests::Account;
@@ -42,7 +44,7 @@ fn serializable_transactions_on_few_rows_lose_no_update_and_give_up_none() {
                     for round in 0..ROUNDS {
                         raise(&sessions, 1 + (task * 7 + round) % HOT).await?;
                     }
-                    Result::Ok(())
+                    Ok::<(), anyorm::Error>(())
                 })
             })
             .collect();
@@ -59,19 +61,20 @@ fn serializable_transactions_on_few_rows_lose_no_update_and_give_up_none() {
 fn of_two_that_wait_for_each_other_one_is_tried_again() {
     each(|place: Place| async move {
         accounts(&place).await?;
+        let both = Arc::new(smol::lock::Barrier::new(2));
         let move_coins = async |from: i64, to: i64| {
             let mut tries = 0;
             place
                 .engine
                 .transaction(|mut tx| {
                     tries += 1;
-                    let is_first = tries == 1;
+                    let (is_first, both) = (tries == 1, Arc::clone(&both));
                     async move {
                         let giver = tx.get_one::<Account>(from).await?;
                         tx[giver].balance -= 1;
                         tx.flush().await?; // the row is locked now
                         if is_first {
-                            smol::Timer::after(std::time::Duration::from_millis(100)).await;
+                            both.wait().await; // so does the other
                         }
                         let taker = tx.get_one::<Account>(to).await?;
                         tx[taker].balance += 1;
@@ -79,7 +82,7 @@ fn of_two_that_wait_for_each_other_one_is_tried_again() {
                     }
                 })
                 .await?;
-            Result::Ok(tries)
+            Ok::<_, anyorm::Error>(tries)
         };
         let (first, second) = zip(move_coins(1, 2), move_coins(2, 1)).await;
         assert_eq!(first? + second?, 3, "one of them was tried twice");
