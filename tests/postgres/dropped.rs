@@ -95,3 +95,104 @@ fn settings() {
         engine.close().await
     });
 }
+
+/// Who has a lock of this key, or waits for it.
+async fn holders(engine: &Engine, key: i64) -> Result<i64> {
+    let count = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1::oid";
+    engine.scalar(sql(count).bind(key).returning::<i64>()).await
+}
+
+#[test]
+fn locks_of_guards() {
+    each(|place| async move {
+        let engine = two(&place).await?;
+        let key = i64::from(std::process::id());
+        drop_each!(
+            engine = engine.clone();
+            [
+                "Engine::advisory_lock" => engine.advisory_lock(key),
+                "Engine::try_advisory_lock" => engine.try_advisory_lock(key),
+            ];
+            dropped => {
+                nothing_lost(&engine, dropped).await?;
+                assert_eq!(holders(&place.engine, key).await?, 0, "{dropped:?}");
+            }
+        );
+        // The same while somebody else has it.
+        let held = place.engine.advisory_lock(key).await?;
+        for polls in 0..6 {
+            let stop = Stop { polls, pause: polls % 2 == 1 };
+            let mut polled = 0;
+            let wait = engine.advisory_lock(key);
+            let wait = futures_lite::future::or(
+                async { wait.await.map(Some) },
+                std::future::poll_fn(|cx| {
+                    polled += 1;
+                    cx.waker().wake_by_ref();
+                    if polled > polls { std::task::Poll::Ready(Ok(None)) } else { std::task::Poll::Pending }
+                }),
+            );
+            assert!(stop.at(wait).transpose()?.flatten().is_none());
+            nothing_lost(&engine, Dropped { call: "while it is held", stop, ready: false }).await?;
+            assert_eq!(holders(&place.engine, key).await?, 1);
+        }
+        held.release().await?;
+        drop_each!(
+            lock = engine.advisory_lock(key).await?;
+            ["AdvisoryLock::release" => lock.release()];
+            dropped => {
+                nothing_lost(&engine, dropped).await?;
+                assert_eq!(holders(&place.engine, key).await?, 0, "{dropped:?}");
+            }
+        );
+        drop_each!(
+            lock = engine.advisory_lock(key).await?;
+            ["AdvisoryLock::check" => lock.check()];
+            dropped => {
+                let gone = matches!(lock.check().await, Err(Error::Ended(_)));
+                assert_eq!(gone, dropped.half_way(), "{dropped:?}");
+                drop(lock);
+                nothing_lost(&engine, dropped).await?;
+                assert_eq!(holders(&place.engine, key).await?, 0, "{dropped:?}");
+            }
+        );
+        engine.close().await
+    });
+}
+
+#[test]
+fn locks_of_transactions() {
+    each(|place| async move {
+        let engine = two(&place).await?;
+        let key = i64::from(std::process::id());
+        drop_each!(
+            transaction = engine.begin().await?;
+            [
+                "Transaction::advisory_lock" => transaction.advisory_lock(key),
+                "Transaction::try_advisory_lock" => transaction.try_advisory_lock(key),
+            ];
+            dropped => {
+                let next = transaction.execute(sql("SELECT 1")).await;
+                assert_eq!(matches!(next, Err(Error::Ended(_))), dropped.half_way(), "{dropped:?}");
+                drop(transaction);
+                nothing_lost(&engine, dropped).await?;
+                assert_eq!(holders(&place.engine, key).await?, 0, "{dropped:?}");
+            }
+        );
+        drop_each!(
+            session = engine.session();
+            [
+                "Session::advisory_lock" => session.advisory_lock(key),
+                "Session::try_advisory_lock" => session.try_advisory_lock(key),
+            ];
+            dropped => {
+                session.scalar(sql("SELECT 1").returning::<i32>()).await?;
+                assert!(!dropped.ready || session.in_transaction());
+                session.commit().await?;
+                nothing_lost(&engine, dropped).await?;
+                assert_eq!(holders(&place.engine, key).await?, 0, "{dropped:?}");
+            }
+        );
+        engine.close().await
+    });
+}

@@ -41,6 +41,8 @@ pub struct Dialect {
     /// The statement that sets something until the end of the transaction, by its name and its value. `None` where
     /// there are no such settings.
     pub set_local: Option<&'static str>,
+    /// Whether programs can lock what they have agreed on, which is no row or table.
+    pub advisory_locks: bool,
     /// How an insert learns the key that the database assigned.
     pub generated_key: GeneratedKey,
     /// Whether keys come from sequences, which know nothing of a key that a program gave.

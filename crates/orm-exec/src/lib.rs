@@ -7,6 +7,7 @@
 //! | [`bridge`] | blocking code from async code |
 //! | [`Engine`], [`EngineBuilder`] | one database: its pool of connections, and verbs on it |
 //! | [`Connection`], [`Transaction`], [`Savepoint`] | guards on one connection, with the same verbs |
+//! | [`AdvisoryLock`] | a lock that the programs of a database agree on |
 //! | [`Sandbox`] | an engine inside one transaction, for tests |
 //! | [`Operation`] | the future that every verb returns |
 //! | [`observe`] | seeing what is sent |
@@ -37,6 +38,7 @@ pub mod bridge;
 pub mod driver;
 pub mod observe;
 
+mod advisory;
 mod answers;
 mod batch;
 mod clock;
@@ -59,6 +61,7 @@ mod transaction;
 mod url;
 mod verbs;
 
+pub use advisory::{AdvisoryKey, AdvisoryLock};
 pub use batch::Batch;
 #[doc(hidden)]
 pub use clock::Clock;

@@ -1,5 +1,6 @@
 //! What a program talks to.
 
+mod advisory;
 mod connection;
 mod criteria;
 mod cursor;

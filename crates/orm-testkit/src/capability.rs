@@ -9,6 +9,8 @@ pub enum Capability {
     /// Several connections have one database, and what one of them has not committed yet is hidden from the others and in
     /// nobody's way who only reads.
     SeveralConnections,
+    /// The database runs in the process: on its worker threads, on a file or in memory.
+    InTheProcess,
     /// One connection writes, and all others wait in line for it.
     OneWriter,
     /// A key that the database gives follows the largest one that is stored, whoever gave that.
@@ -25,8 +27,9 @@ pub enum Capability {
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::SeveralConnections,
+        Self::InTheProcess,
         Self::OneWriter,
         Self::KeysFollowTheLargest,
         Self::KeysAreGivenAgain,
@@ -38,10 +41,17 @@ impl Capability {
     /// What it means, for who reads why something was left out.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::SeveralConnections => "several connections have one database, and writing hides from reading",
+            Self::SeveralConnections => {
+                "several connections have one database, and writing hides from reading"
+            }
+            Self::InTheProcess => "the database runs in the process, on its worker threads",
             Self::OneWriter => "one connection writes, and all others wait in line for it",
-            Self::KeysFollowTheLargest => "a key that the database gives follows the largest one that is stored",
-            Self::KeysAreGivenAgain => "a key that was given in a transaction that was rolled back is given again",
+            Self::KeysFollowTheLargest => {
+                "a key that the database gives follows the largest one that is stored"
+            }
+            Self::KeysAreGivenAgain => {
+                "a key that was given in a transaction that was rolled back is given again"
+            }
             Self::AnyTypeInAColumn => "a column takes a value of any type",
             Self::StoresNan => "a float may be NaN",
             Self::ForeignKeysAreNamed => "the error of a foreign key names its columns",
@@ -54,7 +64,8 @@ impl Backend {
     pub const fn has(self, capability: Capability) -> bool {
         match capability {
             Capability::SeveralConnections => !matches!(self, Self::Memory),
-            Capability::OneWriter
+            Capability::InTheProcess
+            | Capability::OneWriter
             | Capability::KeysFollowTheLargest
             | Capability::KeysAreGivenAgain
             | Capability::AnyTypeInAColumn => self.is_sqlite(),

@@ -27,8 +27,7 @@ impl Database {
             format!("BEGIN {statement}; END")
         } else {
             let body = format!("$$ BEGIN {statement}; RETURN NULL; END $$");
-            let function =
-                format!("CREATE FUNCTION after_each() RETURNS trigger LANGUAGE plpgsql AS {body}");
+            let function = format!("CREATE FUNCTION after_each() RETURNS trigger LANGUAGE plpgsql AS {body}");
             self.engine.execute(sql(function)).await?;
             "EXECUTE FUNCTION after_each()".to_owned()
         };

@@ -20,7 +20,7 @@ type Body = fn(Database) -> Pin<Box<dyn Future<Output = anyorm::Result<()>> + Se
 pub struct Behaviour {
     name: &'static str,
     body: Body,
-    needs: Option<Capability>,
+    needs: [Option<Capability>; 2],
 }
 
 impl std::fmt::Debug for Behaviour {
@@ -33,14 +33,20 @@ impl Behaviour {
     /// Made by [`behaviours!`](crate::behaviours).
     #[doc(hidden)]
     pub const fn new(name: &'static str, body: Body) -> Self {
-        Self { name, body, needs: None }
+        Self { name, body, needs: [None; 2] }
     }
 
     /// Leaves it out where there is nothing of the kind.
     #[doc(hidden)]
     #[must_use]
     pub const fn needs(self, capability: Capability) -> Self {
-        Self { needs: Some(capability), ..self }
+        Self { needs: [Some(capability), self.needs[1]], ..self }
+    }
+
+    /// The same for a whole list of them, besides what each needs itself.
+    #[must_use]
+    pub const fn of_kind(self, capability: Capability) -> Self {
+        Self { needs: [self.needs[0], Some(capability)], ..self }
     }
 
     /// Its name: the module and the function.
@@ -50,7 +56,7 @@ impl Behaviour {
 
     /// What the backend would have to be able to do, and cannot.
     fn lacks(&self, backend: Backend) -> Option<Capability> {
-        self.needs.filter(|&needed| !backend.has(needed))
+        self.needs.into_iter().flatten().find(|&needed| !backend.has(needed))
     }
 }
 
@@ -94,8 +100,7 @@ pub fn main(behaviours: &[Behaviour]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let backends = Backend::all().iter().copied();
-    let backends: Vec<_> =
-        backends.filter(|backend| wanted_name("ANYORM_BACKEND", backend.name())).collect();
+    let backends: Vec<_> = backends.filter(|backend| wanted_name("ANYORM_BACKEND", backend.name())).collect();
     let executors =
         Executor::ALL.into_iter().filter(|executor| wanted_name("ANYORM_EXECUTOR", executor.name()));
     panics::quieten();
@@ -103,8 +108,7 @@ pub fn main(behaviours: &[Behaviour]) -> ExitCode {
     for executor in executors {
         let (mut passed_here, mut total) = (0, 0);
         for &backend in &backends {
-            let able: Vec<_> =
-                selected.iter().copied().filter(|one| one.lacks(backend).is_none()).collect();
+            let able: Vec<_> = selected.iter().copied().filter(|one| one.lacks(backend).is_none()).collect();
             total += able.len();
             passed_here += run_all(&able, backend, executor);
         }

@@ -105,7 +105,9 @@ async fn a_row_that_does_not_fit_fails_a_load_as_well(db: Database) -> Result<()
     is_decode(&error, Some("Post"), "version", "text");
     assert!(session[ada].posts.loaded().is_none(), "nothing was loaded");
     db.engine.execute(sql("DROP TABLE posts")).await?;
-    db.engine.execute(sql("CREATE TABLE posts (id BIGINT, title TEXT, author_id BIGINT, version BIGINT)")).await?;
+    db.engine
+        .execute(sql("CREATE TABLE posts (id BIGINT, title TEXT, author_id BIGINT, version BIGINT)"))
+        .await?;
     db.engine.execute(sql("INSERT INTO posts VALUES (1, 'Notes', 1, 1)")).await?;
     session.load(&[ada], User::POSTS).await?;
     assert_eq!(session[ada].posts.len(), 1);

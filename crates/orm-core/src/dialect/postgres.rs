@@ -23,6 +23,7 @@ pub static POSTGRES: Dialect = Dialect {
     begin_reads: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     loads_of_one_state: true,
     set_local: Some("SELECT set_config($1, $2, true)"),
+    advisory_locks: true,
     generated_key: GeneratedKey::Returning,
     key_sequences: true,
     returning: true,

@@ -18,6 +18,7 @@ pub static SQLITE: Dialect = Dialect {
     begin_reads: "BEGIN",
     loads_of_one_state: false,
     set_local: None,
+    advisory_locks: false,
     generated_key: GeneratedKey::LastInsertId,
     key_sequences: false,
     returning: true,

@@ -12,6 +12,12 @@ pub(super) fn statement_error(error: &tokio_postgres::Error, sql: &str, place: &
         Some(refused) if is_fatal(refused) => disconnected(&told(refused), refused.code().code(), sql, place),
         Some(refused) => refused_error(refused, sql),
         None if is_lost(error) => disconnected(&with_causes(error), "08006", sql, place),
+        None if is_unsent(error) => Error::build(format!(
+            "the protocol of PostgreSQL has no room for this statement: it takes 65,535 parameters, and 1 GB in all: \
+             send it in parts ({})\n  in: {}",
+            with_causes(error),
+            sql.get(..1_000).unwrap_or(sql),
+        )),
         None => Error::Database(Arc::new(DatabaseError {
             kind: DatabaseErrorKind::Statement,
             message: with_causes(error),
@@ -24,14 +30,24 @@ pub(super) fn statement_error(error: &tokio_postgres::Error, sql: &str, place: &
 }
 
 /// Whether the connection is gone with this error.
-pub(super) fn is_lost(error: &tokio_postgres::Error) -> bool {
-    match error.as_db_error() {
-        Some(refused) => is_fatal(refused),
-        None => {
-            let io = std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>());
-            error.is_closed() || io
-        }
-    }
+fn is_lost(error: &tokio_postgres::Error) -> bool {
+    let io = || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>());
+    error.is_closed() || (io() && !is_unsent(error))
+}
+
+/// Whether the statement cannot be written as a message: it is too long, or has too many parameters.
+fn is_unsent(error: &tokio_postgres::Error) -> bool {
+    error.to_string().starts_with("error encoding message to server")
+}
+
+/// Whether the connection is gone with this error.
+pub(super) fn is_disconnected(error: &Error) -> bool {
+    error.database().is_some_and(|error| error.kind == DatabaseErrorKind::Disconnected)
+}
+
+/// Whether the server said why it ends the connection.
+pub(super) fn is_ended_by_server(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(is_fatal)
 }
 
 /// Whether a statement was cancelled: by whom, the server does not say.

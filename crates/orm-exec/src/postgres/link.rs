@@ -8,6 +8,7 @@ use orm_core::program::{ListAt, StatementShape};
 use orm_core::{Dialect, Error, POSTGRES};
 use tokio_postgres::Client;
 
+use super::cancel::Cancel;
 use super::error::statement_error;
 use super::statements::Statements;
 use super::wire::WireState;
@@ -18,6 +19,10 @@ pub(super) struct Link {
     pub(super) wire: Arc<WireState>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) statements: Statements,
+    /// Which job is to stop.
+    pub(super) cancel: Arc<Cancel>,
+    /// Whether the savepoint of the driver is there, from the last program of the open transaction.
+    pub(super) savepoint: bool,
     /// The server, for messages.
     pub(super) place: Arc<str>,
     /// Tables whose keys come from no sequence that we may use.
@@ -53,6 +58,8 @@ impl Link {
             wire,
             telemetry,
             statements: Statements::new(statements),
+            cancel: Arc::default(),
+            savepoint: false,
             place,
             without_sequence: HashSet::new(),
             forms: HashMap::new(),

@@ -55,10 +55,9 @@ impl Request {
         Self { state: State::Control(Box::pin(sent)) }
     }
 
-    /// Sends it, if it is not sent yet.
-    pub(super) fn send(&mut self, cx: &mut Context<'_>) {
-        let polled = self.poll_answer(cx);
-        debug_assert!(polled.is_pending() || matches!(self.state, State::Ended(..) | State::Reading(_)));
+    /// Sends it. Answers whether it could be: otherwise it has failed already.
+    pub(super) fn send(&mut self, cx: &mut Context<'_>) -> bool {
+        self.poll_answer(cx).is_pending()
     }
 
     /// Until the answer begins.

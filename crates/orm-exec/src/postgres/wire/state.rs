@@ -87,6 +87,11 @@ impl WireState {
         index.map_or(0, |index| self.sent[index].load(Ordering::Acquire))
     }
 
+    /// How many messages were sent after which the server says that it is ready again: one for each statement.
+    pub(crate) fn asked(&self) -> u64 {
+        self.sent(b'Q') + self.sent(b'S')
+    }
+
     /// How many bytes came, TLS taken off.
     pub(crate) fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Ordering::Acquire)
