@@ -7,6 +7,7 @@ mod support;
 
 mod advisory;
 mod dropped;
+mod notifications;
 mod reads;
 mod settings;
 

@@ -155,7 +155,7 @@ impl AdvisoryLock {
     /// If the connection is lost. The lock is gone with it: somebody else may have had it for a while.
     pub fn release(mut self) -> Operation<'static, ()> {
         Operation::named("lock.release", "it is given back all the same", async move {
-            let Some(mut lease) = self.lease.take() else { return Err(self.lost()) };
+            let Some(lease) = self.lease.take() else { return Err(self.lost()) };
             if !lease.has_connection() {
                 return Err(self.lost());
             }
