@@ -3,20 +3,19 @@
 //! Its URL is `ANYORM_POSTGRES`, or that of a server on this machine that trusts its user. Where none answers, each test says
 //! that it was skipped; with `ANYORM_POSTGRES_REQUIRED` set, it fails instead.
 
-mod support;
-
-mod advisory;
-mod dropped;
-mod notifications;
-mod reads;
-mod settings;
-
 mod proxy;
+mod support;
 mod wired;
 
+mod advisory;
 mod cancelling;
+mod dropped;
 mod honesty;
 mod limits;
 mod losing;
+mod notifications;
 mod pooling;
+mod reads;
+mod retries;
 mod round_trips;
+mod settings;

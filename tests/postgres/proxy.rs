@@ -160,6 +160,8 @@ impl Proxy {
     pub(crate) fn cut(&self) {
         let mut state = self.shared.state();
         state.wires.iter_mut().for_each(Wire::cut);
+        drop(state);
+        self.shared.passed.notify_all();
     }
 
     /// From now on nothing passes on the connections that there are.
@@ -277,6 +279,10 @@ impl Shared {
                     break;
                 }
             }
+            if cut && side == Side::Client {
+                // First this: the server may answer at once.
+                let _ = from.shutdown(Shutdown::Both);
+            }
             let sent = to.write_all(&out);
             if cut || sent.is_err() {
                 break;
@@ -287,6 +293,11 @@ impl Shared {
             }
         }
         self.state().wires[at].cut();
+        self.passed.notify_all();
+        // What nobody reads would make the system tell the server that all is lost, also what it has not read yet.
+        if side == Side::Server {
+            while let Ok(1..) = from.read(&mut bytes) {}
+        }
     }
 
     /// Waits until somebody cuts the connection.
@@ -333,11 +344,12 @@ impl Shared {
 }
 
 impl Wire {
+    /// The server still gets what was sent to it.
     fn cut(&mut self) {
         self.is_up = false;
         let _ = self.client.shutdown(Shutdown::Both);
         self.server.iter().for_each(|server| {
-            let _ = server.shutdown(Shutdown::Both);
+            let _ = server.shutdown(Shutdown::Write);
         });
     }
 }

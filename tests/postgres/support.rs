@@ -117,7 +117,7 @@ where
 
 async fn make(server: &str) -> Result<Place> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let schema = format!("anyorm_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let schema = format!("anyorm_case_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let outside = Engine::open(server).await?;
     outside.execute(sql(format!("CREATE SCHEMA {schema}"))).await?;
     outside.close().await?;

@@ -1,6 +1,5 @@
-//! What these tests share: where the server is, a schema for each, an engine through a proxy.
+//! A schema of its own for a test, and a wire to it that can be watched and cut.
 
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyorm::prelude::*;
@@ -9,36 +8,22 @@ use futures_lite::future::block_on;
 use orm_testkit::{Backend, Database};
 
 use crate::proxy::Proxy;
-
-/// The server of these tests, if there is one: `ANYORM_POSTGRES`, or the one of this machine.
-///
-/// # Panics
-/// If there is none, and `ANYORM_POSTGRES_REQUIRED` is set.
-pub(crate) fn server() -> Option<String> {
-    static SERVER: OnceLock<Option<String>> = OnceLock::new();
-    let find = || {
-        // Says that it is skipped, or panics.
-        let is_there = Backend::all().contains(&Backend::Postgres);
-        let named = std::env::var("ANYORM_POSTGRES");
-        is_there.then(|| named.unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned()))
-    };
-    SERVER.get_or_init(find).clone()
-}
+use crate::support;
 
 /// A schema of its own, and a wire to it that can be cut.
-pub(crate) struct Bench {
-    /// Straight to the server: it sees what is really there.
-    pub(crate) direct: Database,
+pub(crate) struct Wired {
     pub(crate) proxy: Proxy,
+    /// Straight to the server: it sees what is really there. Dropped last: nobody uses the schema by then.
+    pub(crate) direct: Database,
     url: String,
     /// The name of the connections through the proxy.
     name: String,
 }
 
-impl Bench {
+impl Wired {
     /// Answers none where there is no server.
     pub(crate) async fn open() -> Option<Self> {
-        server()?;
+        support::server()?;
         let direct = Database::open(Backend::Postgres).await.expect("a schema");
         let url = direct.url().expect("a server has a URL");
         let (scheme, rest) = url.split_once("://").expect("a URL has a scheme");
@@ -51,7 +36,7 @@ impl Bench {
             "{scheme}://{user}@127.0.0.1:{}/{rest}&application_name={name}&sslmode=disable",
             proxy.port()
         );
-        Some(Self { direct, proxy, url, name })
+        Some(Self { proxy, direct, url, name })
     }
 
     /// An engine through the proxy, with these options besides. Nothing was sent through it but its beginning.
@@ -80,7 +65,14 @@ impl Bench {
     pub(crate) async fn kill(&self) -> Result<usize> {
         let kill = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = $1";
         let killed = sql(kill).bind(self.name.clone()).returning::<bool>();
-        Ok(self.direct.engine.all(killed).await?.len())
+        let killed = self.direct.engine.all(killed).await?.len();
+        // Until the engine could know.
+        let start = Instant::now();
+        while self.proxy.open() > 0 {
+            assert!(start.elapsed() < Duration::from_secs(15), "{:?}", self.proxy);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(killed)
     }
 
     /// Waits until the server says of the connections through the proxy what is wanted.
@@ -99,16 +91,18 @@ impl Bench {
         }
     }
 
-    /// Waits until none of the connections through the proxy does anything or is inside a transaction.
+    /// Waits until those that were cut are gone, and none of the others does anything or is inside a transaction.
     pub(crate) async fn all_idle(&self) -> Result<Duration> {
-        self.wait_for("connections are idle", |states| states.iter().all(|state| state == "idle")).await
+        let is_idle = |states: &[String]| states.iter().all(|state| state == "idle");
+        // One that was cut has things to do that it was sent before.
+        self.wait_for("all is done", |states| is_idle(states) && states.len() <= self.proxy.open()).await
     }
 }
 
 /// Runs a test on a schema of its own. Passes where there is no server.
-pub(crate) fn test(body: impl AsyncFnOnce(&Bench) -> Result<()>) {
+pub(crate) fn test(body: impl AsyncFnOnce(&Wired) -> Result<()>) {
     let tested = block_on(async {
-        let Some(bench) = Bench::open().await else { return Ok(()) };
+        let Some(bench) = Wired::open().await else { return Ok(()) };
         let tested = body(&bench).await;
         if tested.is_err() {
             eprint(&format!("{:?}", bench.proxy));

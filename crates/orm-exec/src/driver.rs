@@ -172,6 +172,11 @@ pub trait DriverConnection: Debug + Send {
     /// If the transaction is still open afterwards: the connection is of no further use.
     fn rollback(&mut self) -> Answer<'_, Result<()>>;
 
+    /// Whether the other end has closed the connection, as far as that has arrived here. Sends nothing and does not wait.
+    fn was_closed(&mut self) -> bool {
+        false
+    }
+
     /// Whether the other end is still there.
     fn ping(&mut self) -> Answer<'_, bool> {
         answered(true)

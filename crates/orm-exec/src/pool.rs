@@ -281,16 +281,15 @@ impl Pool {
     }
 
     /// A connection that was put aside, if it is still there. It is asked only if it lay idle for long, or if another was
-    /// lost since.
+    /// lost since; what a server said as it closed it is heard without asking.
     async fn still_there(&self, mut open: OpenConnection) -> Option<OpenConnection> {
         let Some(longest) = self.0.connector.ping_after() else { return Some(open) };
         let generation = self.0.generation.load(Ordering::Relaxed);
-        if open.generation == generation && !open.age.was_idle_for(longest, self.now()) {
-            return Some(open);
-        }
+        let is_to_be_asked = open.generation != generation || open.age.was_idle_for(longest, self.now());
         let driver = open.driver();
-        let answered = AssertUnwindSafe(async { driver.ping().await }).catch_unwind().await;
-        if matches!(answered, Ok(true)) {
+        let is_there =
+            AssertUnwindSafe(async { !driver.was_closed() && (!is_to_be_asked || driver.ping().await) });
+        if matches!(is_there.catch_unwind().await, Ok(true)) {
             open.generation = generation;
             return Some(open);
         }

@@ -390,6 +390,22 @@ impl Tracker {
         }
     }
 
+    /// Nobody knows whether what was flushed is committed: what was written leaves the session, to be read again.
+    pub(crate) fn forget_written(&mut self) {
+        let mut written = self.deleting.clone();
+        for (index, arena) in self.arenas() {
+            written.extend(arena.written_slots().into_iter().map(|slot| Place { arena: index, slot }));
+        }
+        self.rollback(0);
+        for place in written {
+            if self.state(place) != State::Vacant {
+                self.forget(place);
+            }
+        }
+        self.drop_dead_everywhere();
+        self.detached = false;
+    }
+
     /// What was flushed is committed.
     pub(crate) fn commit(&mut self) {
         self.arenas_mut().for_each(|arena| arena.commit());

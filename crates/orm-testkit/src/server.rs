@@ -52,9 +52,9 @@ impl Schema {
         Ok(Self(name))
     }
 
-    /// Of an engine that has this schema and no other.
-    pub(crate) fn url(&self) -> String {
-        with_settings(&[("search_path", &self.0)], 5)
+    /// Of an engine that has this schema and no other, with more settings of the server.
+    pub(crate) fn url(&self, settings: &[(&str, &str)]) -> String {
+        with_settings(&[&[("search_path", &*self.0)], settings].concat(), 5)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::future::poll_fn;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 
 use crate::driver::{Interrupt, JobId};
@@ -19,6 +19,8 @@ pub(super) struct Cancel {
     running: AtomicU64,
     /// The last job that was told to stop.
     stopped: AtomicU64,
+    /// Whether the server is at something that is to be done before the job is stopped, which it soon is.
+    held: AtomicBool,
     /// The task that runs the job.
     waker: Mutex<Option<Waker>>,
 }
@@ -30,6 +32,17 @@ impl Cancel {
 
     pub(super) fn end(&self) {
         self.running.store(0, Ordering::SeqCst);
+        self.held.store(false, Ordering::SeqCst);
+    }
+
+    /// Says whether the job is to be let be for a moment. Of the task that runs it.
+    pub(super) fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::SeqCst);
+    }
+
+    /// Until the job may be stopped. Only the task that waits here ends the hold, and it looks again after all it does.
+    pub(super) async fn unheld(&self) {
+        poll_fn(|_| if self.held.load(Ordering::SeqCst) { Poll::Pending } else { Poll::Ready(()) }).await;
     }
 
     /// Whether the running job is to stop.

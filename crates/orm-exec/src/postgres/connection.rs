@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_lite::FutureExt;
@@ -16,7 +16,7 @@ use tokio_postgres::{AsyncMessage, Connection};
 use super::cancel::Cancel;
 use super::canceller::Canceller;
 use super::connect::Connected;
-use super::error::{disconnected, is_cancelled, is_outdated};
+use super::error::{disconnected, is_cancelled, is_disconnected, is_outdated};
 use super::link::Link;
 use super::run::{Progress, Run, STEP};
 use super::wire::Wire;
@@ -26,6 +26,12 @@ use crate::observe::{Parameters, Rows, Telemetry, is_commit};
 /// How long a statement may go on that was cancelled, before its connection is given up.
 const CANCEL_GRACE: Duration = Duration::from_secs(10);
 
+/// How long a cancelled statement is let be, for what stands before it.
+const HELD: Duration = Duration::from_secs(1);
+
+/// How long the end of a transaction may take, and what is on its way to us before that, until the connection is given up.
+const UNDO: Duration = Duration::from_secs(30);
+
 /// How long a ping may take, and the farewell.
 const PING: Duration = Duration::from_secs(5);
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -33,7 +39,6 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(super) struct PostgresConnection {
     socket: Polled,
     link: Link,
-    cancel: Arc<Cancel>,
     canceller: Canceller,
     /// Whether answers may be on their way that nobody waits for: a panic got in between.
     unsettled: bool,
@@ -55,7 +60,6 @@ impl PostgresConnection {
         Self {
             socket: Polled(Some(connection)),
             link: Link::new(client, wire, telemetry, statements, place.into()),
-            cancel: Arc::default(),
             canceller,
             unsettled: false,
         }
@@ -67,26 +71,19 @@ impl PostgresConnection {
         let mut progress = Progress::default();
         let mut result = self.attempt(job, program, sink, &mut progress).await;
         if let Err(failure) = &result
-            && (progress.met_types || is_outdated(&failure.error))
+            && is_outdated(&failure.error)
         {
-            // A table was changed under a prepared statement, or a type is new. Where nothing is lost by it, the program is
-            // run once more.
+            // A table was changed under a prepared statement. Where nothing is lost by it, the program is run once more.
+            self.link.statements.clear();
             self.settle().await;
-            let repeats = match progress.met_types {
-                true => program.reads_only() || progress.begun,
-                false => !open_before,
+            let can_be_undone = match open_before {
+                true => progress.savepoint && program.before.is_empty(),
+                false => progress.begun || program.reads_only() || program.steps.len() == 1,
             };
-            if repeats && !progress.committing && (!progress.delivered || sink.restart()) {
+            if can_be_undone && !progress.committing && sink.restart() {
                 self.undo(program, &progress).await;
-                let ready = match progress.met_types {
-                    true => self.socket.work(self.link.learn_types()).await.is_ok(),
-                    false => true,
-                };
-                self.link.statements.clear();
                 progress = Progress::default();
-                if ready {
-                    result = self.attempt(job, program, sink, &mut progress).await;
-                }
+                result = self.attempt(job, program, sink, &mut progress).await;
             }
         }
         if result.is_err() {
@@ -107,11 +104,12 @@ impl PostgresConnection {
         sink: &mut dyn Sink,
         progress: &mut Progress,
     ) -> ProgramResult {
-        let Self { socket, link, cancel, canceller, .. } = self;
+        let Self { socket, link, canceller, .. } = self;
+        let cancel = Arc::clone(&link.cancel);
         cancel.start(job);
         let place = Arc::clone(&link.place);
         let run = Run::new(link, program, sink, progress).run();
-        let worked = socket.work_until_cancelled(run, cancel, canceller).await;
+        let worked = socket.work_until_cancelled(run, &cancel, canceller).await;
         let stopped = cancel.is_stopped();
         cancel.end();
         let mut result = match worked {
@@ -127,6 +125,10 @@ impl PostgresConnection {
             let _ = socket.work_within(PING, self.link.client.batch_execute("")).await;
         }
         if let Err(failure) = &mut result {
+            if is_disconnected(&failure.error) {
+                // The server said that it ends the connection, and has not closed it yet.
+                socket.0 = None;
+            }
             if socket.0.is_none() && progress.committing {
                 failure.error = Error::OutcomeUnknown(failure.error.to_string().into());
             } else if stopped && (is_cancelled(&failure.error) || socket.0.is_none()) {
@@ -139,8 +141,10 @@ impl PostgresConnection {
     /// Waits until the server has said where it stands after a failure: the error comes before that. What is sent now is
     /// answered after it.
     async fn settle(&mut self) {
-        if self.socket.0.is_some() {
-            let _ = self.socket.work(self.link.client.batch_execute("")).await;
+        if self.socket.0.is_some()
+            && self.socket.work_within(UNDO, self.link.client.batch_execute("")).await.is_none()
+        {
+            self.socket.0 = None;
         }
     }
 
@@ -152,7 +156,7 @@ impl PostgresConnection {
         let undone = match &program.on_failure {
             _ if progress.begun => self.roll_back().await,
             OnFailure::Keep if progress.savepoint => self.roll_back_to(STEP, true).await,
-            OnFailure::Keep if self.link.has_failed() => self.roll_back().await,
+            // Also one that has failed: whoever began it is told so by its next statement, and by its COMMIT.
             OnFailure::Keep => Ok(()),
             OnFailure::Rollback => self.roll_back().await,
             OnFailure::RollbackTo(savepoint) => self.roll_back_to(savepoint, false).await,
@@ -164,7 +168,11 @@ impl PostgresConnection {
 
     async fn roll_back_to(&mut self, savepoint: &str, release: bool) -> Result<()> {
         self.control(&format!("ROLLBACK TO \"{savepoint}\"")).await?;
-        if release { self.control(&format!("RELEASE \"{savepoint}\"")).await } else { Ok(()) }
+        if release {
+            self.control(&format!("RELEASE \"{savepoint}\"")).await?;
+            self.link.savepoint = false;
+        }
+        Ok(())
     }
 
     async fn roll_back(&mut self) -> Result<()> {
@@ -180,8 +188,14 @@ impl PostgresConnection {
     async fn control(&mut self, sql: &str) -> Result<()> {
         let telemetry = Arc::clone(&self.link.telemetry);
         let statement = telemetry.begin(sql, 1, Parameters::none());
-        let sent = self.socket.work(self.link.client.batch_execute(sql)).await;
-        let result = sent.map_err(|error| self.link.error(&error, sql));
+        let sent = self.socket.work_within(UNDO, self.link.client.batch_execute(sql)).await;
+        let result = match sent {
+            Some(sent) => sent.map_err(|error| self.link.error(&error, sql)),
+            None => {
+                self.socket.0 = None;
+                Err(disconnected("it does not answer", "08006", sql, &self.link.place))
+            }
+        };
         statement.end(result.as_ref().map(|()| Rows::default()));
         result
     }
@@ -251,6 +265,10 @@ impl Polled {
         let mut work = pin!(work);
         let mut cancelling = pin!(async {
             cancel.stopped().await;
+            let late = async {
+                Delay::new(HELD).await;
+            };
+            cancel.unheld().or(late).await;
             canceller.cancel().await
         });
         let (mut done, mut asked) = (None, false);
@@ -306,11 +324,20 @@ impl DriverConnection for PostgresConnection {
 
     fn rollback(&mut self) -> Answer<'_, Result<()>> {
         Box::pin(async {
+            if self.link.cancel.is_stopped() {
+                // A panic got in between, and a signal may be on its way that would hit whatever comes next.
+                self.socket.0 = None;
+            }
             let open = self.in_transaction();
             let result = self.roll_back().await;
             self.count_transactions(open, false, || false);
             result
         })
+    }
+
+    fn was_closed(&mut self) -> bool {
+        self.socket.poll(&mut Context::from_waker(Waker::noop()));
+        self.is_lost()
     }
 
     fn ping(&mut self) -> Answer<'_, bool> {
@@ -326,7 +353,7 @@ impl DriverConnection for PostgresConnection {
     }
 
     fn interrupter(&self) -> Arc<dyn Interrupt> {
-        Arc::<Cancel>::clone(&self.cancel)
+        Arc::<Cancel>::clone(&self.link.cancel)
     }
 }
 

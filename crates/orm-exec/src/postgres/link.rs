@@ -8,6 +8,7 @@ use orm_core::program::{ListAt, StatementShape};
 use orm_core::{Dialect, Error, POSTGRES};
 use tokio_postgres::Client;
 
+use super::cancel::Cancel;
 use super::error::statement_error;
 use super::statements::Statements;
 use super::wire::WireState;
@@ -18,10 +19,12 @@ pub(super) struct Link {
     pub(super) wire: Arc<WireState>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) statements: Statements,
+    /// Which job is to stop.
+    pub(super) cancel: Arc<Cancel>,
+    /// Whether the savepoint of the driver is there, from the last program of the open transaction.
+    pub(super) savepoint: bool,
     /// The server, for messages.
     pub(super) place: Arc<str>,
-    /// Types of this database that the client was told of.
-    known_types: HashSet<u32>,
     /// Tables whose keys come from no sequence that we may use.
     pub(super) without_sequence: HashSet<&'static str>,
     forms: HashMap<(Arc<str>, FormOf), Option<Arc<str>>>,
@@ -55,8 +58,9 @@ impl Link {
             wire,
             telemetry,
             statements: Statements::new(statements),
+            cancel: Arc::default(),
+            savepoint: false,
             place,
-            known_types: HashSet::new(),
             without_sequence: HashSet::new(),
             forms: HashMap::new(),
         }
@@ -74,28 +78,6 @@ impl Link {
         let text: Option<Arc<str>> = write(shape, form, &POSTGRES).map(Into::into);
         self.forms.insert(key, text.clone());
         text
-    }
-
-    /// Whether columns so far have types that the client does not know.
-    pub(super) fn meets_types(&self) -> bool {
-        self.wire.own_types().iter().any(|oid| !self.known_types.contains(oid))
-    }
-
-    /// Makes the client know the types that it has met: it looks up those of the columns of what it prepares.
-    pub(super) async fn learn_types(&mut self) -> Result<(), tokio_postgres::Error> {
-        let types = self.wire.own_types();
-        let numbers: Vec<String> = types.iter().map(u32::to_string).collect();
-        let names =
-            format!("SELECT format_type(t, NULL) FROM unnest(ARRAY[{}]::oid[]) AS t", numbers.join(", "));
-        let names = self.client.query_typed(&names, &[]).await?;
-        let columns: Vec<String> = names
-            .iter()
-            .filter_map(|row| row.try_get::<_, String>(0).ok())
-            .map(|name| format!("NULL::{name}"))
-            .collect();
-        self.client.prepare(&format!("SELECT {}", columns.join(", "))).await?;
-        self.known_types.extend(types);
-        Ok(())
     }
 
     pub(super) fn error(&self, error: &tokio_postgres::Error, sql: &str) -> Error {

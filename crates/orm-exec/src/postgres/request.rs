@@ -16,9 +16,6 @@ type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 /// A statement that was sent, or will be at the first poll.
 pub(super) struct Request {
     state: State,
-    /// Whether it answers its columns first. tokio-postgres asks for types that it does not know then, and the answer comes
-    /// behind the rows, for which it has little room: it would wait for ever.
-    pub(super) is_cold: bool,
 }
 
 enum State {
@@ -41,36 +38,26 @@ impl Request {
     pub(super) fn text(client: &Arc<Client>, sql: Arc<str>, parameters: Vec<(Parameter, Type)>) -> Self {
         let client = Arc::clone(client);
         let sent = async move { client.query_typed_raw(&sql, parameters).await.map(Box::pin) };
-        Self::new(State::Sent(Box::pin(sent)), true)
+        Self { state: State::Sent(Box::pin(sent)) }
     }
 
     /// A statement that was prepared.
     pub(super) fn prepared(client: &Arc<Client>, statement: Statement, parameters: Vec<Parameter>) -> Self {
         let client = Arc::clone(client);
         let sent = async move { client.query_raw(&statement, parameters).await.map(Box::pin) };
-        Self::new(State::Sent(Box::pin(sent)), false)
+        Self { state: State::Sent(Box::pin(sent)) }
     }
 
     /// A statement without parameters or rows: BEGIN and its kin.
     pub(super) fn control(client: &Arc<Client>, sql: Arc<str>) -> Self {
         let client = Arc::clone(client);
         let sent = async move { client.batch_execute(&sql).await };
-        Self::new(State::Control(Box::pin(sent)), false)
+        Self { state: State::Control(Box::pin(sent)) }
     }
 
-    fn new(state: State, is_cold: bool) -> Self {
-        Self { state, is_cold }
-    }
-
-    /// Sends it, if it is not sent yet.
-    pub(super) fn send(&mut self, cx: &mut Context<'_>) {
-        let polled = self.poll_answer(cx);
-        debug_assert!(polled.is_pending() || matches!(self.state, State::Ended(..) | State::Reading(_)));
-    }
-
-    /// Whether it waits for the beginning of its answer, which for a cold one are its columns.
-    pub(super) fn is_waiting(&self) -> bool {
-        matches!(self.state, State::Sent(_))
+    /// Sends it. Answers whether it could be: otherwise it has failed already.
+    pub(super) fn send(&mut self, cx: &mut Context<'_>) -> bool {
+        self.poll_answer(cx).is_pending()
     }
 
     /// Until the answer begins.

@@ -9,8 +9,9 @@
 //! COMMIT travels with the last steps only if the server itself checks every row that must be there: it would commit an
 //! UPDATE that matched nothing. Where a step has no such form, COMMIT goes in a trip of its own, once the counts are known.
 //!
-//! Inside a transaction that was open before, and whose work is to stay if the program fails, the program goes between a
-//! savepoint and its release, in the same trip: the server refuses all further statements after one that failed.
+//! Inside a transaction that was open before, and whose work is to stay if the program fails, a savepoint goes before the
+//! program, in the same trip: the server refuses all further statements after one that failed. It is released with the next
+//! program, for this one may fail when all is answered: at a value that does not fit, say.
 
 mod keys;
 mod steps;
@@ -23,19 +24,20 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::BytesMut;
-use orm_core::error::{DatabaseErrorKind, RowCountError};
+use orm_core::error::RowCountError;
 use orm_core::outline::parse_guard;
 use orm_core::program::{Expect, Failure, FailureKind, OnFailure, ProgramResult, Returns, Step};
 use orm_core::{Error, Outcome, POSTGRES, Program, Row, Sink, ValueRef};
 use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
+use super::error::{is_disconnected, is_ended_by_server};
 use super::find_row::failed_row;
 use super::link::Link;
 use super::request::{Next, Request};
 use super::row::PostgresRow;
 use crate::answers::Answers;
-use crate::observe::Rows;
+use crate::observe::{Rows, is_commit};
 use steps::ends_or_forbids_savepoints;
 use trip::{Kind, Sent, Trip};
 
@@ -52,10 +54,8 @@ pub(super) struct Progress {
     /// COMMIT is under way: if the connection is lost now, nobody knows the outcome.
     pub(super) committing: bool,
     committed: bool,
-    /// It met types of columns that the client does not know yet.
-    pub(super) met_types: bool,
-    /// Rows were given to the sink.
-    pub(super) delivered: bool,
+    /// The server said that it ends the connection.
+    ended_by_server: bool,
 }
 
 pub(super) struct Run<'a> {
@@ -68,6 +68,8 @@ pub(super) struct Run<'a> {
     /// The keys that were made beforehand, by step.
     keys: Vec<Vec<i64>>,
     open_before: bool,
+    /// What goes before the first step was sent.
+    opened: bool,
     buffer: BytesMut,
 }
 
@@ -82,8 +84,10 @@ impl<'a> Run<'a> {
         let counted = if program.reads_only() { 0 } else { steps };
         let outcome = Outcome { affected: vec![0; counted], generated: vec![Vec::new(); counted] };
         let (answers, open_before) = (Answers::new(program), link.in_transaction());
+        link.savepoint &= open_before;
         let keys = vec![Vec::new(); steps];
-        Self { link, program, sink, progress, answers, outcome, keys, open_before, buffer: BytesMut::new() }
+        let (opened, buffer) = (false, BytesMut::new());
+        Self { link, program, sink, progress, answers, outcome, keys, open_before, opened, buffer }
     }
 
     pub(super) async fn run(mut self) -> ProgramResult {
@@ -100,10 +104,10 @@ impl<'a> Run<'a> {
         let segments = self.segments();
         let last = segments.len() - 1;
         for (at, segment) in segments.into_iter().enumerate() {
-            let mut trip = if at == 0 { self.opening() } else { Trip::default() };
+            let mut trip = self.opening();
             let built = segment.clone().try_for_each(|step| self.add_step(step, &mut trip));
             if let Err(refused) = built {
-                let mut controls = if at == 0 { self.opening() } else { Trip::default() };
+                let mut controls = self.opening();
                 self.send(&mut controls).await?;
                 return Err(refused);
             }
@@ -111,6 +115,7 @@ impl<'a> Run<'a> {
                 self.add_closing(segment, &mut trip);
             }
             self.send(&mut trip).await?;
+            self.opened = true;
         }
         if self.program.commit && !self.progress.committed {
             let mut trip = Trip::default();
@@ -157,9 +162,15 @@ impl<'a> Run<'a> {
         segments
     }
 
-    /// What goes before the first step.
+    /// What goes before the first step, if it was not sent yet.
     fn opening(&mut self) -> Trip {
         let mut trip = Trip::default();
+        if self.opened {
+            return trip;
+        }
+        if self.open_before && self.link.savepoint && !self.link.has_failed() {
+            self.add_hidden(format!("RELEASE {STEP}").into(), Kind::Release, None, &mut trip);
+        }
         if let Some(begin) = &self.program.begin {
             self.add_control(Arc::clone(begin), Kind::Control, &mut trip);
         }
@@ -187,21 +198,13 @@ impl<'a> Run<'a> {
 
     /// What goes behind the last step.
     fn add_closing(&mut self, steps: Range<usize>, trip: &mut Trip) {
-        if self.wants_savepoint() {
-            self.add_hidden(format!("RELEASE {STEP}").into(), Kind::Control, None, trip);
-        }
         let checked_here = |sent: &Sent| {
             sent.kind != Kind::Guard
                 && steps.contains(&sent.step)
                 && self.program.steps[sent.step].expect == Expect::OnePerRow
-                && !matches!(sent.kind, Kind::Control | Kind::Savepoint | Kind::Commit)
+                && !sent.kind.is_control()
         };
-        // Its rows may have to be asked for again.
-        let may_repeat = |(sent, request): (&Sent, &Request)| {
-            sent.kind == Kind::Rows && request.is_cold && !self.program.reads_only()
-        };
-        let repeats = std::iter::zip(&trip.sent, &trip.requests).any(may_repeat);
-        if self.program.commit && !repeats && !trip.sent.iter().any(checked_here) {
+        if self.program.commit && !trip.sent.iter().any(checked_here) {
             self.add_control("COMMIT".into(), Kind::Commit, trip);
         }
     }
@@ -215,17 +218,19 @@ impl<'a> Run<'a> {
         for sent in sent.iter() {
             self.progress.begun |= sent.kind == Kind::Control && self.program.begin.is_some();
             self.progress.savepoint |= sent.kind == Kind::Savepoint;
-            self.progress.committing |= sent.kind == Kind::Commit || self.commits_itself(sent);
+            self.progress.committing |= self.commits(sent);
         }
+        // To be cancelled in there would cost the whole transaction.
+        let last_savepoint = sent.iter().rposition(|sent| sent.kind.is_savepoint());
+        self.link.cancel.hold(last_savepoint.is_some());
         let mut counts = vec![Rows::default(); groups.len()];
-        let mut preparing = self.send_all(requests, prepare).await;
+        let sent_before = self.link.wire.asked();
+        let (queued, preparing) = self.send_all(requests, prepare).await;
         let mut failed: Option<Failure> = None;
-        for at in 0..requests.len() {
-            let result = self.read(requests, at, &mut sent[at], failed.is_none()).await;
-            if self.progress.met_types {
-                // What is behind it cannot be read either. The server's last word is waited for elsewhere.
-                return result;
-            }
+        // The first one that had no answer, because the connection was lost.
+        let mut lost = None;
+        for at in 0..queued {
+            let result = self.read(&mut requests[..queued], at, &mut sent[at], failed.is_none()).await;
             if let Some(group) = sent[at].group {
                 let counted = &mut counts[group];
                 counted.read += sent[at].counted.read;
@@ -236,41 +241,75 @@ impl<'a> Run<'a> {
                     told[group].take().into_iter().for_each(|told| told.end(ended));
                 }
             }
+            if sent[at].kind.is_savepoint() {
+                self.link.cancel.hold(last_savepoint > Some(at));
+                self.link.savepoint = sent[at].kind == Kind::Savepoint && result.is_ok();
+            }
             match result {
-                Ok(()) if sent[at].kind == Kind::Commit => {
-                    self.progress.committed = true;
-                    // As the answer to a COMMIT, or to one that follows a failure.
+                Ok(()) if self.is_commit(&sent[at]) => {
+                    self.progress.committed |= sent[at].kind == Kind::Commit;
+                    // Nothing is behind it that the server would say so of.
                     if failed.is_none() && self.link.wire.last_tag().as_str() == "ROLLBACK" {
                         failed = Some(Failure::outside(self.not_committed()));
                     }
                 }
                 Ok(()) => {}
                 Err(failure) => {
-                    // What is behind it in this trip is refused, COMMIT included.
-                    if !self.is_lost(&failure) {
-                        self.progress.committing = false;
+                    if failed.is_none() && is_disconnected(&failure.error) {
+                        lost = Some(at);
                     }
                     failed.get_or_insert(failure);
                 }
             }
         }
-        if failed.as_ref().is_none_or(|failure| !self.is_lost(failure)) {
-            self.progress.committing = false;
-        }
-        for (sql, statement) in &mut preparing {
-            // One that fails fails again when it is sent.
-            if let Ok(statement) = statement.await {
-                self.link.statements.keep(sql, statement);
-            }
+        // What is behind a statement that failed is refused, COMMIT included.
+        self.progress.committing = lost.is_some_and(|lost| {
+            let asked = self.link.wire.asked() - sent_before;
+            self.may_have_committed(sent, lost, asked as usize)
+        });
+        let refused = self.keep_prepared(preparing).await;
+        if failed.is_none() && self.link.has_failed() {
+            // The transaction with it.
+            failed = refused.map(Failure::outside);
         }
         failed.map_or(Ok(()), Err)
     }
 
+    /// Whether something may have been committed of a trip whose connection was lost, when `lost` was the first statement
+    /// without an answer, and `asked` of them had been sent.
+    fn may_have_committed(&self, sent: &[Sent], lost: usize, asked: usize) -> bool {
+        let Some(commit) = (lost..sent.len()).find(|&at| self.commits(&sent[at])) else { return false };
+        // A server that says why it ends the connection has read nothing behind the statement that it says it of.
+        let was_read = !self.progress.ended_by_server || commit == lost;
+        // What did not even leave this process was not committed.
+        was_read && commit < asked
+    }
+
+    /// Waits for the statements that are prepared for the next time. Answers why one could not be, if so.
+    async fn keep_prepared(&mut self, mut preparing: Vec<(Arc<str>, Preparing)>) -> Option<Error> {
+        let mut refused = None;
+        // All at once: one may ask what a type is, and its answer is behind those of the others.
+        poll_fn(|cx| {
+            preparing.retain_mut(|(sql, statement)| {
+                match statement.as_mut().poll(cx) {
+                    Poll::Pending => return true,
+                    Poll::Ready(Ok(statement)) => self.link.statements.keep(sql, statement),
+                    Poll::Ready(Err(error)) => refused = Some(self.link.error(&error, sql)),
+                }
+                false
+            });
+            if preparing.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        refused
+    }
+
+    /// Answers how many requests were sent, one that could not be included: what is behind that must not happen.
     async fn send_all(
         &mut self,
         requests: &mut [Request],
         prepare: &mut Vec<(Arc<str>, Vec<Type>)>,
-    ) -> Vec<(Arc<str>, Preparing)> {
+    ) -> (usize, Vec<(Arc<str>, Preparing)>) {
         let mut preparing: Vec<(Arc<str>, Preparing)> = prepare
             .drain(..)
             .map(|(sql, types)| {
@@ -281,15 +320,15 @@ impl<'a> Run<'a> {
             .collect();
         // Each is sent by its first poll.
         poll_fn(|cx| {
-            requests.iter_mut().for_each(|request| request.send(cx));
-            for (_, statement) in &mut preparing {
-                // It was not sent yet, so it is not ready.
-                let _ = statement.as_mut().poll(cx);
+            if let Some(unsent) = requests.iter_mut().position(|request| !request.send(cx)) {
+                preparing.clear();
+                return Poll::Ready((unsent + 1, std::mem::take(&mut preparing)));
             }
-            Poll::Ready(())
+            // One that is ready by now was not sent: it is of no use.
+            preparing.retain_mut(|(_, statement)| statement.as_mut().poll(cx).is_pending());
+            Poll::Ready((requests.len(), std::mem::take(&mut preparing)))
         })
-        .await;
-        preparing
+        .await
     }
 
     /// Reads the answer of one statement to its end.
@@ -302,24 +341,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), Failure> {
         let mut failed = None;
         loop {
-            let request = &mut requests[at];
-            let next = poll_fn(|cx| {
-                let next = request.poll_next(cx);
-                if next.is_pending() && request.is_cold && request.is_waiting() && self.link.meets_types() {
-                    return Poll::Ready(None);
-                }
-                next.map(Some)
-            })
-            .await;
-            let Some(next) = next else {
-                self.progress.met_types = true;
-                let error = Error::build(format!(
-                    "its rows were not read, because types of this database are in them that were not known yet: from \
-                     now on they are\n  in: {}",
-                    sent.sql
-                ));
-                return Err(Failure::at(sent.step, sent.first, error));
-            };
+            let next = poll_fn(|cx| requests[at].poll_next(cx)).await;
             match next {
                 Next::Row(row) if wanted && failed.is_none() => {
                     poll_fn(|cx| self.sink.poll_ready(cx)).await;
@@ -332,7 +354,10 @@ impl<'a> Run<'a> {
                         None => self.end_statement(sent, affected),
                     };
                 }
-                Next::End(Err(error)) => return Err(failed.unwrap_or_else(|| self.failure(sent, &error))),
+                Next::End(Err(error)) => {
+                    self.progress.ended_by_server |= is_ended_by_server(&error);
+                    return Err(failed.unwrap_or_else(|| self.failure(sent, &error)));
+                }
             }
         }
     }
@@ -347,7 +372,6 @@ impl<'a> Run<'a> {
         match sent.kind {
             Kind::Rows => {
                 sent.counted.read += 1;
-                self.progress.delivered = true;
                 // A key that was made beforehand is kept already, and nothing else of such a row is referred to.
                 let keeps = self.answers.keeps(sent.step) && self.keys[sent.step].is_empty();
                 let kept = if keeps { self.answers.row(sent.step, &view) } else { Ok(()) };
@@ -366,7 +390,7 @@ impl<'a> Run<'a> {
                 self.answers.generated_key(sent.step, key);
             }
             Kind::NewKeys => self.keys[sent.step].extend(first(&view)),
-            Kind::Count | Kind::Control | Kind::Savepoint | Kind::Commit => {}
+            Kind::Count | Kind::Control | Kind::Savepoint | Kind::Release | Kind::Commit => {}
         }
         Ok(())
     }
@@ -394,7 +418,7 @@ impl<'a> Run<'a> {
     #[cold]
     fn failure(&self, sent: &Sent, error: &tokio_postgres::Error) -> Failure {
         let told = self.link.error(error, &sent.sql);
-        if matches!(sent.kind, Kind::Control | Kind::Savepoint | Kind::Commit) {
+        if sent.kind.is_control() {
             return Failure::outside(told);
         }
         let step = &self.program.steps[sent.step];
@@ -412,17 +436,21 @@ impl<'a> Run<'a> {
         Failure::at(sent.step, sent.first, told)
     }
 
-    /// Whether a statement is a transaction of its own, and leaves something behind.
-    fn commits_itself(&self, sent: &Sent) -> bool {
+    /// Whether a statement is COMMIT, or a transaction of its own that leaves something behind.
+    fn commits(&self, sent: &Sent) -> bool {
         let step = self.program.steps.get(sent.step);
-        sent.kind != Kind::NewKeys
+        let commits_itself = sent.kind != Kind::NewKeys
             && step.is_some_and(|step| !step.shape.reads_only)
             && !self.open_before
-            && self.program.begin.is_none()
+            && self.program.begin.is_none();
+        let only_reads = self.program.begin.is_some() && self.program.reads_only();
+        (self.is_commit(sent) && !only_reads) || commits_itself
     }
 
-    fn is_lost(&self, failure: &Failure) -> bool {
-        failure.error.database().is_some_and(|error| error.kind == DatabaseErrorKind::Disconnected)
+    /// Whether a statement is COMMIT, of the program or of the user's own.
+    fn is_commit(&self, sent: &Sent) -> bool {
+        let step = self.program.steps.get(sent.step);
+        sent.kind == Kind::Commit || step.is_some_and(|step| is_commit(&step.shape.sql))
     }
 
     #[cold]

@@ -83,6 +83,8 @@ pub(crate) trait AnyArena: Any + Send {
     fn is_dirty(&self, slot: u32) -> bool;
     /// The slots with an image, in the order of their first writes.
     fn dirty_slots(&self) -> Vec<u32>;
+    /// The slots that have an image, and those that the open transaction has written or may take back.
+    fn written_slots(&self) -> Vec<u32>;
     /// How many slots have an image.
     fn dirty(&self) -> usize;
     fn encode(&self, slot: u32, column: usize, cells: &mut Cells);
@@ -412,6 +414,12 @@ impl<E: Entity> AnyArena for Arena<E> {
 
     fn dirty_slots(&self) -> Vec<u32> {
         self.images.iter().filter(|image| image.value.is_some()).map(|image| image.slot).collect()
+    }
+
+    fn written_slots(&self) -> Vec<u32> {
+        let mut slots = self.dirty_slots();
+        slots.extend(self.undo_slots());
+        slots
     }
 
     fn dirty(&self) -> usize {

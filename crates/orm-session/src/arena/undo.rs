@@ -169,6 +169,13 @@ impl<E: Entity> Arena<E> {
         }
     }
 
+    /// The slots that a rollback would take back.
+    pub(super) fn undo_slots(&self) -> impl Iterator<Item = u32> {
+        let entries = self.undo.iter().flatten();
+        let alive = entries.filter(|entry| self.slots[entry.slot as usize].generation == entry.generation);
+        alive.map(|entry| entry.slot)
+    }
+
     /// Empties the layers from `layer` on, outermost first, without the entries of slots that have another tenant.
     fn take_entries(&mut self, layer: usize) -> Vec<Entry<E>> {
         let layers: Vec<Vec<Entry<E>>> = self.undo.drain(layer.min(self.undo.len())..).collect();

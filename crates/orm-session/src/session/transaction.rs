@@ -202,6 +202,9 @@ impl Session {
     /// Rolls the transaction back, in memory too: changes are undone, what was added is gone, what was deleted is back
     /// under its old handle. Makes an inactive session active.
     ///
+    /// After [`Error::OutcomeUnknown`] it cannot know which rows are stored: what the transaction had changed, deleted or read
+    /// after its first write leaves the session, and its handles become stale. Read those rows again.
+    ///
     /// Dropped at any point: memory is rolled back once it was polled; the database rolls back in any case.
     ///
     /// # Errors
@@ -238,8 +241,11 @@ impl Session {
             let hooks = self.resolve_to_end().await;
             let takes_back = self.has_something_to_take_back();
             let scope = self.end_scope();
+            match self.unknown_outcome() {
+                Some(_) => self.tracker.forget_written(),
+                None => self.tracker.rollback(0),
+            }
             self.status = Status::Active;
-            self.tracker.rollback(0);
             let result = roll_back(scope, Some(location)).await.and(hooks);
             if takes_back && self.is_listened_to() {
                 result.and(self.run_after_rollback().await)
@@ -258,7 +264,8 @@ impl Session {
     /// Dropped at any point: as [`rollback`](Self::rollback).
     ///
     /// # Errors
-    /// If the connection fails; the work is kept all the same.
+    /// If the connection fails; the work is kept all the same. [`Error::OutcomeUnknown`] after a commit that answered it: what
+    /// may be stored already is not to be sent again. Call [`rollback`](Self::rollback) then.
     ///
     /// # Example
     /// ```
@@ -285,6 +292,9 @@ impl Session {
         Operation::named("session.recover", left::ROLLED_BACK, async move {
             self.refuse_in_hook("recover")?;
             let hooks = self.resolve_to_end().await;
+            if let Some(unknown) = self.unknown_outcome() {
+                return Err(unknown);
+            }
             let takes_back = self.has_transaction_to_take_back();
             let scope = self.end_scope();
             self.status = Status::Active;
@@ -296,6 +306,14 @@ impl Session {
                 result
             }
         })
+    }
+
+    /// The error of a commit of which nobody knows whether it has happened, until `rollback` has dealt with it.
+    fn unknown_outcome(&self) -> Option<Error> {
+        match &self.status {
+            Status::Inactive(first) if matches!(**first, Error::OutcomeUnknown(_)) => Some((**first).clone()),
+            _ => None,
+        }
     }
 }
 

@@ -16,9 +16,8 @@ const KEYS_WORTH_A_TRIP: u32 = 4;
 
 impl Run<'_> {
     /// Makes the keys of new rows, where somebody refers to them or they are many: all in one trip, before BEGIN where the
-    /// program has one.
+    /// program has one. Inside of a transaction that is open it is part of the program, so that a failure is undone.
     pub(super) async fn make_keys(&mut self) -> Result<(), Failure> {
-        let mut trip = Trip::default();
         let program = self.program;
         let new_keys = program.steps.iter().enumerate().filter_map(|(at, step)| {
             let outline = step.shape.outline.as_deref()?;
@@ -29,6 +28,8 @@ impl Run<'_> {
         if !new_keys.iter().any(|&(at, step, ..)| worth_it(at, step)) {
             return Ok(());
         }
+        let mut trip = if self.open_before { self.opening() } else { Trip::default() };
+        let opening = trip.sent.len();
         for (at, step, outline, key) in new_keys {
             let is_alone = step.rows == 1 && !self.answers.keeps(at);
             if is_alone || self.link.without_sequence.contains(outline.table) {
@@ -56,11 +57,12 @@ impl Run<'_> {
                 counted: Rows::default(),
             });
         }
-        if trip.sent.is_empty() {
+        if trip.sent.len() == opening {
             return Ok(());
         }
         self.send(&mut trip).await?;
-        for sent in &trip.sent {
+        self.opened = self.open_before;
+        for sent in &trip.sent[opening..] {
             let step = &self.program.steps[sent.step];
             let keys = &mut self.keys[sent.step];
             if keys.len() != step.rows as usize {

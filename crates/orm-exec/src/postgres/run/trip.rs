@@ -15,6 +15,8 @@ pub(super) enum Kind {
     Control,
     /// Nothing: the savepoint of the driver.
     Savepoint,
+    /// Nothing: its end.
+    Release,
     /// COMMIT.
     Commit,
     /// The number of rows.
@@ -27,6 +29,18 @@ pub(super) enum Kind {
     Rows,
     /// New keys of a step.
     NewKeys,
+}
+
+impl Kind {
+    /// Whether it belongs to no step.
+    pub(super) fn is_control(self) -> bool {
+        matches!(self, Self::Control | Self::Commit) || self.is_savepoint()
+    }
+
+    /// Whether it is about the savepoint of the driver.
+    pub(super) fn is_savepoint(self) -> bool {
+        matches!(self, Self::Savepoint | Self::Release)
+    }
 }
 
 /// One statement of a trip.

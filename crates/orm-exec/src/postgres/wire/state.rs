@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use tokio_postgres::types::Type;
-
 use super::frames::Watch;
 use super::guard::{Guard, Refusal};
 
@@ -22,8 +20,6 @@ pub(crate) struct WireState {
     ready: AtomicU64,
     rolled_back: AtomicU64,
     tag: Mutex<Tag>,
-    /// Types of columns that no PostgreSQL has from the beginning.
-    types: Mutex<Vec<u32>>,
     sent: [AtomicU64; KINDS.len()],
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
@@ -85,24 +81,15 @@ impl WireState {
         self.rolled_back.load(Ordering::Acquire)
     }
 
-    /// The types of columns so far that are numbered by the database: enums, say.
-    pub(in crate::postgres) fn own_types(&self) -> Vec<u32> {
-        self.types.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn note_types(&self, columns: &[u8]) {
-        for oid in types_of(columns).filter(|oid| Type::from_oid(*oid).is_none()) {
-            let mut types = self.types.lock().unwrap_or_else(PoisonError::into_inner);
-            if !types.contains(&oid) {
-                types.push(oid);
-            }
-        }
-    }
-
     /// How many messages of a kind were sent: `P` parse, `B` bind, `S` sync, `Q` query, ..
     pub(crate) fn sent(&self, kind: u8) -> u64 {
         let index = KINDS.iter().position(|known| *known == kind);
         index.map_or(0, |index| self.sent[index].load(Ordering::Acquire))
+    }
+
+    /// How many messages were sent after which the server says that it is ready again: one for each statement.
+    pub(crate) fn asked(&self) -> u64 {
+        self.sent(b'Q') + self.sent(b'S')
     }
 
     /// How many bytes came, TLS taken off.
@@ -142,18 +129,6 @@ impl fmt::Debug for WireState {
             .field("process", &self.key().0)
             .finish_non_exhaustive()
     }
-}
-
-/// The types in a description of columns: each has a name that ends in zero, the numbers of its table and its place there,
-/// its type, and three more numbers.
-fn types_of(columns: &[u8]) -> impl Iterator<Item = u32> {
-    let mut rest = columns.get(2..).unwrap_or_default();
-    std::iter::from_fn(move || {
-        let name = rest.iter().position(|byte| *byte == 0)?;
-        let column = rest.get(name + 1..name + 19)?;
-        rest = &rest[name + 19..];
-        column[6..10].try_into().ok().map(u32::from_be_bytes)
-    })
 }
 
 /// The lock is given back first: those who wake up may want it.
@@ -229,7 +204,6 @@ impl Watch for FromServer {
         Ok(match kind {
             b'Z' => 1,
             b'C' => Tag::LENGTH,
-            b'T' => length,
             b'R' if self.guard.is_some() => length,
             b'K' if self.guard.is_some() => 8,
             _ => 0,
@@ -252,7 +226,6 @@ impl Watch for FromServer {
                     add(&state.rolled_back, 1);
                 }
             }
-            b'T' => state.note_types(body),
             b'R' => {
                 if let Some(guard) = &mut self.guard {
                     guard.authentication(body)?;
