@@ -13,6 +13,7 @@ mod dropped;
 mod honesty;
 mod limits;
 mod losing;
+mod notifications;
 mod pooling;
 mod reads;
 mod retries;

@@ -42,6 +42,7 @@
 //! | work without a session | [`Engine`], [`Connection`], [`Transaction`], [`Savepoint`] |
 //! | read more rows than fit in memory | [`RowStream`], [`Cursor`] |
 //! | read several queries at once | [`Batch`], [`mod@batch`] |
+//! | hear what other programs on the database have to say | [`Engine::listen`], [`Notifications`] |
 //! | keep programs apart that share a database | [`AdvisoryLock`], [`AdvisoryKey`] |
 //! | test code that commits, and store nothing | [`Sandbox`] |
 //! | run blocking code | [`bridge`] |
@@ -127,8 +128,8 @@ pub use orm_derive::{Entity, SqlType};
 pub use orm_exec::Clock;
 pub use orm_exec::{
     Access, AdvisoryKey, AdvisoryLock, Batch, Closed, Connection, Engine, EngineBuilder, HeldConnection,
-    JournalMode, NextRow, OpenMode, Operation, RowStream, Sandbox, Savepoint, Statistics, Synchronous,
-    Transaction, assert_statements, bridge, observe, rusqlite, sqlite,
+    JournalMode, NextRow, Notice, Notification, Notifications, OpenMode, Operation, RowStream, Sandbox,
+    Savepoint, Statistics, Synchronous, Transaction, assert_statements, bridge, observe, rusqlite, sqlite,
 };
 pub use orm_session::{
     Change, Changes, ColumnChange, Cursor, EngineExt, Entities, EntityHooks, Hooks, Listeners, Moments,

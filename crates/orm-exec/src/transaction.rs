@@ -11,6 +11,7 @@ use orm_core::{Begin, Dialect, Setting};
 
 pub(crate) use self::core::Core;
 use crate::advisory::{self, AdvisoryKey};
+use crate::notifications;
 use crate::observe::Span;
 use crate::operation::Operation;
 use crate::pool::Lease;
@@ -117,6 +118,19 @@ impl Transaction {
     pub fn try_advisory_lock(&mut self, key: impl Into<AdvisoryKey>) -> Operation<'_, bool> {
         advisory::try_in_transaction(self.on(), key.into())
             .called("transaction.try_advisory_lock", left_by("transaction"))
+    }
+
+    /// Sends a message to those who listen to a channel, when the transaction is committed: see
+    /// [`Engine::listen`](crate::Engine::listen).
+    ///
+    /// Dropped while it runs: the whole transaction is rolled back.
+    ///
+    /// # Errors
+    /// As for [`Engine::notify`](crate::Engine::notify).
+    #[track_caller]
+    pub fn notify(&mut self, channel: &str, payload: &str) -> Operation<'_, ()> {
+        notifications::notify(self.on(), channel, payload)
+            .called("transaction.notify", left_by("transaction"))
     }
 
     /// Makes the work of the transaction last. Dropped while it runs, it may or may not have happened.

@@ -1,6 +1,5 @@
 //! What a program talks to.
 
-mod advisory;
 mod connection;
 mod criteria;
 mod cursor;
@@ -15,6 +14,7 @@ mod load_all;
 mod lock;
 mod merge;
 mod nested;
+mod others;
 mod query;
 mod repeated;
 mod scoped;

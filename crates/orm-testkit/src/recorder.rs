@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use anyorm::POSTGRES;
 use anyorm::observe::{Observer, StatementEvent};
 
 /// A log of statements and trips.
@@ -15,6 +16,8 @@ struct Log {
     hops: usize,
     inline: usize,
     statements: Vec<(String, u32)>,
+    /// Whether the transaction is open that a query with its relations has on PostgreSQL.
+    loading: bool,
 }
 
 impl Recorder {
@@ -35,7 +38,8 @@ impl Recorder {
         self.log().inline
     }
 
-    /// The SQL of each statement since the log was cleared, BEGIN and COMMIT included, without quotes around names.
+    /// The SQL of each statement since the log was cleared, BEGIN and COMMIT included, without quotes around names. Those
+    /// around a query with its relations are left out, which are for PostgreSQL alone.
     pub fn statements(&self) -> Vec<String> {
         unframed(&self.log().statements).map(|(sql, _)| plain(sql)).collect()
     }
@@ -127,6 +131,11 @@ impl Observer for Recorder {
     }
 
     fn statement(&self, event: &StatementEvent<'_>) {
-        self.log().statements.push((event.sql.to_owned(), event.rows));
+        let mut log = self.log();
+        match event.sql {
+            sql if POSTGRES.begin_loads == Some(sql) => log.loading = true,
+            "COMMIT" | "ROLLBACK" if log.loading => log.loading = false,
+            sql => log.statements.push((sql.to_owned(), event.rows)),
+        }
     }
 }

@@ -202,7 +202,8 @@ impl Lease {
         if (self.in_transaction || owes.is_some())
             && let Some(open) = self.connection.take()
         {
-            self.connection = open.cleaned(owes, &self.pool).await;
+            let debts = Debts { in_transaction: self.in_transaction, owes };
+            self.connection = open.cleaned(debts, &self.pool).await;
             self.in_transaction = false;
         }
     }
@@ -220,7 +221,8 @@ impl Lease {
             Some(connection) if self.discarded => pool.close_discarded(lane, connection, holder),
             Some(connection) if self.in_transaction || self.owes.is_some() => {
                 let mut way = WayHome::new(pool.clone(), lane, Some(holder));
-                way.unclean = Some((connection, self.owes));
+                let debts = Debts { in_transaction: self.in_transaction, owes: self.owes };
+                way.unclean = Some((connection, debts));
                 pool.hop(Urgency::Urgent, way.clean());
             }
             permit => pool.give_back(lane, permit, Some(&holder)),
@@ -234,14 +236,23 @@ impl Drop for Lease {
     }
 }
 
+/// What is to be done before a connection is anybody else's.
+#[derive(Clone, Copy)]
+struct Debts {
+    /// It may be inside a transaction.
+    in_transaction: bool,
+    /// See [`Lease::owe`].
+    owes: Option<&'static str>,
+}
+
 /// The way home by the thread that runs jobs. Wherever it ends the permit is home, also where workers drop what they were
 /// sent: then the connection is closed right there.
 pub(super) struct WayHome {
     pool: Pool,
     lane: LaneKind,
     holder: Option<Arc<Holder>>,
-    /// Rolled back on the way, and what it owes.
-    unclean: Option<(OpenConnection, Option<&'static str>)>,
+    /// What is to be done on the way.
+    unclean: Option<(OpenConnection, Debts)>,
     permit: Permit<OpenConnection>,
 }
 
@@ -251,8 +262,8 @@ impl WayHome {
     }
 
     async fn clean(mut self) {
-        if let Some((open, owes)) = self.unclean.take() {
-            self.permit = open.cleaned(owes, &self.pool).await;
+        if let Some((open, debts)) = self.unclean.take() {
+            self.permit = open.cleaned(debts, &self.pool).await;
         }
     }
 }
@@ -272,13 +283,13 @@ impl OpenConnection {
     }
 
     /// The connection without a transaction and without debts, or nothing if it cannot get rid of them.
-    async fn cleaned(mut self, owes: Option<&'static str>, pool: &Pool) -> Option<Self> {
+    async fn cleaned(mut self, debts: Debts, pool: &Pool) -> Option<Self> {
         let driver = self.driver();
         let clean = async {
-            if driver.in_transaction() && (driver.rollback().await.is_err() || driver.in_transaction()) {
+            if debts.in_transaction && (driver.rollback().await.is_err() || driver.in_transaction()) {
                 return false;
             }
-            let Some(owed) = owes else { return true };
+            let Some(owed) = debts.owes else { return true };
             let program = Program { steps: vec![bare_step(owed.into())], ..Program::default() };
             driver.run(JobId(0), &program, &mut Discard).await.is_ok() && !driver.in_transaction()
         };

@@ -1,11 +1,11 @@
-//! Locks that programs have agreed on, for the time of a transaction.
+//! What a transaction has to do with other programs on the database: locks that they have agreed on, and messages.
 
 use std::panic::Location;
 
 use orm_core::Result;
 use orm_core::program::{Discard, Program};
 use orm_core::query::Values;
-use orm_exec::{AdvisoryKey, Operation};
+use orm_exec::{AdvisoryKey, Operation, notifying};
 
 use super::query::Rows;
 use super::{Session, left};
@@ -63,6 +63,40 @@ impl Session {
             let rows = Rows::<Values<bool>>::new(0, Collectors::default());
             let (_, rows) = self.run_pinned(program, rows, false, location).await?;
             Ok(rows.into_rows() == [true])
+        })
+    }
+
+    /// Sends a message to those who listen to a channel, when the session's transaction is committed: see
+    /// [`Engine::listen`](orm_exec::Engine::listen). Opens a transaction if none is open. PostgreSQL only.
+    ///
+    /// Dropped: the statement runs on in the transaction, which stays open.
+    ///
+    /// # Errors
+    /// As for [`Engine::notify`](orm_exec::Engine::notify). If the session only reads.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// session.add(Post { title: "On looms".into(), author: BelongsTo::to_key(1), ..Default::default() });
+    /// match session.notify("posts", "new").await {
+    ///     Ok(()) => {} // told with the commit
+    ///     Err(error) => assert!(error.to_string().contains("SQLite has no notifications")),
+    /// }
+    /// session.commit().await?;
+    /// # Ok(()) });
+    /// ```
+    #[track_caller]
+    pub fn notify(&mut self, channel: &str, payload: &str) -> Operation<'_, ()> {
+        let location = Location::caller();
+        let program = notifying(channel, payload, self.engine().dialect());
+        Operation::named("session.notify", left::TAKEN_OVER, async move {
+            self.ready().await?;
+            self.run(program?, Discard, location).await?;
+            Ok(())
         })
     }
 
