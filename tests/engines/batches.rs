@@ -37,8 +37,9 @@ async fn a_batch_is_one_hop_and_one_transaction(db: Database) -> Result<()> {
     assert_eq!((users[0].name.as_str(), users.len(), tags.len()), ("Ada", 2, 1));
     assert_eq!(balances, [(1, 10), (2, 20), (3, 30)]);
     assert_eq!(db.log.hops(), 1);
-    let sent = db.log.statements();
-    assert_eq!((sent.len(), sent[0].as_str(), sent[4].as_str()), (5, "BEGIN", "COMMIT"), "{sent:?}");
+    let mut sent = db.log.statements();
+    sent.retain(|sql| !["BEGIN", "COMMIT"].contains(&sql.as_str()));
+    assert_eq!((sent.len(), db.log.transactions()), (3, 1), "{sent:?}");
     nothing_lost(&db.engine).await
 }
 

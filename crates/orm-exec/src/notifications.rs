@@ -105,6 +105,7 @@ impl Notifications {
     /// # Errors
     /// [`Error::Closed`] once the engine was closed and all was taken that had come before. What keeps the connection from
     /// ever being opened again: a password that is not taken any more, say. After that, always the same.
+    #[allow(clippy::should_implement_trait, reason = "notices are no iterator")]
     pub fn next(&mut self) -> Operation<'_, Notice> {
         Operation::named("notifications.next", "what comes next is for the next call", async {
             std::future::poll_fn(|cx| self.mailbox.poll_next(cx)).await

@@ -18,7 +18,7 @@ const MOST_BYTES: usize = 8 << 20;
 
 /// What has come and was not taken yet.
 #[derive(Debug, Default)]
-pub(crate) struct Mailbox(Mutex<State>);
+pub struct Mailbox(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
