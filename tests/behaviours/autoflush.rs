@@ -3,7 +3,7 @@
 use anyorm::prelude::*;
 use anyorm::{Error, Result};
 use anyorm_tests::{Account, Node, Post, Tag, User, blog, post, tag, user};
-use orm_testkit::{Backend, Behaviour, Database, behaviours};
+use orm_testkit::{Behaviour, Capability, Database, behaviours};
 
 use crate::support::{accounts, elsewhere, sent, users};
 
@@ -36,7 +36,7 @@ async fn a1_a_query_sees_pending_work(db: Database) -> Result<()> {
     let found = session.all(User::select().filter(User::NAME.eq("Ada"))).await?;
     assert_eq!(found, [ada]);
     assert!(session[ada].id > 0);
-    if db.backend == Backend::File {
+    if db.has(Capability::SeveralConnections) {
         assert_eq!(users(&db).await?, [], "others see nothing until the commit");
     }
     session.commit().await?;

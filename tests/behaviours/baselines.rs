@@ -169,10 +169,9 @@ async fn a5_the_same_value_set_writes_nothing(db: Database) -> anyorm::Result<()
 async fn f14_updates_go_in_the_order_of_keys(db: Database) -> anyorm::Result<()> {
     db.engine.create_all(&blog()).await?;
     // The trigger writes down the order in which the rows are updated.
-    db.engine.execute(sql("CREATE TABLE seen (n INTEGER PRIMARY KEY, id INTEGER)")).await?;
-    let trigger =
-        "CREATE TRIGGER see AFTER UPDATE ON accounts BEGIN INSERT INTO seen (id) VALUES (new.id); END";
-    db.engine.execute(sql(trigger)).await?;
+    let key = db.engine.dialect().auto_key;
+    db.engine.execute(sql(format!("CREATE TABLE seen (n {key}, id BIGINT)"))).await?;
+    db.after_each("UPDATE", "accounts", "INSERT INTO seen (id) VALUES (new.id)").await?;
     let mut session = db.engine.session();
     let all = session.add_all([4, 1, 3, 2].map(|id| Account { id, balance: 0 }));
     session.commit().await?;

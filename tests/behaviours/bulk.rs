@@ -3,7 +3,7 @@
 use anyorm::prelude::*;
 use anyorm::{Error, Result};
 use anyorm_tests::{Account, Node, Post, Tag, User, blog, post, tag, user};
-use orm_testkit::{Behaviour, Database, behaviours};
+use orm_testkit::{Behaviour, Capability, Database, behaviours};
 
 use crate::support::{accounts, elsewhere, posts, sent, tags, users};
 
@@ -50,7 +50,10 @@ async fn l6_rows_of_several_kinds_are_consecutive_groups_in_order(db: Database) 
     let (plain, with_key) =
         ("INSERT INTO tags (name) VALUES (?)", "INSERT INTO tags (id, name) VALUES (?, ?)");
     assert_eq!(sent(&db), [format!("{plain} x2"), format!("{with_key} x2"), format!("{plain} x1")]);
-    assert_eq!(tags(&db).await?, ["a", "b", "c", "d", "e"]);
+    let last = if db.has(Capability::KeysFollowTheLargest) { 12 } else { 3 };
+    let keys = Tag::select().columns((Tag::NAME, Tag::ID)).order_by(Tag::NAME);
+    let expected = [("a", 1), ("b", 2), ("c", 10), ("d", 11), ("e", last)];
+    assert_eq!(db.engine.all(keys).await?, expected.map(|(name, key)| (name.to_owned(), key)));
     Ok(())
 }
 

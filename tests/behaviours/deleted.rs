@@ -146,10 +146,8 @@ async fn an_entity_that_was_never_flushed_just_goes(db: Database) -> anyorm::Res
 async fn deletes_go_in_the_order_of_keys(db: Database) -> anyorm::Result<()> {
     db.engine.create_all(&blog()).await?;
     // The trigger writes down the order in which the rows are deleted.
-    elsewhere(&db, "CREATE TABLE seen (n INTEGER PRIMARY KEY, id INTEGER)").await?;
-    let trigger =
-        "CREATE TRIGGER see AFTER DELETE ON accounts BEGIN INSERT INTO seen (id) VALUES (old.id); END";
-    elsewhere(&db, trigger).await?;
+    elsewhere(&db, &format!("CREATE TABLE seen (n {}, id BIGINT)", db.engine.dialect().auto_key)).await?;
+    db.after_each("DELETE", "accounts", "INSERT INTO seen (id) VALUES (old.id)").await?;
     let mut session = db.engine.session();
     let all = session.add_all([1, 2, 3].map(|id| Account { id, balance: 0 }));
     session.commit().await?;

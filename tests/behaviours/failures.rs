@@ -347,9 +347,8 @@ async fn after_stale_data_refresh_and_try_again(db: Database) -> Result<()> {
 
 /// Promise 7. The column is nullable in the struct, but not in the table.
 async fn a_null_in_a_required_column_names_it(db: Database) -> Result<()> {
-    let create = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL, name TEXT NOT NULL, \
-                  age INTEGER NOT NULL)";
-    elsewhere(&db, create).await?;
+    let columns = "email TEXT NOT NULL, name TEXT NOT NULL, age INTEGER NOT NULL";
+    elsewhere(&db, &format!("CREATE TABLE users (id {}, {columns})", db.engine.dialect().auto_key)).await?;
     let mut session = db.engine.session();
     session.add(user("Ada"));
     let error = session.commit().await.expect_err("no age");

@@ -3,7 +3,7 @@
 use anyorm::prelude::*;
 use anyorm::{Begin, Error, Result};
 use anyorm_tests::{Account, User, blog, post, user};
-use orm_testkit::{Backend, Behaviour, Database, behaviours};
+use orm_testkit::{Behaviour, Database, behaviours};
 
 use crate::support::{accounts, elsewhere};
 
@@ -13,7 +13,9 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     begin_of_a_read_only_factory_refuses_the_commit,
     a_statement_that_writes_is_refused,
     raw_sql_that_reads_is_not_refused,
+    #[needs(SeveralConnections)]
     it_runs_while_a_writer_is_open,
+    #[needs(SeveralConnections)]
     it_sees_one_state,
     a_session_reads_only_for_one_transaction,
     a_read_only_session_cannot_begin_otherwise,
@@ -106,12 +108,8 @@ async fn raw_sql_that_reads_is_not_refused(db: Database) -> Result<()> {
     Ok(())
 }
 
-/// On a file; a database in memory has one connection.
 async fn it_runs_while_a_writer_is_open(db: Database) -> Result<()> {
     two_accounts(&db).await?;
-    if db.backend != Backend::File {
-        return Ok(());
-    }
     let mut writer = db.engine.session();
     let account = writer.get_one::<Account>(1).await?;
     writer[account].balance = 0;
@@ -127,12 +125,8 @@ async fn it_runs_while_a_writer_is_open(db: Database) -> Result<()> {
     Ok(())
 }
 
-/// On a file; a database in memory has one connection.
 async fn it_sees_one_state(db: Database) -> Result<()> {
     two_accounts(&db).await?;
-    if db.backend != Backend::File {
-        return Ok(());
-    }
     let mut reads = db.engine.read_session();
     reads.begin().await?;
     assert_eq!(reads.count(Account::select()).await?, 2);

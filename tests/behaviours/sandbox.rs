@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyorm::prelude::*;
 use anyorm::{Begin, Engine, Error, Result, Sandbox};
 use anyorm_tests::{Account, User, blog, user};
-use orm_testkit::{Backend, Behaviour, Database, behaviours, step};
+use orm_testkit::{Behaviour, Capability, Database, behaviours, step};
 
 use crate::support::{accounts, elsewhere, users};
 
@@ -24,6 +24,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_dropped_sandbox_stores_nothing,
     an_unused_sandbox_gives_its_connection_back,
     calls_after_the_end_are_refused,
+    #[needs(SeveralConnections)]
     an_open_session_keeps_the_sandbox_and_is_named,
     a_sandbox_in_a_sandbox,
     dropped_at_any_point_the_sandbox_goes_on,
@@ -252,11 +253,11 @@ async fn a_read_only_transaction_inside(db: Database) -> Result<()> {
     sandbox.rollback().await
 }
 
-/// On a file, readers see what is stored; who writes waits, as for any transaction.
+/// Readers see what is stored, if there are any; who writes waits, as for any transaction.
 async fn others_wait_for_the_sandbox(db: Database) -> Result<()> {
     let sandbox = with_account(&db).await?;
     sandbox.execute(sql("UPDATE accounts SET balance = 1")).await?;
-    if db.backend == Backend::File {
+    if db.has(Capability::SeveralConnections) {
         assert_eq!(accounts(&db).await?, [(1, 50)]);
     } else {
         let error = accounts(&db).await.expect_err("there is one connection");
@@ -302,10 +303,10 @@ async fn calls_after_the_end_are_refused(db: Database) -> Result<()> {
 }
 
 async fn an_open_session_keeps_the_sandbox_and_is_named(db: Database) -> Result<()> {
-    let Some(file) = db.file() else { return Ok(()) };
     db.engine.create_all(&blog()).await?;
-    let url = format!("sqlite://{}?acquire_timeout=50", file.display());
-    let sandbox = Engine::open(&url).await?.sandbox().await?;
+    let url = db.url().expect("several connections have one database");
+    let engine = Engine::builder(&url).acquire_timeout(Duration::from_millis(50)).open().await?;
+    let sandbox = engine.sandbox().await?;
     let mut session = sandbox.session();
     session.add(Account { id: 1, balance: 0 });
     session.flush().await?;

@@ -3,7 +3,7 @@
 use anyorm::prelude::*;
 use anyorm::{Result, schema};
 use anyorm_tests::{Account, Node, blog, post, user};
-use orm_testkit::{Behaviour, Database, behaviours};
+use orm_testkit::{Behaviour, Capability, Database, behaviours};
 
 use crate::support::{elsewhere, nodes, posts};
 
@@ -124,7 +124,8 @@ async fn recover_keeps_a_move_between_new_parents(db: Database) -> Result<()> {
     session.recover().await?;
     session[twin].id = 8;
     session.commit().await?;
-    assert_eq!(posts(&db).await?, [("Notes".to_owned(), 2)]);
+    assert!(session[ada].id < session[bob].id);
+    assert_eq!(posts(&db).await?, [("Notes".to_owned(), session[bob].id)]);
     assert_eq!(session[bob].posts.loaded(), Some(&[notes][..]));
     assert!(session[ada].posts.is_empty());
     Ok(())
@@ -206,11 +207,15 @@ async fn recover_keeps_links_by_key_to_rows_of_the_transaction(db: Database) -> 
     let twin = session.add(user("Other"));
     session.commit().await.expect_err("the address is taken");
     session.recover().await?;
+    let had = 2;
     // Another row takes the key that she had.
     db.engine.execute(sql("INSERT INTO users (email, name) VALUES ('bob@example.org', 'Bob')")).await?;
     session.delete(twin);
     session.commit().await?;
     assert_eq!(session[notes].author.key(), Some(&session[ada].id));
-    assert_eq!(session[ada].id, 3);
+    assert_ne!(session[ada].id, had);
+    if db.has(Capability::KeysAreGivenAgain) {
+        assert_eq!(session[ada].id, 3);
+    }
     Ok(())
 }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use anyorm::prelude::*;
-use anyorm::{Engine, Error, Result};
+use anyorm::{Error, Result};
 use anyorm_tests::{Account, User, blog, user};
 use orm_testkit::{Behaviour, Database, behaviours, step};
 
@@ -29,11 +28,16 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     an_error_of_another_type_enters_by_other,
     a_tx_moved_out_is_rolled_back,
     a_swapped_session_is_rolled_back,
+    #[needs(SeveralConnections)]
     the_transactions_session_is_fresh_in_each_try,
+    #[needs(SeveralConnections)]
     busy_is_tried_again_and_then_given_up,
+    #[needs(SeveralConnections)]
     busy_that_passes_is_no_error,
     nothing_else_is_tried_again,
+    #[needs(SeveralConnections)]
     not_tried_again_after_an_explicit_commit,
+    #[needs(SeveralConnections)]
     not_tried_again_after_an_escape,
 ];
 
@@ -354,19 +358,12 @@ async fn a_swapped_session_is_rolled_back(db: Database) -> Result<()> {
     Ok(())
 }
 
-/// A second engine on the same file, which does not wait for locks; none for `:memory:`.
-async fn impatient(db: &Database) -> Result<Option<Engine>> {
-    let Some(file) = db.file() else { return Ok(None) };
-    let url = format!("sqlite://{}", file.display());
-    Engine::builder(&url).busy_timeout(Duration::from_millis(1)).open().await.map(Some)
-}
-
 /// Section 2: each retry starts from a fresh session.
 async fn the_transactions_session_is_fresh_in_each_try(db: Database) -> Result<()> {
     db.engine.create_all(&blog()).await?;
-    let Some(engine) = impatient(&db).await? else { return Ok(()) };
+    let engine = db.impatient().await?;
     let mut holder = db.engine.session();
-    holder.add(Account { id: 9, balance: 9 });
+    holder.add(user("Ada"));
     holder.flush().await?;
     let (tries, stale) = (AtomicU32::new(0), AtomicU32::new(0));
     let seen: std::sync::Mutex<Vec<Handle<User>>> = std::sync::Mutex::default();
@@ -394,7 +391,7 @@ async fn the_transactions_session_is_fresh_in_each_try(db: Database) -> Result<(
 /// Section 2: retries itself when the database asks for it.
 async fn busy_is_tried_again_and_then_given_up(db: Database) -> Result<()> {
     db.engine.create_all(&blog()).await?;
-    let Some(engine) = impatient(&db).await? else { return Ok(()) };
+    let engine = db.impatient().await?;
     let mut holder = db.engine.session();
     holder.add(Account { id: 9, balance: 9 });
     holder.flush().await?;
@@ -402,7 +399,7 @@ async fn busy_is_tried_again_and_then_given_up(db: Database) -> Result<()> {
     let transaction = engine.transaction(|mut tx| {
         tries.fetch_add(1, Ordering::Relaxed);
         async move {
-            tx.add(Account { id: 1, balance: 5 });
+            tx.add(Account { id: 9, balance: 5 });
             Ok(())
         }
     });
@@ -418,7 +415,7 @@ async fn busy_is_tried_again_and_then_given_up(db: Database) -> Result<()> {
 /// Section 2.
 async fn busy_that_passes_is_no_error(db: Database) -> Result<()> {
     db.engine.create_all(&blog()).await?;
-    let Some(engine) = impatient(&db).await? else { return Ok(()) };
+    let engine = db.impatient().await?;
     let mut session = db.engine.session();
     session.add(Account { id: 9, balance: 9 });
     session.flush().await?;
@@ -431,16 +428,16 @@ async fn busy_that_passes_is_no_error(db: Database) -> Result<()> {
             .flatten();
         async move {
             if let Some(mut session) = release {
-                session.commit().await?;
+                session.rollback().await?;
             }
-            let account = tx.add(Account { id: 1, balance: 5 });
+            let account = tx.add(Account { id: 9, balance: 5 });
             tx.flush().await?;
             Ok(tx.detach(account))
         }
     });
-    assert_eq!(transaction.await?, Account { id: 1, balance: 5 });
+    assert_eq!(transaction.await?, Account { id: 9, balance: 5 });
     assert_eq!(tries.load(Ordering::Relaxed), 2);
-    assert_eq!(accounts(&db).await?, [(1, 5), (9, 9)]);
+    assert_eq!(accounts(&db).await?, [(9, 5)]);
     Ok(())
 }
 
@@ -467,7 +464,7 @@ async fn nothing_else_is_tried_again(db: Database) -> Result<()> {
 /// Rule 21.
 async fn not_tried_again_after_an_explicit_commit(db: Database) -> Result<()> {
     db.engine.create_all(&blog()).await?;
-    let Some(engine) = impatient(&db).await? else { return Ok(()) };
+    let engine = db.impatient().await?;
     let mut holder = db.engine.session();
     holder.add(Account { id: 9, balance: 9 });
     holder.flush().await?;
@@ -475,7 +472,7 @@ async fn not_tried_again_after_an_explicit_commit(db: Database) -> Result<()> {
     let transaction = engine.transaction(|mut tx| {
         tries.fetch_add(1, Ordering::Relaxed);
         async move {
-            tx.add(Account { id: 1, balance: 5 });
+            tx.add(Account { id: 9, balance: 5 });
             tx.commit().await
         }
     });
@@ -490,7 +487,7 @@ async fn not_tried_again_after_an_explicit_commit(db: Database) -> Result<()> {
 /// Rule 21.
 async fn not_tried_again_after_an_escape(db: Database) -> Result<()> {
     db.engine.create_all(&blog()).await?;
-    let Some(engine) = impatient(&db).await? else { return Ok(()) };
+    let engine = db.impatient().await?;
     let mut holder = db.engine.session();
     holder.add(Account { id: 9, balance: 9 });
     holder.flush().await?;
@@ -500,7 +497,7 @@ async fn not_tried_again_after_an_escape(db: Database) -> Result<()> {
         tries.fetch_add(1, Ordering::Relaxed);
         let sender = sender.clone();
         async move {
-            tx.add(Account { id: 1, balance: 5 });
+            tx.add(Account { id: 9, balance: 5 });
             let busy = tx.flush().await;
             sender.send(tx).map_err(|_| Error::other("nobody takes it"))?;
             busy

@@ -135,8 +135,8 @@ async fn v1_rows_without_a_version_are_counted_too(db: Database) -> Result<()> {
 
 /// A table that others made may have one.
 async fn v3_a_version_that_is_null_is_named(db: Database) -> Result<()> {
-    elsewhere(&db, "CREATE TABLE pages (id INTEGER PRIMARY KEY, text TEXT NOT NULL, changed INTEGER)")
-        .await?;
+    let key = db.engine.dialect().auto_key;
+    elsewhere(&db, &format!("CREATE TABLE pages (id {key}, text TEXT NOT NULL, changed BIGINT)")).await?;
     elsewhere(&db, "INSERT INTO pages (text) VALUES ('a')").await?;
     let mut session = db.engine.session();
     let error = session.get::<Page>(1).await.unwrap_err().to_string();

@@ -12,9 +12,11 @@ use orm_testkit::{Backend, Behaviour, Database, behaviours};
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_statement_is_stopped_and_its_connection_is_free_and_clean,
     a_write_that_is_stopped_leaves_nothing,
+    #[needs(OneWriter)]
     a_wait_for_the_writer_ends_and_names_who_has_it,
     a_statement_of_a_transaction_takes_the_transaction_along,
     a_read_of_a_session_is_stopped_and_its_transaction_goes_on,
+    #[needs(OneWriter)]
     a_commit_is_taken_over_by_the_next_call,
     no_time_sends_nothing,
     every_call_has_its_name_in_the_message,
@@ -93,6 +95,7 @@ async fn a_wait_for_the_writer_ends_and_names_who_has_it(db: Database) -> Result
             assert_eq!(late.left, "nothing was changed");
             assert_eq!(db.engine.statistics().writer_waiting, 0);
         }
+        Backend::Postgres => unreachable!("all its connections write"),
     }
     transaction.commit().timeout(PATIENCE).await?;
     assert_eq!(db.engine.all(Account::select().columns(Account::BALANCE)).await?, [6]);

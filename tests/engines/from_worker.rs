@@ -50,7 +50,7 @@ async fn many_calls_one_after_the_other(db: Database) -> Result<()> {
         let mut sum = 0;
         for n in 1..=50 {
             let engine = engine.clone();
-            let query = sql("SELECT ?").bind(n).returning::<i64>();
+            let query = sql("SELECT CAST(? AS BIGINT)").bind(n).returning::<i64>();
             sum += from_worker(async move { engine.scalar(query).await })??;
         }
         Ok::<_, Error>(sum)

@@ -23,35 +23,43 @@ mod worker_limit;
 
 use std::process::ExitCode;
 
-use orm_testkit::Behaviour;
+use orm_testkit::{Behaviour, Capability};
 
+/// On every backend.
 const ALL: &[&[Behaviour]] = &[
     batches::BEHAVIOURS,
+    counting::BEHAVIOURS,
+    deadlines::BEHAVIOURS,
+    from_worker::BEHAVIOURS,
+    loops::BEHAVIOURS,
+    observability::BEHAVIOURS,
+    run_sync::BEHAVIOURS,
+    streams::BEHAVIOURS,
+];
+
+/// About files, worker threads, and one connection that writes.
+const IN_THE_PROCESS: &[&[Behaviour]] = &[
     cases_from_issues::BEHAVIOURS,
     cases_from_issues::others::BEHAVIOURS,
     cases_from_pools::BEHAVIOURS,
     cases_from_pools::ends::BEHAVIOURS,
     cases_pool::BEHAVIOURS,
-    counting::BEHAVIOURS,
-    deadlines::BEHAVIOURS,
     disk_full::BEHAVIOURS,
     dispatch::BEHAVIOURS,
     dispatch::heavy::BEHAVIOURS,
     dispatch::never::BEHAVIOURS,
     dispatch::whole::BEHAVIOURS,
     files::BEHAVIOURS,
-    from_worker::BEHAVIOURS,
-    loops::BEHAVIOURS,
-    observability::BEHAVIOURS,
     locks::BEHAVIOURS,
-    run_sync::BEHAVIOURS,
     #[cfg(feature = "tracing")]
     spans::BEHAVIOURS,
     statistics::BEHAVIOURS,
-    streams::BEHAVIOURS,
     worker_limit::BEHAVIOURS,
 ];
 
 fn main() -> ExitCode {
-    orm_testkit::main(&ALL.concat())
+    let mut behaviours = ALL.concat();
+    let own = IN_THE_PROCESS.concat().into_iter();
+    behaviours.extend(own.map(|behaviour| behaviour.of_kind(Capability::InTheProcess)));
+    orm_testkit::main(&behaviours)
 }

@@ -21,6 +21,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     all_observers_are_told,
     an_observer_that_panics_afterwards_hides_nothing,
     statements_and_rows_are_counted,
+    #[needs(OneWriter)]
     transactions_are_counted_by_how_they_end,
     errors_are_counted_by_kind,
     numbers_have_names_for_an_exporter,

@@ -130,9 +130,6 @@ fn a_query_and_the_relations_loaded_with_it_see_one_state() {
         place.log.clear();
         place.engine.session().one(Parent::select().with(Parent::CHILDREN)).await?;
         assert_eq!(place.log.hops(), 1);
-        let sent = place.log.statements();
-        assert!(sent[0].starts_with("BEGIN"), "{sent:?}");
-        assert_eq!(sent.last().map(String::as_str), Some("COMMIT"));
         // A query alone needs no transaction.
         place.log.clear();
         place.engine.session().one(Parent::select()).await?;

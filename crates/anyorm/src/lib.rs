@@ -42,6 +42,8 @@
 //! | work without a session | [`Engine`], [`Connection`], [`Transaction`], [`Savepoint`] |
 //! | read more rows than fit in memory | [`RowStream`], [`Cursor`] |
 //! | read several queries at once | [`Batch`], [`mod@batch`] |
+//! | hear what other programs on the database have to say | [`Engine::listen`], [`Notifications`] |
+//! | keep programs apart that share a database | [`AdvisoryLock`], [`AdvisoryKey`] |
 //! | test code that commits, and store nothing | [`Sandbox`] |
 //! | run blocking code | [`bridge`] |
 //! | see what is sent, count it, find what is slow | [`observe`], [`Statistics`] |
@@ -125,9 +127,9 @@ pub use orm_derive::{Entity, SqlType};
 #[doc(hidden)]
 pub use orm_exec::Clock;
 pub use orm_exec::{
-    Access, Batch, Closed, Connection, Engine, EngineBuilder, HeldConnection, JournalMode, NextRow, OpenMode,
-    Operation, RowStream, Sandbox, Savepoint, Statistics, Synchronous, Transaction, assert_statements,
-    bridge, observe, rusqlite, sqlite,
+    Access, AdvisoryKey, AdvisoryLock, Batch, Closed, Connection, Engine, EngineBuilder, HeldConnection,
+    JournalMode, NextRow, Notice, Notification, Notifications, OpenMode, Operation, RowStream, Sandbox,
+    Savepoint, Statistics, Synchronous, Transaction, assert_statements, bridge, observe, rusqlite, sqlite,
 };
 pub use orm_session::{
     Change, Changes, ColumnChange, Cursor, EngineExt, Entities, EntityHooks, Hooks, Listeners, Moments,

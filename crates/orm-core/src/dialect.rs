@@ -35,12 +35,17 @@ pub struct Dialect {
     /// The statement that opens a transaction that only reads, of one state of the database: where no level is named, and
     /// for several reads of one call.
     pub begin_reads: &'static str,
-    /// Whether a query goes into such a transaction with the relations that it loads, too: where BEGIN and COMMIT travel
-    /// along. Where not, a relation may be read as it is a moment later.
-    pub loads_of_one_state: bool,
+    /// The same for a query with the relations that it loads: where BEGIN and COMMIT travel along. In words of its own, so
+    /// that those who look at statements can tell it from what a program asked for. `None` where the transaction would cost
+    /// more than it is worth: a relation may be read as it is a moment later.
+    pub begin_loads: Option<&'static str>,
     /// The statement that sets something until the end of the transaction, by its name and its value. `None` where
     /// there are no such settings.
     pub set_local: Option<&'static str>,
+    /// Whether programs can lock what they have agreed on, which is no row or table.
+    pub advisory_locks: bool,
+    /// Whether programs can send each other messages through the database.
+    pub notifications: bool,
     /// How an insert learns the key that the database assigned.
     pub generated_key: GeneratedKey,
     /// Whether keys come from sequences, which know nothing of a key that a program gave.

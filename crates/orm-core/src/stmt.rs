@@ -154,9 +154,15 @@ impl Statement {
     pub fn into_keys(mut self, entity: &'static EntityMeta) -> Result<(Self, usize)> {
         match &mut self.body {
             Body::Select(select) => {
-                let columns = entity.key.iter().map(|&position| Node(Kind::Column { entity, position }));
+                let column = |position| Node(Kind::Column { entity, position });
                 // A row is known by its key, so that distinct rows have distinct keys.
-                select.columns = Some(columns.collect());
+                let mut columns: Vec<Node> = entity.key.iter().map(|&position| column(position)).collect();
+                if select.distinct {
+                    // Distinct rows can be sorted only by what is selected.
+                    let sorted = select.order_by.iter().flat_map(|order| order.node.as_column_of(entity));
+                    columns.extend(sorted.filter(|position| !entity.key.contains(position)).map(column));
+                }
+                select.columns = Some(columns);
                 self.loads = Loads::default();
                 Ok((self, 0))
             }

@@ -55,6 +55,7 @@ use std::time::Duration;
 use orm_core::program::ProgramResult;
 use orm_core::{Begin, Dialect, Program, Result, Sink};
 
+use crate::notifications::Mailbox;
 use crate::observe::Telemetry;
 
 /// What a connection is taken for.
@@ -114,6 +115,13 @@ pub trait Connect: Debug + Send + Sync {
         access: Access,
         telemetry: Arc<Telemetry>,
     ) -> Answer<'_, Result<Box<dyn DriverConnection>>>;
+
+    /// Begins to listen to channels, for as long as somebody reads the mailbox. Answers whether the database has such.
+    #[doc(hidden)]
+    fn listen(&self, channels: Arc<[String]>, mailbox: Arc<Mailbox>) -> bool {
+        let _ = (channels, mailbox);
+        false
+    }
 
     /// After what time in the pool a connection is [asked](DriverConnection::ping) whether it is still there, before it is
     /// used. `None` where it cannot get lost.

@@ -478,7 +478,7 @@ impl Engine {
     }
 
     #[track_caller]
-    fn on(&self) -> OnEngine<'_> {
+    pub(crate) fn on(&self) -> OnEngine<'_> {
         OnEngine { engine: self, location: Location::caller() }
     }
 }
@@ -499,7 +499,7 @@ pub(crate) fn bare_step(sql: Arc<str>) -> Step {
 }
 
 /// An engine, called from somewhere.
-struct OnEngine<'a> {
+pub(crate) struct OnEngine<'a> {
     engine: &'a Engine,
     location: &'static Location<'static>,
 }

@@ -7,6 +7,8 @@
 //! | [`bridge`] | blocking code from async code |
 //! | [`Engine`], [`EngineBuilder`] | one database: its pool of connections, and verbs on it |
 //! | [`Connection`], [`Transaction`], [`Savepoint`] | guards on one connection, with the same verbs |
+//! | [`Notifications`] | what the programs of a database tell each other |
+//! | [`AdvisoryLock`] | a lock that the programs of a database agree on |
 //! | [`Sandbox`] | an engine inside one transaction, for tests |
 //! | [`Operation`] | the future that every verb returns |
 //! | [`observe`] | seeing what is sent |
@@ -37,12 +39,14 @@ pub mod bridge;
 pub mod driver;
 pub mod observe;
 
+mod advisory;
 mod answers;
 mod batch;
 mod clock;
 mod connection;
 mod engine;
 mod job;
+mod notifications;
 mod operation;
 mod panic;
 mod pool;
@@ -59,6 +63,7 @@ mod transaction;
 mod url;
 mod verbs;
 
+pub use advisory::{AdvisoryKey, AdvisoryLock};
 pub use batch::Batch;
 #[doc(hidden)]
 pub use clock::Clock;
@@ -66,6 +71,9 @@ pub use connection::Connection;
 pub use driver::Access;
 pub use engine::{Engine, EngineBuilder};
 pub use job::{Job, JobOutput};
+#[doc(hidden)]
+pub use notifications::notifying;
+pub use notifications::{Notice, Notification, Notifications};
 pub use observe::{Observer, Parameters, StatementEvent};
 #[doc(hidden)]
 pub use observe::{Span, Telemetry};

@@ -26,17 +26,18 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use futures_lite::{FutureExt, future};
-use orm_core::{Dialect, Dispatch, Result};
+use orm_core::{Dialect, Dispatch, Error, Result};
 
 use crate::bridge::{Urgency, Workers};
 use crate::clock::Clock;
 use crate::driver::{Access, Connect, DriverConnection, Interrupt, Runs};
 use crate::job::Heavy;
+use crate::notifications::Mailbox;
 use crate::observe::{AcquireEnd, Span, Telemetry};
 use crate::sync::lock;
 use lane::{Lane, Permit};
@@ -95,6 +96,8 @@ struct State {
     closing: usize,
     /// When the timer of the watch rings, if it is set.
     watch_due: Option<Instant>,
+    /// What ends with the pool, besides connections.
+    listeners: Vec<Weak<dyn Stop>>,
     /// What only grows.
     counters: Statistics,
 }
@@ -134,6 +137,7 @@ impl Pool {
             closers: Vec::new(),
             closing: 0,
             watch_due: None,
+            listeners: Vec::new(),
             counters: Statistics::default(),
         };
         Self(Arc::new_cyclic(|shared| Shared {
@@ -322,6 +326,25 @@ impl Pool {
                 crate::sockets::begin(job);
             }
         }
+    }
+
+    /// Stops something when the pool is closed.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if it is.
+    pub(crate) fn closes_with_it(&self, listener: Weak<dyn Stop>) -> Result<()> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(Error::Closed);
+        }
+        state.listeners.retain(|other| other.strong_count() > 0);
+        state.listeners.push(listener);
+        Ok(())
+    }
+
+    /// Begins to listen to channels. Answers whether the database has such.
+    pub(crate) fn listen(&self, channels: Arc<[String]>, mailbox: Arc<Mailbox>) -> bool {
+        self.0.connector.listen(channels, mailbox)
     }
 
     /// Where reads run, unless a statement says otherwise.

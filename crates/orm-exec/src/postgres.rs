@@ -8,6 +8,7 @@
 //! | `link`, `statements` | what a connection has learned: other forms of statements, prepared ones |
 //! | `parameters`, `row`, `codec` | values on their way in and out |
 //! | `find_row`, `error` | PostgreSQL's errors as ours |
+//! | `listen` | a connection that listens, opened again when it breaks |
 //! | `cancel` | which job is to stop |
 //! | `options`, `password_file` | what a URL and the environment say, and `.pgpass` |
 //! | `connect`, `target` | host by host, until one lets us in and is what it should be |
@@ -22,6 +23,7 @@ mod connection;
 mod error;
 mod find_row;
 mod link;
+mod listen;
 mod parameters;
 mod request;
 mod row;
@@ -45,6 +47,7 @@ use std::time::Duration;
 use orm_core::{Dialect, POSTGRES, Result};
 
 use crate::driver::{Access, Answer, Connect, DriverConnection, Runs};
+use crate::notifications::Mailbox;
 use crate::observe::Telemetry;
 use connection::PostgresConnection;
 pub(crate) use options::{KNOWN_OPTIONS, PostgresOptions};
@@ -85,6 +88,11 @@ impl Connect for PostgresConnector {
         telemetry: Arc<Telemetry>,
     ) -> Answer<'_, Result<Box<dyn DriverConnection>>> {
         Box::pin(self.open(telemetry))
+    }
+
+    fn listen(&self, channels: Arc<[String]>, mailbox: Arc<Mailbox>) -> bool {
+        crate::sockets::spawn(listen::listen(self.options.clone(), channels, mailbox));
+        true
     }
 
     fn ping_after(&self) -> Option<Duration> {

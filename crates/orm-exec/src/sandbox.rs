@@ -77,7 +77,7 @@ impl Sandbox {
         output.result.map_err(Error::from)?;
         output.lease.pin();
         let holder = Arc::clone(output.lease.holder());
-        let connector = SandboxConnector::new(output.lease, dialect);
+        let connector = SandboxConnector::new(output.lease);
         let pool = outer.pool.inside(Box::new(connector));
         let sandbox = Self { engine: Engine { pool }, holder };
         // Opened now: from here on, closing the pool is what gives the connection back.

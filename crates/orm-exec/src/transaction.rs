@@ -10,6 +10,8 @@ use std::panic::Location;
 use orm_core::{Begin, Dialect, Setting};
 
 pub(crate) use self::core::Core;
+use crate::advisory::{self, AdvisoryKey};
+use crate::notifications;
 use crate::observe::Span;
 use crate::operation::Operation;
 use crate::pool::Lease;
@@ -87,6 +89,48 @@ impl Transaction {
         let setting = Setting::new(name, value);
         let core = self.on();
         Operation::named("transaction.set_local", left_by("transaction"), core.set_local(setting))
+    }
+
+    /// Takes a lock that all who use the database agree on until the end of the transaction, and waits for it as long as
+    /// somebody else has it: see [`Engine::advisory_lock`](crate::Engine::advisory_lock), with which it shares its keys.
+    ///
+    /// Take it first: at a level above `ReadCommitted` a transaction sees the state that its first statement saw, which may
+    /// be that of before the wait.
+    ///
+    /// Dropped while it waits: the wait ends, and the whole transaction is rolled back.
+    ///
+    /// # Errors
+    /// On a database without such locks, before anything is sent. [`Error::Busy`](orm_core::Error::Busy) if two wait for
+    /// each other, or it took longer than `lock_timeout`.
+    #[track_caller]
+    pub fn advisory_lock(&mut self, key: impl Into<AdvisoryKey>) -> Operation<'_, ()> {
+        advisory::in_transaction(self.on(), key.into())
+            .called("transaction.advisory_lock", left_by("transaction"))
+    }
+
+    /// Takes such a lock if nobody has it, and answers whether it did: does not wait.
+    ///
+    /// Dropped while it runs: the whole transaction is rolled back.
+    ///
+    /// # Errors
+    /// As for [`advisory_lock`](Self::advisory_lock).
+    #[track_caller]
+    pub fn try_advisory_lock(&mut self, key: impl Into<AdvisoryKey>) -> Operation<'_, bool> {
+        advisory::try_in_transaction(self.on(), key.into())
+            .called("transaction.try_advisory_lock", left_by("transaction"))
+    }
+
+    /// Sends a message to those who listen to a channel, when the transaction is committed: see
+    /// [`Engine::listen`](crate::Engine::listen).
+    ///
+    /// Dropped while it runs: the whole transaction is rolled back.
+    ///
+    /// # Errors
+    /// As for [`Engine::notify`](crate::Engine::notify).
+    #[track_caller]
+    pub fn notify(&mut self, channel: &str, payload: &str) -> Operation<'_, ()> {
+        notifications::notify(self.on(), channel, payload)
+            .called("transaction.notify", left_by("transaction"))
     }
 
     /// Makes the work of the transaction last. Dropped while it runs, it may or may not have happened.

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use orm_core::Error;
+use orm_core::{Dialect, Error};
 
 /// How often a transaction is tried, how long it waits in between, and after which errors.
 ///
@@ -57,6 +57,16 @@ impl Retry {
         Self::times(1)
     }
 
+    /// What a transaction of a database gets that nothing else was said about: five tries at once where the database itself
+    /// waits for its lock; twenty, with waits from 2 to 200 milliseconds, where rows are locked one by one, and of those who meet
+    /// one has to give way at once.
+    pub(crate) fn of(dialect: &Dialect) -> Self {
+        match dialect.for_update {
+            "" => Self::default(),
+            _ => Self::times(20).backoff(Duration::from_millis(2), Duration::from_millis(200)),
+        }
+    }
+
     /// Waits before each further try: `first`, then twice as long each time, up to `longest`; of each wait a random part,
     /// at least half of it, so that those who met do not meet again. No connection is held meanwhile.
     #[must_use]
@@ -95,7 +105,8 @@ impl Retry {
     }
 }
 
-/// What `engine.transaction` does: five times, at once.
+/// What `engine.transaction` does on SQLite, which waits for its lock by itself: five times, at once. On PostgreSQL it is 20 times, with
+/// waits of 2 to 200 milliseconds, unless a factory says otherwise.
 impl Default for Retry {
     fn default() -> Self {
         Self::times(5)

@@ -14,6 +14,7 @@ mod load_all;
 mod lock;
 mod merge;
 mod nested;
+mod others;
 mod query;
 mod repeated;
 mod scoped;

@@ -61,7 +61,8 @@ pub(crate) struct Options {
     pub(crate) begin: Begin,
     /// What is set for each transaction.
     pub(crate) settings: Vec<Setting>,
-    pub(crate) retry: Retry,
+    /// As the database needs it, where nothing was said.
+    pub(crate) retry: Option<Retry>,
     pub(crate) listeners: Listeners,
     /// Conditions that stand in each statement.
     pub(crate) filters: Filters,
@@ -74,7 +75,7 @@ pub(crate) static DEFAULT: Options = Options {
     autoflush: true,
     begin: Begin::new(),
     settings: Vec::new(),
-    retry: Retry::times(5),
+    retry: None,
     listeners: Listeners { sessions: Vec::new(), entities: Vec::new() },
     filters: Filters::new(),
     n_plus_one: None,
@@ -188,10 +189,10 @@ impl SessionFactory {
         self.with(|options| options.begin = options.begin.read_only())
     }
 
-    /// When [`begin`](Self::begin) tries again: five times while the database is busy, unless told otherwise.
+    /// When [`begin`](Self::begin) tries again, unless told otherwise: five times while SQLite is busy, twenty where a server asks for it.
     #[must_use]
     pub fn retry(self, retry: Retry) -> Self {
-        self.with(|options| options.retry = retry)
+        self.with(|options| options.retry = Some(retry))
     }
 
     /// Looks for queries in loops, in each session: for development and tests. In place of what the engine's builder says.

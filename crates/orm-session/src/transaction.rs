@@ -218,7 +218,12 @@ where
         };
         // The connection rolls back in any case; what the caller wants to know is the error before.
         let _ = session.rollback_at(location).await;
-        let Some(wait) = sessions.options().retry.next(tries, [our(&error), session.last_failure()]) else {
+        let retry = sessions
+            .options()
+            .retry
+            .clone()
+            .unwrap_or_else(|| crate::retry::Retry::of(sessions.engine().dialect()));
+        let Some(wait) = retry.next(tries, [our(&error), session.last_failure()]) else {
             return Err(error);
         };
         drop(session);

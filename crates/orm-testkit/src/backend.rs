@@ -34,6 +34,11 @@ impl Backend {
         !matches!(self, Self::Postgres)
     }
 
+    /// How many behaviours run at once: who asks a server waits most of the time.
+    pub(crate) const fn at_once(self) -> usize {
+        if self.is_sqlite() { 1 } else { 2 }
+    }
+
     /// Its name.
     pub const fn name(self) -> &'static str {
         match self {
@@ -64,6 +69,16 @@ enum Place {
     Schema(server::Schema),
 }
 
+impl Place {
+    fn url(&self, settings: &[(&str, &str)]) -> Option<String> {
+        match self {
+            Self::File(file) => Some(format!("sqlite://{}", file.display())),
+            Self::Memory => None,
+            Self::Schema(schema) => Some(schema.url(settings)),
+        }
+    }
+}
+
 impl Database {
     /// Opens a new, empty database.
     ///
@@ -80,11 +95,7 @@ impl Database {
             Backend::Memory => Place::Memory,
             Backend::Postgres => Place::Schema(server::Schema::create().await?),
         };
-        let url = match &place {
-            Place::File(file) => format!("sqlite://{}", file.display()),
-            Place::Memory => "sqlite::memory:".to_owned(),
-            Place::Schema(schema) => schema.url(),
-        };
+        let url = place.url(&[]).unwrap_or_else(|| "sqlite::memory:".to_owned());
         let log = Arc::new(Recorder::default());
         let engine = Engine::builder(&url).observer(Arc::<Recorder>::clone(&log)).open().await?;
         // Opening is a hop too, and nobody's business here.
@@ -94,11 +105,12 @@ impl Database {
 
     /// The URL by which another engine has the same database; none for one in memory.
     pub fn url(&self) -> Option<String> {
-        match &self.place {
-            Place::File(file) => Some(format!("sqlite://{}", file.display())),
-            Place::Memory => None,
-            Place::Schema(schema) => Some(schema.url()),
-        }
+        self.place.url(&[])
+    }
+
+    /// The same, with settings of the server, where there is one.
+    pub(crate) fn url_with(&self, settings: &[(&str, &str)]) -> Option<String> {
+        self.place.url(settings)
     }
 
     /// The file, if the database is one.

@@ -20,17 +20,22 @@
 //! ```
 //!
 //! - [`Database::log`] has the statements and the hops, to be asserted.
+//! - Databases differ: [`Capability`] has all the ways in which a behaviour may, and the others are the same everywhere.
 //! - [`step`] drops a future at its n-th poll, [`stop`] at each of its polls.
 
 mod backend;
+mod capability;
+mod dialects;
 mod executor;
 mod harness;
+mod panics;
 mod recorder;
 mod server;
 pub mod step;
 pub mod stop;
 
 pub use backend::{Backend, Database};
+pub use capability::Capability;
 pub use executor::Executor;
 pub use harness::{Behaviour, main, run};
 pub use recorder::Recorder;

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use anyorm::POSTGRES;
 use anyorm::observe::{Observer, StatementEvent};
 
 /// A log of statements and trips.
@@ -15,6 +16,8 @@ struct Log {
     hops: usize,
     inline: usize,
     statements: Vec<(String, u32)>,
+    /// Whether the transaction is open that a query with its relations has on PostgreSQL.
+    loading: bool,
 }
 
 impl Recorder {
@@ -35,20 +38,41 @@ impl Recorder {
         self.log().inline
     }
 
-    /// The SQL of each statement since the log was cleared, BEGIN and COMMIT included, without quotes around names.
+    /// The SQL of each statement since the log was cleared, BEGIN and COMMIT included, without quotes around names. Those
+    /// around a query with its relations are left out, which are for PostgreSQL alone.
     pub fn statements(&self) -> Vec<String> {
-        self.log().statements.iter().map(|(sql, _)| plain(sql)).collect()
+        unframed(&self.log().statements).map(|(sql, _)| plain(sql)).collect()
+    }
+
+    /// How many transactions were begun, also those that only keep several reads in one state.
+    pub fn transactions(&self) -> usize {
+        self.log().statements.iter().filter(|(sql, _)| sql.starts_with("BEGIN")).count()
     }
 
     /// As [`statements`](Self::statements), each with the number of its parameter rows: `INSERT .. x3`.
     pub fn batches(&self) -> Vec<String> {
-        let log = self.log();
-        log.statements.iter().map(|(sql, rows)| format!("{} x{rows}", plain(sql))).collect()
+        unframed(&self.log().statements).map(|(sql, rows)| format!("{} x{rows}", plain(sql))).collect()
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The transaction that PostgreSQL needs for several reads of one state, where one of SQLite would see what it sees without.
+const ONE_STATE: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// The statements without those transactions.
+fn unframed(statements: &[(String, u32)]) -> impl Iterator<Item = &(String, u32)> {
+    let mut is_open = false;
+    statements.iter().filter(move |(sql, _)| match sql.as_str() {
+        ONE_STATE => {
+            is_open = true;
+            false
+        }
+        "COMMIT" | "ROLLBACK" => !std::mem::take(&mut is_open),
+        _ => true,
+    })
 }
 
 /// A statement in the words that all databases have in common, as far as they differ in words only: `?` for a placeholder,
@@ -107,6 +131,11 @@ impl Observer for Recorder {
     }
 
     fn statement(&self, event: &StatementEvent<'_>) {
-        self.log().statements.push((event.sql.to_owned(), event.rows));
+        let mut log = self.log();
+        match event.sql {
+            sql if POSTGRES.begin_loads == Some(sql) => log.loading = true,
+            "COMMIT" | "ROLLBACK" if log.loading => log.loading = false,
+            sql => log.statements.push((sql.to_owned(), event.rows)),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! A PostgreSQL server for tests: the one that `ANYORM_POSTGRES` names, or the one of this machine.
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyorm::{Engine, Result};
 
@@ -46,15 +47,20 @@ impl Schema {
     pub(crate) async fn create() -> Result<Self> {
         use std::sync::atomic::{AtomicU32, Ordering};
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("anyorm_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        static STARTED: LazyLock<u128> = LazyLock::new(|| {
+            SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
+        });
+        // Numbers of processes come again, and one that was killed leaves its schema.
+        let process = std::process::id();
+        let name = format!("anyorm_{}_{process}_{}", *STARTED, NEXT.fetch_add(1, Ordering::Relaxed));
         let create = format!("CREATE SCHEMA {name}");
         administrator().await?.execute(anyorm::sql(create)).await?;
         Ok(Self(name))
     }
 
-    /// Of an engine that has this schema and no other.
-    pub(crate) fn url(&self) -> String {
-        with_settings(&[("search_path", &self.0)], 5)
+    /// Of an engine that has this schema and no other, with more settings of the server.
+    pub(crate) fn url(&self, settings: &[(&str, &str)]) -> String {
+        with_settings(&[&[("search_path", &*self.0)], settings].concat(), 5)
     }
 }
 

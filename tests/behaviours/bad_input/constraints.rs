@@ -4,7 +4,7 @@ use anyorm::error::{ConstraintError, ConstraintKind};
 use anyorm::prelude::*;
 use anyorm::{Result, Session};
 use anyorm_tests::{Account, Post, Tag, User, blog, post, user};
-use orm_testkit::{Behaviour, Database, behaviours};
+use orm_testkit::{Behaviour, Capability, Database, behaviours};
 
 use anyorm_tests::check::{nothing_lost, says};
 
@@ -23,11 +23,12 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
 
 /// The tables of users with stricter columns than the entity has.
 async fn strict(db: &Database) -> Result<()> {
-    db.engine.create_all(&blog()).await?;
-    db.engine.execute(sql("DROP TABLE users")).await?;
-    let table = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT NOT NULL, \
-                 age INTEGER NOT NULL CONSTRAINT grown_up CHECK (age >= 18))";
-    db.engine.execute(sql(table)).await.map(drop)
+    let key = db.engine.dialect().auto_key;
+    let columns = "email TEXT NOT NULL UNIQUE, name TEXT NOT NULL, \
+                   age INTEGER NOT NULL CONSTRAINT grown_up CHECK (age >= 18)";
+    db.engine.execute(sql(format!("CREATE TABLE users (id {key}, {columns})"))).await?;
+    // What is there stays as it is.
+    db.engine.create_all(&blog()).await
 }
 
 fn aged(name: &str, age: i32) -> User {
@@ -130,10 +131,10 @@ async fn a_foreign_key_without_its_row_is_named(db: Database) -> Result<()> {
 /// Without `on_delete`, and with a reference that may not be NULL.
 async fn a_row_that_is_referred_to_is_not_deleted(db: Database) -> Result<()> {
     db.engine.create_all(&blog()).await?;
-    db.engine.execute(sql("DROP TABLE posts")).await?;
-    let table = "CREATE TABLE posts (id INTEGER PRIMARY KEY, title TEXT, author_id INTEGER NOT NULL \
-                 REFERENCES users (id), version INTEGER)";
-    db.engine.execute(sql(table)).await?;
+    db.engine.execute(sql(db.by_dialect("DROP TABLE posts", "DROP TABLE posts CASCADE"))).await?;
+    let key = db.engine.dialect().auto_key;
+    let columns = "title TEXT, author_id BIGINT NOT NULL REFERENCES users (id), version BIGINT";
+    db.engine.execute(sql(format!("CREATE TABLE posts (id {key}, {columns})"))).await?;
     let mut session = db.engine.session();
     let ada = session.add(user("Ada"));
     session.add(post("Notes", ada));
@@ -194,7 +195,8 @@ async fn an_engine_names_table_and_columns(db: Database) -> Result<()> {
     assert_eq!((null.kind, null.columns), (ConstraintKind::NotNull, vec!["age".to_owned()]));
     let lost =
         violated(engine.execute(Post::insert().value(post("Notes", BelongsTo::to_key(9)))).await.map(drop));
-    assert_eq!((lost.kind, lost.columns.len()), (ConstraintKind::ForeignKey, 0), "SQLite does not say which");
+    let named = if db.has(Capability::ForeignKeysAreNamed) { &["author_id".to_owned()][..] } else { &[] };
+    assert_eq!((lost.kind, lost.columns.as_slice()), (ConstraintKind::ForeignKey, named));
     assert!(lost.to_string().contains("INSERT INTO \"posts\""), "{lost}");
     nothing_lost(engine).await
 }

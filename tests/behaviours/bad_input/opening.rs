@@ -18,11 +18,14 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
 ];
 
 async fn an_unknown_scheme_is_told_the_known_ones(_: Database) -> Result<()> {
-    let known = "`sqlite::memory:`, `sqlite:///absolute/path.db` and `sqlite://relative.db`";
-    says(&refused("oracle://host/blog").await, &["the URL scheme `oracle` is not known", known]);
-    says(&refused("postgres://u:secret@host/blog").await, &["no driver for `postgres://` yet", known]);
-    says(&refused("blog.db").await, &["`blog.db` has no scheme", known]);
-    says(&refused("sqlite://").await, &["the URL names no file", known]);
+    let server = "`postgres://user@host/database`";
+    let known = ["`sqlite::memory:`", "`sqlite:///absolute/path.db`", "`sqlite://relative.db`"];
+    let known = [&known[..], &[server][..usize::from(cfg!(feature = "postgres"))]].concat();
+    let says_known = |error: &Error, what: &str| says(error, &[&[what], &known[..]].concat());
+    says_known(&refused("oracle://host/blog").await, "the URL scheme `oracle` is not known");
+    says_known(&refused("mysql://u:secret@host/blog").await, "no driver for `mysql://` yet");
+    says_known(&refused("blog.db").await, "`blog.db` has no scheme");
+    says_known(&refused("sqlite://").await, "the URL names no file");
     let text = refused("oracle://scott:tiger@host").await.to_string();
     assert!(!text.contains("tiger"), "a password stays out of the message: {text}");
     Ok(())

@@ -60,10 +60,7 @@ async fn a_statement_happens_or_not(db: Database) -> Result<()> {
 
 async fn opening_and_closing_leave_nothing_behind(db: Database) -> Result<()> {
     bank(&db).await?;
-    let url = match db.file() {
-        Some(file) => format!("sqlite://{}", file.display()),
-        None => "sqlite::memory:".to_owned(),
-    };
+    let url = db.url().unwrap_or_else(|| "sqlite::memory:".to_owned());
     for stop in stops() {
         if stop.at(Engine::open(&url)).transpose()?.is_some() {
             break;
@@ -88,9 +85,8 @@ async fn opening_and_closing_leave_nothing_behind(db: Database) -> Result<()> {
 }
 
 async fn a_schema_is_made_or_not(db: Database) -> Result<()> {
-    let tables = || sql("SELECT count(*) FROM sqlite_master WHERE type = 'table'").returning::<i64>();
     db.engine.create_all(&blog()).await?;
-    let all = db.engine.scalar(tables()).await?;
+    let all = db.tables().await?;
     for create in [false, true] {
         for stop in stops() {
             let schema = blog();
@@ -100,7 +96,7 @@ async fn a_schema_is_made_or_not(db: Database) -> Result<()> {
             let call = if create { db.engine.create_all(&schema) } else { db.engine.drop_all(&schema) };
             let ended = stop.at(call).transpose()?.is_some();
             full_again(&db.engine);
-            let found = db.engine.scalar(tables()).await?;
+            let found = db.tables().await?;
             assert!(found == 0 || found == all, "{found} of {all} tables: {stop:?}");
             if ended {
                 break;

@@ -153,7 +153,8 @@ async fn call_engine(engine: &Engine, random: &mut Random) -> Result<bool> {
 
 /// One statement that moves coins.
 fn transfer(from: i64, to: i64, coins: i64) -> impl anyorm::Query<Shape: Send> {
-    sql("UPDATE accounts SET balance = balance + CASE id WHEN ? THEN ? ELSE ? END WHERE id IN (?, ?)")
+    // A place that says nothing of its type is told it.
+    sql("UPDATE accounts SET balance = balance + CAST(CASE id WHEN ? THEN ? ELSE ? END AS BIGINT) WHERE id IN (?, ?)")
         .bind(from)
         .bind(-coins)
         .bind(coins)

@@ -125,9 +125,9 @@ pub struct ConstraintError {
     pub entity: Option<&'static str>,
     /// The key of that row, where it is known.
     pub key: Option<String>,
-    /// The table, as far as the database says it.
+    /// The table, as far as the database says it. Of a foreign key it is the one that refers to another.
     pub table: Option<String>,
-    /// The columns, as far as the database says them.
+    /// The columns, as far as the database says them. Of a foreign key there are none where the row is still referred to.
     pub columns: Vec<String>,
     /// The constraint's name, as far as the database says it.
     pub constraint: Option<String>,
@@ -153,10 +153,13 @@ impl fmt::Display for ConstraintError {
             ConstraintKind::Unique if columns.is_empty() => f.write_str("another row has this value")?,
             ConstraintKind::Unique => write!(f, "another row has this value in {columns}")?,
             ConstraintKind::NotNull => write!(f, "{columns} must not be NULL")?,
-            ConstraintKind::ForeignKey if columns.is_empty() => f.write_str(
-                "a foreign key is violated: a row that is referred to is missing, or is still referred to",
-            )?,
-            ConstraintKind::ForeignKey => write!(f, "the row that {columns} refers to is missing")?,
+            ConstraintKind::ForeignKey => match &self.table {
+                _ if !columns.is_empty() => write!(f, "the row that {columns} refers to is missing")?,
+                Some(table) => write!(f, "the row is still referred to by {table}")?,
+                None => f.write_str(
+                    "a foreign key is violated: a row that is referred to is missing, or is still referred to",
+                )?,
+            },
             ConstraintKind::Check => write!(f, "a CHECK constraint refuses the row")?,
         }
         if let Some(constraint) = &self.constraint {

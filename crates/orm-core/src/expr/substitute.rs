@@ -14,6 +14,14 @@ impl Node {
         }
     }
 
+    /// The position of the column of this entity, if this is nothing but one.
+    pub(crate) fn as_column_of(&self, of: &EntityMeta) -> Option<usize> {
+        match self.0 {
+            Kind::Column { entity, position } if entity.is(of) => Some(position),
+            _ => None,
+        }
+    }
+
     /// Why a value inside cannot be sent, if there is one.
     #[doc(hidden)]
     pub fn refusal(&self) -> Option<String> {
@@ -55,14 +63,19 @@ impl Node {
         self.parts(&mut |part| part.collect_columns(of, found));
     }
 
-    /// Writes other expressions in place of columns of an entity's own row, where `by` has one.
+    /// Writes other expressions in place of columns of an entity's own row, where `by` has one. A value keeps the type of its
+    /// column: `balance + 1` would become two parameters of no type.
     #[doc(hidden)]
     pub fn substitute(&mut self, of: &EntityMeta, by: &dyn Fn(usize) -> Option<Node>) {
         if let Kind::Column { entity, position } = self.0
             && entity.is(of)
         {
-            if let Some(node) = by(position) {
-                *self = node;
+            match by(position) {
+                Some(Self(Kind::Value(value))) => {
+                    *self = Self(Kind::Typed(value, entity.columns[position].ty));
+                }
+                Some(node) => *self = node,
+                None => {}
             }
             return;
         }

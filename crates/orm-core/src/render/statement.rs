@@ -36,7 +36,8 @@ pub(crate) fn statement(body: &Body, loads: &Loads, dialect: &Dialect) -> Result
         Body::Count(inner) => match &**inner {
             Body::Select(query) => select_count(&mut out, query),
             Body::Raw(raw) => {
-                out.push("SELECT count(*) FROM (").append(raw.text(), raw.input()).push(") AS \"counted\"");
+                let text = raw.text(out.dialect)?;
+                out.push("SELECT count(*) FROM (").append(&text, raw.input()).push(") AS \"counted\"");
             }
             _ => return Err(no_query("count")),
         },
@@ -48,7 +49,8 @@ pub(crate) fn statement(body: &Body, loads: &Loads, dialect: &Dialect) -> Result
                     select_any(&mut out, query);
                 }
                 Body::Raw(raw) => {
-                    out.append(raw.text(), raw.input());
+                    let text = raw.text(out.dialect)?;
+                    out.append(&text, raw.input());
                 }
                 _ => return Err(no_query("exists")),
             }

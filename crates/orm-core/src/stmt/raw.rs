@@ -150,8 +150,9 @@ pub(crate) struct RawBody {
 }
 
 impl RawBody {
-    pub(crate) fn text(&self) -> &Arc<str> {
-        &self.text
+    /// The text as the dialect takes it.
+    pub(crate) fn text(&self, dialect: &Dialect) -> Result<Arc<str>> {
+        placeholders::placeholders(&self.text, self.input.len(), dialect)
     }
 
     pub(crate) fn input(&self) -> &Cells {
@@ -161,7 +162,7 @@ impl RawBody {
     pub(crate) fn compile(&self, dialect: &Dialect) -> Result<Compiled> {
         few_enough(self.input.len(), dialect)?;
         let shape = StatementShape {
-            sql: placeholders::placeholders(&self.text, self.input.len(), dialect),
+            sql: self.text(dialect)?,
             parameters: self.input.len() as u16,
             // The driver counts the columns: only it knows what the text selects.
             returns: if self.rows { Returns::Rows } else { Returns::Count },

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -74,17 +74,19 @@ impl Pool {
 
     /// From now on. Who waits is told; idle connections are closed, on a worker thread.
     fn refuse_new_work(&self) {
-        let (waiting, idle, holders) = {
+        let (waiting, idle, holders, listeners) = {
             let mut state = self.state();
             state.closed = true;
+            let listeners = std::mem::take(&mut state.listeners);
             let mut waiting = state.writer.dismiss();
             waiting.append(&mut state.readers.dismiss());
             let idle = state.drain();
             state.closing += idle.len();
-            (waiting, idle, state.holders().cloned().collect::<Vec<_>>())
+            (waiting, idle, state.holders().cloned().collect::<Vec<_>>(), listeners)
         };
         // Who reads them might take for ever.
         holders.iter().for_each(|holder| holder.stop_stream());
+        listeners.iter().filter_map(Weak::upgrade).for_each(|listener| listener.stop());
         waiting.into_iter().for_each(Waker::wake);
         if idle.is_empty() {
             return;

@@ -4,13 +4,14 @@ use std::panic::{AssertUnwindSafe, Location};
 use std::sync::{Arc, PoisonError};
 
 use futures_lite::FutureExt;
-use orm_core::program::Failure;
+use orm_core::program::{Discard, Failure};
 use orm_core::{Error, Program, Result, Sink};
 
 use super::lane::Permit;
 use super::{Holder, LaneKind, OpenConnection, Pool};
 use crate::bridge::Urgency;
-use crate::driver::{DriverConnection, Interrupt};
+use crate::driver::{DriverConnection, Interrupt, JobId};
+use crate::engine::bare_step;
 use crate::job::Job;
 use crate::observe::JobContext;
 
@@ -30,6 +31,8 @@ pub struct Lease {
     used: bool,
     /// Whether it is closed instead of coming home.
     discarded: bool,
+    /// What is run on it on its way home, to take back what a job has left on it.
+    owes: Option<&'static str>,
     holder: Arc<Holder>,
     /// Whether the connection goes back with the end of its job, whoever awaits the output.
     one_job: bool,
@@ -54,6 +57,7 @@ impl Lease {
             in_transaction: false,
             used: false,
             discarded: false,
+            owes: None,
             holder,
             one_job: false,
             gone: false,
@@ -122,6 +126,17 @@ impl Lease {
         }
     }
 
+    /// Says what is to be run on the connection before anybody else has it, whatever becomes of the jobs until then: a
+    /// statement that may be run any number of times. If it fails, the connection is discarded.
+    pub(crate) fn owe(&mut self, sql: Option<&'static str>) {
+        self.owes = sql;
+    }
+
+    /// Whether it has a connection that it did not have to give up.
+    pub(crate) fn has_connection(&self) -> bool {
+        self.connection.is_some()
+    }
+
     /// Runs one program, after which the connection goes back from there: the output may wait.
     pub(crate) fn run_only<S: Sink + 'static>(mut self, program: Program, sink: S) -> Job<S> {
         self.one_job = true;
@@ -180,13 +195,15 @@ impl Lease {
         }
     }
 
-    /// Rolls back what is open, or discards the connection. Where jobs run.
+    /// Rolls back what is open, and does what is owed, or discards the connection. Where jobs run.
     pub(crate) async fn clean(&mut self) {
         self.look();
-        if self.in_transaction
+        let owes = self.owes.take();
+        if (self.in_transaction || owes.is_some())
             && let Some(open) = self.connection.take()
         {
-            self.connection = open.cleaned(&self.pool).await;
+            let debts = Debts { in_transaction: self.in_transaction, owes };
+            self.connection = open.cleaned(debts, &self.pool).await;
             self.in_transaction = false;
         }
     }
@@ -202,9 +219,10 @@ impl Lease {
         let (pool, lane, holder) = (self.pool.clone(), self.lane, Arc::clone(&self.holder));
         match self.connection.take() {
             Some(connection) if self.discarded => pool.close_discarded(lane, connection, holder),
-            Some(connection) if self.in_transaction => {
+            Some(connection) if self.in_transaction || self.owes.is_some() => {
                 let mut way = WayHome::new(pool.clone(), lane, Some(holder));
-                way.in_transaction = Some(connection);
+                let debts = Debts { in_transaction: self.in_transaction, owes: self.owes };
+                way.unclean = Some((connection, debts));
                 pool.hop(Urgency::Urgent, way.clean());
             }
             permit => pool.give_back(lane, permit, Some(&holder)),
@@ -218,32 +236,41 @@ impl Drop for Lease {
     }
 }
 
+/// What is to be done before a connection is anybody else's.
+#[derive(Clone, Copy)]
+struct Debts {
+    /// It may be inside a transaction.
+    in_transaction: bool,
+    /// See [`Lease::owe`].
+    owes: Option<&'static str>,
+}
+
 /// The way home by the thread that runs jobs. Wherever it ends the permit is home, also where workers drop what they were
 /// sent: then the connection is closed right there.
 pub(super) struct WayHome {
     pool: Pool,
     lane: LaneKind,
     holder: Option<Arc<Holder>>,
-    /// Rolled back on the way.
-    in_transaction: Option<OpenConnection>,
+    /// What is to be done on the way.
+    unclean: Option<(OpenConnection, Debts)>,
     permit: Permit<OpenConnection>,
 }
 
 impl WayHome {
     pub(super) fn new(pool: Pool, lane: LaneKind, holder: Option<Arc<Holder>>) -> Self {
-        Self { pool, lane, holder, in_transaction: None, permit: None }
+        Self { pool, lane, holder, unclean: None, permit: None }
     }
 
     async fn clean(mut self) {
-        if let Some(open) = self.in_transaction.take() {
-            self.permit = open.cleaned(&self.pool).await;
+        if let Some((open, debts)) = self.unclean.take() {
+            self.permit = open.cleaned(debts, &self.pool).await;
         }
     }
 }
 
 impl Drop for WayHome {
     fn drop(&mut self) {
-        if let Some(open) = self.in_transaction.take() {
+        if let Some((open, _)) = self.unclean.take() {
             open.discard(&self.pool);
         }
         self.pool.give_back(self.lane, self.permit.take(), self.holder.as_ref());
@@ -255,12 +282,19 @@ impl OpenConnection {
         &mut **self.driver.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection without a transaction, or nothing if it cannot get out of it.
-    async fn cleaned(mut self, pool: &Pool) -> Option<Self> {
+    /// The connection without a transaction and without debts, or nothing if it cannot get rid of them.
+    async fn cleaned(mut self, debts: Debts, pool: &Pool) -> Option<Self> {
         let driver = self.driver();
-        let roll_back = async { driver.rollback().await.is_ok() && !driver.in_transaction() };
-        let rolled_back = AssertUnwindSafe(roll_back).catch_unwind().await;
-        if matches!(rolled_back, Ok(true)) {
+        let clean = async {
+            if debts.in_transaction && (driver.rollback().await.is_err() || driver.in_transaction()) {
+                return false;
+            }
+            let Some(owed) = debts.owes else { return true };
+            let program = Program { steps: vec![bare_step(owed.into())], ..Program::default() };
+            driver.run(JobId(0), &program, &mut Discard).await.is_ok() && !driver.in_transaction()
+        };
+        let cleaned = AssertUnwindSafe(clean).catch_unwind().await;
+        if matches!(cleaned, Ok(true)) {
             return Some(self);
         }
         self.discard(pool);

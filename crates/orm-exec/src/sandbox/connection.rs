@@ -9,8 +9,9 @@ use orm_core::{Dialect, Error, POSTGRES, Program, Result, Sink, ValueRef};
 
 use crate::driver::{Access, Answer, Connect, DriverConnection, Inline, Interrupt, JobId, Runs};
 use crate::engine::bare_step;
+use crate::notifications::Mailbox;
 use crate::observe::Telemetry;
-use crate::pool::Lease;
+use crate::pool::{Lease, Pool};
 
 /// What a transaction inside is.
 const SAVEPOINT: &str = "anyorm_transaction";
@@ -18,15 +19,15 @@ const SAVEPOINT: &str = "anyorm_transaction";
 /// Gives the one connection inside, once.
 pub(super) struct SandboxConnector {
     outer: Mutex<Option<Lease>>,
-    dialect: &'static Dialect,
-    runs: Runs,
+    /// That of the outer connection.
+    pool: Pool,
 }
 
 impl SandboxConnector {
     /// `outer` is inside a transaction.
-    pub(super) fn new(outer: Lease, dialect: &'static Dialect) -> Self {
-        let runs = outer.pool().runs();
-        Self { outer: Mutex::new(Some(outer)), dialect, runs }
+    pub(super) fn new(outer: Lease) -> Self {
+        let pool = outer.pool().clone();
+        Self { outer: Mutex::new(Some(outer)), pool }
     }
 
     async fn open(&self) -> Result<Box<dyn DriverConnection>> {
@@ -45,11 +46,16 @@ impl SandboxConnector {
 
 impl Connect for SandboxConnector {
     fn dialect(&self) -> &'static Dialect {
-        self.dialect
+        self.pool.dialect()
     }
 
     fn runs(&self) -> Runs {
-        self.runs
+        self.pool.runs()
+    }
+
+    /// Hears what others send. What is sent inside is never committed, and so never told.
+    fn listen(&self, channels: Arc<[String]>, mailbox: Arc<Mailbox>) -> bool {
+        self.pool.listen(channels, mailbox)
     }
 
     fn connect(

@@ -81,15 +81,12 @@ impl Session {
     /// transactions of the session.
     fn put_into_transaction(&self, program: &mut Program) {
         let (dialect, settings) = (self.engine.dialect(), &self.options().settings);
-        let of_one_state = program.steps.len() > 1 && dialect.loads_of_one_state;
-        if program.begin.is_none() && (of_one_state || !settings.is_empty()) {
-            program.begin =
-                Some(if of_one_state { dialect.begin_reads.into() } else { Begin::new().sql(dialect) });
-            program.commit = true;
+        if program.begin.is_none() {
+            let loads = dialect.begin_loads.filter(|_| program.steps.len() > 1).map(Into::into);
+            program.begin = loads.or_else(|| (!settings.is_empty()).then(|| Begin::new().sql(dialect)));
+            program.commit = program.begin.is_some();
         }
-        if program.begin.is_some() {
-            program.settings.clone_from(settings);
-        }
+        program.settings.clone_from(settings);
     }
 
     /// Runs a program in the open transaction, which it opens if need be. `writes` says whether what is read from then

@@ -94,6 +94,29 @@ impl Session {
 
 /// The text of a statement with lists of placeholders cut to their first element: lists of any length read the same.
 fn without_lists(sql: &str) -> Cow<'_, str> {
+    match sql.contains('$') {
+        // The numbers behind a list depend on its length.
+        true => Cow::Owned(without_long_lists(&without_numbers(sql)).into_owned()),
+        false => without_long_lists(sql),
+    }
+}
+
+/// `$1` as `?`.
+fn without_numbers(sql: &str) -> String {
+    let mut shape = String::with_capacity(sql.len());
+    for (at, part) in sql.split('$').enumerate() {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        shape.push_str(match at {
+            0 => "",
+            _ if rest.len() < part.len() => "?",
+            _ => "$",
+        });
+        shape.push_str(if at == 0 { part } else { rest });
+    }
+    shape
+}
+
+fn without_long_lists(sql: &str) -> Cow<'_, str> {
     if !sql.contains("(?") && !sql.contains("((") {
         return Cow::Borrowed(sql);
     }
@@ -150,5 +173,7 @@ mod tests {
             "f(?, a) = (SELECT b WHERE c IN (?, ..))"
         );
         assert_eq!(without_lists("SELECT 'ä(?, ?'"), "SELECT 'ä(?, ?'");
+        assert_eq!(without_lists("a IN ($1, $2) AND b = $3"), without_lists("a IN ($1) AND b = $2"));
+        assert_eq!(without_lists("f($a$) = $12"), "f($a$) = ?");
     }
 }

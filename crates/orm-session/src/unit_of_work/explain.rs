@@ -37,9 +37,9 @@ pub(crate) fn explain(plan: &FlushPlan, tracker: &Tracker, failure: Failure) -> 
             error.key = key;
             let writes =
                 !matches!(origin, Origin::Delete { .. } | Origin::Unlink { .. } | Origin::UnlinkAll { .. });
-            if error.kind == ConstraintKind::ForeignKey && error.columns.is_empty() && writes {
-                error.table.get_or_insert_with(|| meta.table.to_owned());
+            if error.kind == ConstraintKind::ForeignKey && error.table.is_none() && writes {
                 error.columns = written_references(tracker, place, origin);
+                error.table = (!error.columns.is_empty()).then(|| meta.table.to_owned());
             }
             Error::Constraint(Arc::new(error))
         }

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use crate::dialect::{Dialect, Placeholder};
+use crate::error::{Error, Result};
 
-/// The text with its `?` as the dialect writes placeholders: so one text does for all databases. Where there are not as many
-/// of them as values, or placeholders with numbers next to them, they are something else (an operator of PostgreSQL's JSON),
-/// and the text stays as it is.
-pub(super) fn placeholders(text: &Arc<str>, values: usize, dialect: &Dialect) -> Arc<str> {
+/// The text with its `?` as the dialect writes placeholders: so one text does for all databases. Where no values are bound, or
+/// there are placeholders with numbers, they are something else (an operator of PostgreSQL's JSON), and the text stays as it is.
+///
+/// # Errors
+/// If there are not as many of them as values.
+pub(super) fn placeholders(text: &Arc<str>, values: usize, dialect: &Dialect) -> Result<Arc<str>> {
     if dialect.placeholder == Placeholder::Question || values == 0 || !text.contains('?') {
-        return Arc::clone(text);
+        return Ok(Arc::clone(text));
     }
     let mut places = Vec::with_capacity(values);
     let (mut at, mut has_numbers) = (0, false);
@@ -27,8 +30,11 @@ pub(super) fn placeholders(text: &Arc<str>, values: usize, dialect: &Dialect) ->
             }
         };
     }
-    if places.len() != values || has_numbers {
-        return Arc::clone(text);
+    if has_numbers {
+        return Ok(Arc::clone(text));
+    }
+    if places.len() != values {
+        return Err(miscounted(places.len(), values, text));
     }
     let mut out = String::with_capacity(text.len() + 2 * values);
     let mut from = 0;
@@ -38,7 +44,17 @@ pub(super) fn placeholders(text: &Arc<str>, values: usize, dialect: &Dialect) ->
         from = place + 1;
     }
     out.push_str(&text[from..]);
-    out.into()
+    Ok(out.into())
+}
+
+#[cold]
+fn miscounted(places: usize, values: usize, text: &str) -> Error {
+    let places = if places == 1 { "1 placeholder".to_owned() } else { format!("{places} placeholders") };
+    let values = if values == 1 { "1 value is".to_owned() } else { format!("{values} values are") };
+    Error::build(format!(
+        "this statement has {places}, and {values} bound: bind one value for each; where `?` is an operator, write \
+         placeholders as `$1`\n  in: {text}"
+    ))
 }
 
 /// How long the text, the name or the comment is that begins here. One that does not end goes to the end of all.
@@ -75,12 +91,25 @@ mod tests {
             ("a = $1", 1, "a = $1"),
             ("tags ? 'x' AND id = $1", 1, "tags ? 'x' AND id = $1"),
             ("tags ? 'x' AND a = $1 AND b = $2", 2, "tags ? 'x' AND a = $1 AND b = $2"),
+            ("tags ? 'x' AND a = '?' AND b = $1", 1, "tags ? 'x' AND a = '?' AND b = $1"),
             ("tags ? 'x'", 0, "tags ? 'x'"),
             ("é ? 'unended", 1, "é $1 'unended"),
             ("?", 1, "$1"),
         ] {
-            assert_eq!(&*placeholders(&text.into(), values, &POSTGRES), expected, "{text}");
-            assert_eq!(&*placeholders(&text.into(), values, &SQLITE), text);
+            assert_eq!(&*placeholders(&text.into(), values, &POSTGRES).unwrap(), expected, "{text}");
+            assert_eq!(&*placeholders(&text.into(), values, &SQLITE).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn too_few_and_too_many_values_are_counted() {
+        for (text, values, said) in [
+            ("SELECT ? + ?", 1, "2 placeholders, and 1 value is bound"),
+            ("SELECT ?", 2, "1 placeholder, and 2 values are bound"),
+            ("tags ? 'x' AND a = ?", 1, "2 placeholders, and 1 value is bound"),
+        ] {
+            let error = placeholders(&text.into(), values, &POSTGRES).unwrap_err().to_string();
+            assert!(error.contains(said) && error.ends_with(text), "{error}");
         }
     }
 }
