@@ -95,6 +95,8 @@ struct Wire {
     server: Option<TcpStream>,
     /// What the client said that is not answered yet.
     open: usize,
+    /// The kind of the client's last message.
+    last: char,
     hangs: bool,
     is_up: bool,
 }
@@ -231,7 +233,7 @@ impl Shared {
         });
         let at = {
             let mut state = self.state();
-            state.wires.push(Wire { client, server, open: 0, hangs: is_deaf, is_up: true });
+            state.wires.push(Wire { client, server, open: 0, last: ' ', hangs: is_deaf, is_up: true });
             state.wires.len() - 1
         };
         let Some((client, server)) = ends else { return };
@@ -323,9 +325,10 @@ impl Shared {
             _ => {}
         }
         // A statement is several messages, up to the one that is answered.
-        let goes_on = state.log.iter().rev().find(|entry| entry.wire == at && entry.side == Side::Client);
-        let goes_on = goes_on.is_some_and(|last| matches!(last.kind, 'P' | 'B' | 'D' | 'E' | 'C'));
-        let begins = begins && !goes_on;
+        let begins = begins && !matches!(wire.last, 'P' | 'B' | 'D' | 'E' | 'C');
+        if side == Side::Client {
+            wire.last = frame.kind;
+        }
         state.log.push(Entry { wire: at, side, kind: frame.kind, text: text.clone(), begins });
         let fits =
             |rule: &Rule| rule.side == side && rule.kind == frame.kind && text.contains(rule.text.as_str());

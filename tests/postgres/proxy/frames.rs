@@ -14,7 +14,7 @@ impl Frame {
     pub(crate) fn text(&self) -> String {
         let body = self.bytes.get(5..).unwrap_or_default();
         let readable = |&byte: &u8| if (32..127).contains(&byte) { char::from(byte) } else { ' ' };
-        body.iter().take(4_000).map(readable).collect::<String>().trim().to_owned()
+        body.iter().take(400).map(readable).collect::<String>().trim().to_owned()
     }
 }
 

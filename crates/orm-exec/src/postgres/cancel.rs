@@ -21,6 +21,8 @@ pub(super) struct Cancel {
     stopped: AtomicU64,
     /// Whether the server is at something that is to be done before the job is stopped, which it soon is.
     held: AtomicBool,
+    /// Whether the job itself wants no more of what it asked for.
+    given_up: AtomicBool,
     /// The task that runs the job.
     waker: Mutex<Option<Waker>>,
 }
@@ -33,6 +35,12 @@ impl Cancel {
     pub(super) fn end(&self) {
         self.running.store(0, Ordering::SeqCst);
         self.held.store(false, Ordering::SeqCst);
+        self.given_up.store(false, Ordering::SeqCst);
+    }
+
+    /// Stops the running job, which has failed and does not want the rest of its answer. Of the task that runs it.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::SeqCst);
     }
 
     /// Says whether the job is to be let be for a moment. Of the task that runs it.
@@ -48,7 +56,8 @@ impl Cancel {
     /// Whether the running job is to stop.
     pub(super) fn is_stopped(&self) -> bool {
         let running = self.running.load(Ordering::SeqCst);
-        running != 0 && self.stopped.load(Ordering::SeqCst) == running
+        running != 0
+            && (self.stopped.load(Ordering::SeqCst) == running || self.given_up.load(Ordering::SeqCst))
     }
 
     /// Until the running job is to stop.

@@ -329,6 +329,11 @@ impl DriverConnection for PostgresConnection {
                 self.socket.0 = None;
             }
             let open = self.in_transaction();
+            if self.unsettled && self.socket.0.is_some() {
+                // Nobody wants what is on its way, which may be much.
+                let _ = self.socket.work_within(UNDO, self.canceller.cancel()).await;
+                self.settle().await;
+            }
             let result = self.roll_back().await;
             self.count_transactions(open, false, || false);
             result

@@ -44,6 +44,10 @@ use trip::{Kind, Sent, Trip};
 /// The savepoint around a program whose failure must leave the transaction as it was.
 pub(super) const STEP: &str = "anyorm_step";
 
+/// When so many rows came that nobody wants, because something has failed, the server is asked for no more of them. Fewer are
+/// read sooner than that is said.
+const MANY: usize = 10_000;
+
 /// How far a program came.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
@@ -339,7 +343,7 @@ impl<'a> Run<'a> {
         sent: &mut Sent,
         wanted: bool,
     ) -> Result<(), Failure> {
-        let mut failed = None;
+        let (mut failed, mut unwanted) = (None, 0);
         loop {
             let next = poll_fn(|cx| requests[at].poll_next(cx)).await;
             match next {
@@ -347,7 +351,12 @@ impl<'a> Run<'a> {
                     poll_fn(|cx| self.sink.poll_ready(cx)).await;
                     failed = self.take_row(sent, &row).err();
                 }
-                Next::Row(_) => {}
+                Next::Row(_) => {
+                    unwanted += 1;
+                    if unwanted == MANY {
+                        self.link.cancel.give_up();
+                    }
+                }
                 Next::End(Ok(affected)) => {
                     return match failed {
                         Some(failure) => Err(failure),
