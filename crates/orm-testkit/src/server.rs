@@ -47,9 +47,8 @@ impl Schema {
     pub(crate) async fn create() -> Result<Self> {
         use std::sync::atomic::{AtomicU32, Ordering};
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        static STARTED: LazyLock<u128> = LazyLock::new(|| {
-            SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
-        });
+        static STARTED: LazyLock<u128> =
+            LazyLock::new(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis());
         // Numbers of processes come again, and one that was killed leaves its schema.
         let process = std::process::id();
         let name = format!("anyorm_{}_{process}_{}", *STARTED, NEXT.fetch_add(1, Ordering::Relaxed));
