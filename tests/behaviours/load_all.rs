@@ -5,6 +5,8 @@ use anyorm::{Error, Result, batch};
 use anyorm_tests::{Account, Post, Tag, User, blog, post, tag, user};
 use orm_testkit::{Behaviour, Database, behaviours};
 
+use crate::support::sent;
+
 pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     queries_and_their_relations_are_one_hop,
     what_is_pending_is_flushed_before_and_read_along,

@@ -36,6 +36,7 @@ mod filters;
 mod flush;
 mod found;
 mod has_one;
+mod imported_keys;
 mod joined;
 mod key_changes;
 mod keys;
@@ -108,6 +109,7 @@ const ALL: &[&[Behaviour]] = &[
     flush::BEHAVIOURS,
     found::BEHAVIOURS,
     has_one::BEHAVIOURS,
+    imported_keys::BEHAVIOURS,
     joined::BEHAVIOURS,
     key_changes::BEHAVIOURS,
     keys::BEHAVIOURS,

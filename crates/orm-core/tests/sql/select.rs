@@ -1,5 +1,6 @@
 //! SELECT: filter, order, limit, columns, and what `first`, `count` and `exists` make of a query.
 
+use orm_core::query::Whole;
 use orm_core::{Entity, Graph, Query, Reads, SQLITE, Value, sql};
 
 use crate::entities::{Post, Tag, User};
@@ -125,6 +126,34 @@ fn raw_sql_is_counted_as_a_subquery() {
     assert_eq!((counted.input.len(), counted.shape.parameters), (1, 1));
     let exists = compiled(statement.into_exists());
     assert_eq!(&*exists.shape.sql, "SELECT EXISTS (SELECT id FROM tags WHERE name = ?\n)");
+}
+
+#[test]
+fn placeholders_inside_raw_sql_are_numbered() {
+    let named =
+        || sql("SELECT id FROM tags WHERE name = ?").bind_str("a").returning::<i64>().statement().unwrap();
+    assert_statement(
+        &named().into_count(),
+        "SELECT count(*) FROM (SELECT id FROM tags WHERE name = ?\n) AS \"counted\"",
+        "SELECT count(*) FROM (SELECT id FROM tags WHERE name = $1\n) AS \"counted\"",
+    );
+    assert_statement(
+        &named().into_exists(),
+        "SELECT EXISTS (SELECT id FROM tags WHERE name = ?\n)",
+        "SELECT EXISTS (SELECT id FROM tags WHERE name = $1\n)",
+    );
+}
+
+#[test]
+fn keys_of_distinct_rows_come_with_what_sorts_them() {
+    let keys =
+        |query: orm_core::Select<Whole<Tag>>| query.statement().unwrap().into_keys(Tag::meta()).unwrap().0;
+    let sorted = Tag::select().order_by((Tag::NAME, Tag::ID));
+    let plain = r#"SELECT "tags"."id" FROM "tags" ORDER BY "tags"."name", "tags"."id""#;
+    assert_statement(&keys(sorted.clone()), plain, plain);
+    let distinct =
+        r#"SELECT DISTINCT "tags"."id", "tags"."name" FROM "tags" ORDER BY "tags"."name", "tags"."id""#;
+    assert_statement(&keys(sorted.distinct()), distinct, distinct);
 }
 
 #[test]
