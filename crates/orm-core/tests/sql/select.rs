@@ -146,8 +146,9 @@ fn placeholders_inside_raw_sql_are_numbered() {
 
 #[test]
 fn keys_of_distinct_rows_come_with_what_sorts_them() {
-    let keys =
-        |query: orm_core::Select<Whole<Tag>>| query.statement().unwrap().into_keys(Tag::meta()).unwrap().0;
+    let keys = |query: orm_core::Select<Tag, Whole<Tag>>| {
+        query.statement().unwrap().into_keys(Tag::meta()).unwrap().0
+    };
     let sorted = Tag::select().order_by((Tag::NAME, Tag::ID));
     let plain = r#"SELECT "tags"."id" FROM "tags" ORDER BY "tags"."name", "tags"."id""#;
     assert_statement(&keys(sorted.clone()), plain, plain);
