@@ -146,6 +146,11 @@ impl Proxy {
         self.cut();
     }
 
+    /// Refuses those that come from now on.
+    pub(crate) fn refuse_others(&self) {
+        self.shared.state().is_down = true;
+    }
+
     /// Takes connections, and says nothing on them.
     pub(crate) fn deaf(&self) {
         self.shared.state().is_deaf = true;
