@@ -29,6 +29,8 @@ struct State {
     leaked: bool,
     /// The task that was last seen with the connection.
     waker: Option<Waker>,
+    /// Whether the connection is being opened.
+    connecting: bool,
     /// The last job that was sent.
     job: Option<Weak<dyn Stop>>,
     /// The stream that reads on it, and whether the connection is out for that alone.
@@ -48,6 +50,7 @@ impl Holder {
             unused_since: Some(now),
             leaked: false,
             waker: Some(waker.clone()),
+            connecting: false,
             job: None,
             stream: None,
         };
@@ -59,9 +62,17 @@ impl Holder {
         self.location
     }
 
-    /// The same as text: file and line.
+    /// The same as text: file and line, and what it is about if that is no work yet.
     pub(super) fn place(&self) -> String {
-        place(self.location)
+        match self.state().connecting {
+            true => format!("{} (still connecting to the server)", place(self.location)),
+            false => place(self.location),
+        }
+    }
+
+    /// Whether the connection is being opened: a wait for it is a wait for the server.
+    pub(super) fn connects(&self, connecting: bool) {
+        self.state().connecting = connecting;
     }
 
     pub(crate) fn pin(&self, pinned: bool) {

@@ -160,7 +160,12 @@ impl Lease {
         }
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            none => none.insert(self.pool.connect(self.lane).await.map_err(Failure::outside)?),
+            none => {
+                self.holder.connects(true);
+                let opened = self.pool.connect(self.lane).await;
+                self.holder.connects(false);
+                none.insert(opened.map_err(Failure::outside)?)
+            }
         };
         let interrupter = Arc::clone(&connection.interrupter);
         Ok((connection.driver(), interrupter))
