@@ -48,7 +48,7 @@ async fn drop_while_it_runs(wired: &Wired, engine: &Engine, what: &str, call: Ca
         Ok::<_, Error>(())
     };
     // The watch is first: then the call is dropped.
-    or(async { watch.await }, async {
+    or(watch, async {
         let done = call.await;
         panic!("{what} came to its end: {done:?}")
     })

@@ -34,8 +34,6 @@ pub(crate) enum Action {
     CutAfter,
     /// Nothing is passed on any more, and nothing is closed.
     Hang,
-    /// It is passed on later.
-    Delay(Duration),
     /// The server says this in its place, and the connection is gone.
     Fatal(&'static str),
 }
@@ -192,17 +190,6 @@ impl Proxy {
         self.shared.state().log.iter().filter(|entry| entry.side == side && entry.kind == kind).count()
     }
 
-    /// Waits until a message of this side and kind, with this in its text, has passed. Answers whether it did in time.
-    pub(crate) fn saw(&self, side: Side, kind: char, text: &str) -> bool {
-        let state = self.shared.state();
-        let is_missing = |state: &mut State| {
-            let is = |entry: &Entry| entry.side == side && entry.kind == kind && entry.text.contains(text);
-            !state.log.iter().any(is)
-        };
-        let waited = self.shared.passed.wait_timeout_while(state, Duration::from_secs(5), is_missing);
-        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
-    }
-
     /// How many connections are open.
     pub(crate) fn open(&self) -> usize {
         self.shared.state().wires.iter().filter(|wire| wire.is_up).count()
@@ -265,12 +252,8 @@ impl Shared {
             let mut cut = false;
             for frame in frames.take(&bytes[..length]) {
                 let action = self.note(at, side, &frame);
-                if let Some(Action::Delay(time)) = action {
-                    let _ = to.write_all(&std::mem::take(&mut out));
-                    thread::sleep(time);
-                }
                 match action {
-                    None | Some(Action::Delay(_)) => out.extend(frame.bytes),
+                    None => out.extend(frame.bytes),
                     Some(Action::CutBefore) => cut = true,
                     Some(Action::CutAfter) => {
                         out.extend(frame.bytes);

@@ -141,17 +141,14 @@ async fn drop_schema(server: &str, schema: &str) -> Result<()> {
 ///
 /// # Panics
 /// If it is not so within ten seconds.
-#[track_caller]
-pub(crate) fn eventually<'a, F: Future<Output = bool> + Send + 'a>(
-    what: &'a str,
-    mut is_so: impl FnMut() -> F + Send + 'a,
-) -> impl Future<Output = ()> + Send + 'a {
-    async move {
-        let start = Instant::now();
-        while !is_so().await {
-            assert!(start.elapsed() < Duration::from_secs(10), "not within ten seconds: {what}");
-            pause(5).await;
-        }
+pub(crate) async fn eventually<F: Future<Output = bool> + Send>(
+    what: &str,
+    mut is_so: impl FnMut() -> F + Send,
+) {
+    let start = Instant::now();
+    while !is_so().await {
+        assert!(start.elapsed() < Duration::from_secs(10), "not within ten seconds: {what}");
+        pause(5).await;
     }
 }
 

@@ -19,6 +19,8 @@
 //! | 1 Ada, 36 years old | 1 Notes, by Ada, tagged math | 1 math | 1 with 50 |
 //! | 2 Grace, of no known age | 2 Letters, by Ada | 2 poetry | 2 with 0 |
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use anyorm::prelude::*;
 
 /// Somebody who writes.
@@ -107,7 +109,8 @@ pub fn run(example: impl AsyncFnOnce(Engine) -> anyorm::Result<()>) {
 pub fn on_postgres(example: impl AsyncFnOnce(Engine) -> anyorm::Result<()>) {
     let server = std::env::var("ANYORM_POSTGRES");
     let server = server.unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned());
-    let schema = format!("anyorm_blog_{}", std::process::id());
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let schema = format!("anyorm_blog_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let done = async {
         let Ok(outer) = Engine::open(&server).await else { return Ok(()) };
         outer.execute(sql(format!("CREATE SCHEMA {schema}"))).await?;
