@@ -337,7 +337,8 @@ fn a_wait_that_is_dropped_leaves_the_queue() {
     test(async |wired| {
         let engine = bank(wired, "connections=2").await?;
         let held = [engine.begin().await?, engine.begin().await?];
-        for polls in [0, 1, 2] {
+        // Nothing wakes it a second time but the end of its patience.
+        for polls in [0, 1] {
             let stop = orm_testkit::stop::Stop { polls, pause: true };
             assert!(stop.at(engine.count(Account::select())).is_none());
         }

@@ -221,7 +221,7 @@ fn notices_and_empty_statements_are_let_pass() {
         transaction.commit().await?;
         engine.execute(sql("")).await?;
         let error = engine.execute(sql("SELECT 1; SELECT 2")).await.expect_err("one at a time");
-        says(&error, &["multiple commands"]);
+        says(&error, &["one call runs one statement"]);
         let mut session = engine.session();
         session.commit().await?;
         session.flush().await?;
