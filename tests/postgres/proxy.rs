@@ -97,6 +97,8 @@ struct Wire {
     last: char,
     hangs: bool,
     is_up: bool,
+    /// The client is gone: what the server still says is nobody's business, and no rule's.
+    is_left: bool,
 }
 
 impl Proxy {
@@ -225,7 +227,15 @@ impl Shared {
         });
         let at = {
             let mut state = self.state();
-            state.wires.push(Wire { client, server, open: 0, last: ' ', hangs: is_deaf, is_up: true });
+            state.wires.push(Wire {
+                client,
+                server,
+                open: 0,
+                last: ' ',
+                hangs: is_deaf,
+                is_up: true,
+                is_left: false,
+            });
             state.wires.len() - 1
         };
         let Some((client, server)) = ends else { return };
@@ -271,6 +281,7 @@ impl Shared {
             }
             if cut && side == Side::Client {
                 // First this: the server may answer at once.
+                self.state().wires[at].is_left = true;
                 let _ = from.shutdown(Shutdown::Both);
             }
             let sent = to.write_all(&out);
@@ -318,6 +329,9 @@ impl Shared {
             wire.last = frame.kind;
         }
         state.log.push(Entry { wire: at, side, kind: frame.kind, text: text.clone(), begins });
+        if side == Side::Server && (state.wires[at].is_left || !state.wires[at].is_up) {
+            return None;
+        }
         let fits =
             |rule: &Rule| rule.side == side && rule.kind == frame.kind && text.contains(rule.text.as_str());
         let found = state.rules.iter().position(fits);
