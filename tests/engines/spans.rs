@@ -398,7 +398,8 @@ impl Subscriber for Panics {
 
 async fn a_subscriber_that_panics_after_a_statement_hides_nothing(db: Database) -> Result<()> {
     db.engine.create_all(&blog()).await?;
-    for (id, at) in (1..).zip(["record", "exit", "close"]) {
+    // It is not entered: a driver may have several under way at once.
+    for (id, at) in (1..).zip(["record", "close"]) {
         let panics = Panics::new(at, "anyorm.statement");
         let mut session = db.engine.session();
         let account = session.add(Account { id, balance: 0 });

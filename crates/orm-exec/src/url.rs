@@ -32,6 +32,14 @@ pub(crate) enum DatabaseOptions {
 }
 
 impl DatabaseOptions {
+    fn as_sqlite(&self) -> Option<&SqliteOptions> {
+        match self {
+            Self::Sqlite(options) => Some(options),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+        }
+    }
+
     /// The name of the database system, as OpenTelemetry has it.
     pub(crate) fn system(&self) -> &'static str {
         match self {
@@ -42,8 +50,7 @@ impl DatabaseOptions {
     }
 }
 
-/// Postgres: as many as a small server has room for from several programs.
-#[cfg(feature = "postgres")]
+/// A server: as many as a small one has room for from several programs.
 const DEFAULT_CONNECTIONS: usize = 10;
 /// Postgres: connections that nobody uses cost the server a process each.
 #[cfg(feature = "postgres")]
@@ -158,22 +165,21 @@ impl Config {
         Self { database, pool, readers: None, connections: None, dispatch: None }
     }
 
+    /// The same for a server.
+    fn checked_server(mut self) -> Result<(DatabaseOptions, PoolOptions)> {
+        self.pool.writers = self.connections.unwrap_or(DEFAULT_CONNECTIONS);
+        match self.pool.writers {
+            0 => Err(wrong("connections", "0", "1 or more")),
+            _ => Ok((self.database, self.pool)),
+        }
+    }
+
     /// What is to be opened, after all options are known.
     ///
     /// # Errors
     /// [`Error::Configuration`] for options that contradict each other.
     pub(crate) fn checked(mut self) -> Result<(DatabaseOptions, PoolOptions)> {
-        let sqlite = match &self.database {
-            DatabaseOptions::Sqlite(sqlite) => sqlite,
-            #[cfg(feature = "postgres")]
-            DatabaseOptions::Postgres(_) => {
-                self.pool.writers = self.connections.unwrap_or(DEFAULT_CONNECTIONS);
-                return match self.pool.writers {
-                    0 => Err(wrong("connections", "0", "1 or more")),
-                    _ => Ok((self.database, self.pool)),
-                };
-            }
-        };
+        let Some(sqlite) = self.database.as_sqlite() else { return self.checked_server() };
         let is_file = matches!(sqlite.place, Place::File(_));
         if !is_file && (sqlite.immutable || sqlite.no_lock || sqlite.no_follow || sqlite.vfs.is_some()) {
             return Err(Error::configuration(
