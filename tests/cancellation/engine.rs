@@ -89,8 +89,11 @@ async fn schemas(db: Database) -> Result<()> {
     bank::open(&db).await?;
     let (made, accounts) = (schema![Account, Node], BEFORE.map(account));
     let tables = || {
-        let named = sql("SELECT count(*) FROM sqlite_master WHERE name IN ('accounts', 'nodes')");
-        named.returning::<i64>()
+        let named = db.by_dialect(
+            "SELECT count(*) FROM sqlite_master WHERE name IN ('accounts', 'nodes')",
+            "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema AND tablename IN ('accounts', 'nodes')",
+        );
+        sql(named).returning::<i64>()
     };
     drop_each!(
         engine = { db.engine.drop_all(&made).await?; &db.engine };
@@ -102,6 +105,7 @@ async fn schemas(db: Database) -> Result<()> {
             assert!(found == 2 || !dropped.ready, "{dropped:?}");
         }
     );
+    db.engine.create_all(&made).await?;
     drop_each!(
         engine = &db.engine;
         ["Engine::advance_keys" => engine.advance_keys(&made)];

@@ -31,8 +31,9 @@ async fn of_an_engine(db: Database) -> Result<()> {
         dropped => { unchanged(&db, dropped).await?; }
     );
     // Of more rows than go into the chunks that wait.
-    let many =
-        || sql("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000) SELECT i FROM n");
+    let many = || {
+        sql("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT i FROM n")
+    };
     drop_each!(
         engine = &db.engine;
         ["Engine::stream" => read_all!(engine.stream(many().returning::<i64>()))];

@@ -10,7 +10,12 @@ use crate::bank::{self, RAISED, account, more, raise, unchanged};
 use crate::moments::Moment;
 use crate::session::pending;
 
-pub(crate) const CASES: &[Behaviour] = &behaviours![calls_of_an_engine, calls_of_a_session];
+pub(crate) const CASES: &[Behaviour] = &behaviours![
+    #[needs(OneWriter)]
+    calls_of_an_engine,
+    #[needs(OneWriter)]
+    calls_of_a_session
+];
 
 /// Somebody else, who writes for a while: another task, as the pool sees it.
 fn somebody(db: &Database) -> Result<Transaction> {

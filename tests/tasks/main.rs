@@ -11,7 +11,7 @@ use anyorm_tests::check::{full_again, nothing_lost};
 use anyorm_tests::random::Random;
 use anyorm_tests::{Account, blog};
 use futures_lite::future::{block_on, or};
-use orm_testkit::{Backend, Database, Executor};
+use orm_testkit::{Backend, Capability, Database, Executor};
 
 const ACCOUNTS: i64 = 10;
 const COINS: i64 = 100;
@@ -60,7 +60,9 @@ fn tasks_that_drop_their_calls_lose_no_coin() {
 /// Runs a test under every executor on a bank of every backend, and counts the coins after it.
 fn everywhere(test: impl Fn(Executor, &Engine)) {
     for executor in Executor::ALL {
-        for &backend in Backend::all() {
+        // They write what they read before, without a version: where one writes at a time, nobody comes in between. What it
+        // takes on a server is in `tests/postgres/retries.rs`.
+        for &backend in Backend::all().iter().filter(|backend| backend.has(Capability::OneWriter)) {
             let db = block_on(bank(backend)).expect("a bank opens");
             test(executor, &db.engine);
             full_again(&db.engine);

@@ -221,6 +221,7 @@ impl Pool {
             readers_idle: state.readers.idle(),
             readers_in_use: state.readers.in_use(),
             readers_waiting: state.readers.waiting(),
+            writer_size: state.writer.size(),
             writer_idle: state.writer.idle(),
             writer_in_use: state.writer.in_use(),
             writer_waiting: state.writer.waiting(),

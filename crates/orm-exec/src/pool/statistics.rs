@@ -116,11 +116,13 @@ statistics! {
         gauge readers_in_use: usize,
         /// Tasks that wait for a reader.
         gauge readers_waiting: usize,
-        /// 1 if the writer is open and free.
+        /// How many connections that write there may be: 1 for SQLite.
+        gauge writer_size: usize,
+        /// Writers that are open and free.
         gauge writer_idle: usize,
-        /// 1 if somebody has the writer.
+        /// Writers that somebody has.
         gauge writer_in_use: usize,
-        /// Tasks that wait for the writer.
+        /// Tasks that wait for a writer.
         gauge writer_waiting: usize,
         /// Connections that are out, and were unused for longer than the
         /// [leak threshold](crate::EngineBuilder::leak_threshold).
