@@ -311,22 +311,23 @@ impl Pool {
 
     /// Sends a job to the thread that runs it: one hop.
     pub(crate) fn hop(&self, urgency: Urgency, job: impl Future<Output = ()> + Send + 'static) {
-        self.0.hops.fetch_add(1, Ordering::Relaxed);
-        self.0.telemetry.hop();
+        self.count_hop();
         self.0.send(urgency, job);
     }
 
     /// The same for a job whose first step is short: where jobs wait for sockets, it is begun right here.
     pub(crate) fn hop_soon(&self, urgency: Urgency, job: impl Future<Output = ()> + Send + 'static) {
+        self.count_hop();
         match self.0.connector.runs() {
-            Runs::OnWorkers => self.hop(urgency, job),
+            Runs::OnWorkers => self.0.send(urgency, job),
             #[cfg(feature = "postgres")]
-            Runs::OnSockets => {
-                self.0.hops.fetch_add(1, Ordering::Relaxed);
-                self.0.telemetry.hop();
-                crate::sockets::begin(job);
-            }
+            Runs::OnSockets => crate::sockets::begin(job),
         }
+    }
+
+    fn count_hop(&self) {
+        self.0.hops.fetch_add(1, Ordering::Relaxed);
+        self.0.telemetry.hop();
     }
 
     /// Stops something when the pool is closed.
