@@ -73,21 +73,19 @@ impl Notice {
 /// The connection is closed, and nobody listens any more.
 ///
 /// # Example
-/// ```no_run
-/// # async fn example() -> anyorm::Result<()> {
+/// ```
+/// # use orm_blog::*;
+/// # on_postgres(async |engine| {
 /// use anyorm::prelude::*;
 /// use anyorm::Notice;
 ///
-/// let engine = Engine::open("postgres://localhost/shop").await?;
 /// let mut orders = engine.listen(["orders"]).await?;
 /// engine.notify("orders", "42").await?;
-/// loop {
-///     match orders.next().await? {
-///         Notice::Notification(order) => println!("order {} has come", order.payload),
-///         _ => println!("some may have been missed: reads all that are open"),
-///     }
+/// match orders.next().await? {
+///     Notice::Notification(order) => assert_eq!(order.payload, "42"),
+///     _ => println!("some may have been missed: reads all that are open"),
 /// }
-/// # }
+/// # Ok(()) });
 /// ```
 #[must_use = "nobody listens once this is dropped"]
 pub struct Notifications {
