@@ -10,6 +10,7 @@ mod wired;
 mod advisory;
 mod cancelling;
 mod dropped;
+mod fairness;
 mod honesty;
 mod limits;
 mod losing;

@@ -29,6 +29,7 @@ mod request;
 mod row;
 mod run;
 mod statements;
+mod turn;
 
 mod canceller;
 mod connect;

@@ -19,6 +19,7 @@ use super::connect::Connected;
 use super::error::{disconnected, is_cancelled, is_disconnected, is_outdated};
 use super::link::Link;
 use super::run::{Progress, Run, STEP};
+use super::turn::Turn;
 use super::wire::Wire;
 use crate::driver::{Answer, DriverConnection, Interrupt, JobId};
 use crate::observe::{Parameters, Rows, Telemetry, is_commit};
@@ -107,9 +108,9 @@ impl PostgresConnection {
         let Self { socket, link, canceller, .. } = self;
         let cancel = Arc::clone(&link.cancel);
         cancel.start(job);
-        let place = Arc::clone(&link.place);
+        let (turn, place) = (Arc::clone(&link.turn), Arc::clone(&link.place));
         let run = Run::new(link, program, sink, progress).run();
-        let worked = socket.work_until_cancelled(run, &cancel, canceller).await;
+        let worked = socket.work_until_cancelled(run, &turn, &cancel, canceller).await;
         let stopped = cancel.is_stopped();
         cancel.end();
         let mut result = match worked {
@@ -259,6 +260,7 @@ impl Polled {
     async fn work_until_cancelled<T>(
         &mut self,
         work: impl Future<Output = T>,
+        turn: &Turn,
         cancel: &Cancel,
         canceller: &Canceller,
     ) -> Worked<T> {
@@ -274,6 +276,7 @@ impl Polled {
         let (mut done, mut asked) = (None, false);
         let mut grace: Option<Delay> = None;
         poll_fn(|cx| {
+            turn.begin();
             if done.is_none()
                 && let Poll::Ready(output) = self.poll_work(work.as_mut(), cx)
             {

@@ -11,6 +11,7 @@ use tokio_postgres::Client;
 use super::cancel::Cancel;
 use super::error::statement_error;
 use super::statements::Statements;
+use super::turn::Turn;
 use super::wire::WireState;
 use crate::observe::Telemetry;
 
@@ -21,6 +22,8 @@ pub(super) struct Link {
     pub(super) statements: Statements,
     /// Which job is to stop.
     pub(super) cancel: Arc<Cancel>,
+    /// How much more of its work fits into this poll.
+    pub(super) turn: Arc<Turn>,
     /// Whether the savepoint of the driver is there, from the last program of the open transaction.
     pub(super) savepoint: bool,
     /// The server, for messages.
@@ -59,6 +62,7 @@ impl Link {
             telemetry,
             statements: Statements::new(statements),
             cancel: Arc::default(),
+            turn: Arc::default(),
             savepoint: false,
             place,
             without_sequence: HashSet::new(),

@@ -72,6 +72,7 @@ pub(super) struct Run<'a> {
     /// The keys that were made beforehand, by step.
     keys: Vec<Vec<i64>>,
     open_before: bool,
+    reads_only: bool,
     /// What goes before the first step was sent.
     opened: bool,
     buffer: BytesMut,
@@ -85,13 +86,26 @@ impl<'a> Run<'a> {
         progress: &'a mut Progress,
     ) -> Self {
         let steps = program.steps.len();
-        let counted = if program.reads_only() { 0 } else { steps };
+        let reads_only = program.reads_only();
+        let counted = if reads_only { 0 } else { steps };
         let outcome = Outcome { affected: vec![0; counted], generated: vec![Vec::new(); counted] };
         let (answers, open_before) = (Answers::new(program), link.in_transaction());
         link.savepoint &= open_before;
         let keys = vec![Vec::new(); steps];
         let (opened, buffer) = (false, BytesMut::new());
-        Self { link, program, sink, progress, answers, outcome, keys, open_before, opened, buffer }
+        Self {
+            link,
+            program,
+            sink,
+            progress,
+            answers,
+            outcome,
+            keys,
+            open_before,
+            reads_only,
+            opened,
+            buffer,
+        }
     }
 
     pub(super) async fn run(mut self) -> ProgramResult {
@@ -109,8 +123,7 @@ impl<'a> Run<'a> {
         let last = segments.len() - 1;
         for (at, segment) in segments.into_iter().enumerate() {
             let mut trip = self.opening();
-            let built = segment.clone().try_for_each(|step| self.add_step(step, &mut trip));
-            if let Err(refused) = built {
+            if let Err(refused) = self.add_steps(segment.clone(), &mut trip).await {
                 let mut controls = self.opening();
                 self.send(&mut controls).await?;
                 return Err(refused);
@@ -153,7 +166,7 @@ impl<'a> Run<'a> {
         let levels = program.levels_with(|step| !self.keys[step].is_empty());
         // Outside of a transaction each statement is one: what follows a failed one must not run.
         let one_by_one =
-            !self.open_before && program.begin.is_none() && program.steps.len() > 1 && !program.reads_only();
+            !self.open_before && program.begin.is_none() && program.steps.len() > 1 && !self.reads_only;
         let mut segments = Vec::new();
         let mut start = 0;
         for at in 1..levels.len() {
@@ -164,6 +177,14 @@ impl<'a> Run<'a> {
         }
         segments.push(start..levels.len());
         segments
+    }
+
+    async fn add_steps(&mut self, steps: Range<usize>, trip: &mut Trip) -> Result<(), Failure> {
+        for step in steps {
+            self.link.turn.step().await;
+            self.add_step(step, trip)?;
+        }
+        Ok(())
     }
 
     /// What goes before the first step, if it was not sent yet.
@@ -323,16 +344,20 @@ impl<'a> Run<'a> {
             })
             .collect();
         // Each is sent by its first poll.
-        poll_fn(|cx| {
-            if let Some(unsent) = requests.iter_mut().position(|request| !request.send(cx)) {
-                preparing.clear();
-                return Poll::Ready((unsent + 1, std::mem::take(&mut preparing)));
+        for (at, request) in requests.iter_mut().enumerate() {
+            self.link.turn.step().await;
+            let is_sent = poll_fn(|cx| Poll::Ready(request.send(cx))).await;
+            if !is_sent {
+                return (at + 1, Vec::new());
             }
-            // One that is ready by now was not sent: it is of no use.
+        }
+        // One that is ready by now was not sent: it is of no use.
+        poll_fn(|cx| {
             preparing.retain_mut(|(_, statement)| statement.as_mut().poll(cx).is_pending());
-            Poll::Ready((requests.len(), std::mem::take(&mut preparing)))
+            Poll::Ready(())
         })
-        .await
+        .await;
+        (requests.len(), preparing)
     }
 
     /// Reads the answer of one statement to its end.
@@ -345,6 +370,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), Failure> {
         let (mut failed, mut unwanted) = (None, 0);
         loop {
+            self.link.turn.step().await;
             let next = poll_fn(|cx| requests[at].poll_next(cx)).await;
             match next {
                 Next::Row(row) if wanted && failed.is_none() => {
@@ -452,7 +478,7 @@ impl<'a> Run<'a> {
             && step.is_some_and(|step| !step.shape.reads_only)
             && !self.open_before
             && self.program.begin.is_none();
-        let only_reads = self.program.begin.is_some() && self.program.reads_only();
+        let only_reads = self.program.begin.is_some() && self.reads_only;
         (self.is_commit(sent) && !only_reads) || commits_itself
     }
 

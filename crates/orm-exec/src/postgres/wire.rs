@@ -36,6 +36,8 @@ pub(crate) struct Wire {
     end: usize,
     /// How many bytes behind `end` are there, but not whole.
     held: usize,
+    /// How often it was filled without having to wait.
+    filled: u32,
     own_types: OwnTypes,
     incoming: Frames,
     from_server: FromServer,
@@ -47,6 +49,9 @@ pub(crate) struct Wire {
 
 const READ_BYTES: usize = 32 * 1024;
 
+/// So often it is filled before the task that reads gives way to others, which share its thread.
+const FILLED_IN_A_ROW: u32 = 16;
+
 impl Wire {
     pub(crate) fn new(stream: Stream, guard: Guard) -> Self {
         let state = Arc::new(WireState::default());
@@ -56,6 +61,7 @@ impl Wire {
             start: 0,
             end: 0,
             held: 0,
+            filled: 0,
             own_types: OwnTypes::new(),
             incoming: Frames::of_server(),
             from_server: FromServer::new(Arc::clone(&state), guard),
@@ -73,11 +79,20 @@ impl Wire {
 impl Wire {
     /// Takes in what the system gives. Nothing between `start` and `end` afterwards is the end of the stream.
     fn fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.filled >= FILLED_IN_A_ROW {
+            self.filled = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             self.read.copy_within(self.end..self.end + self.held, 0);
             (self.start, self.end) = (0, 0);
             let room = &mut self.read[self.held..];
-            let length = ready!(Pin::new(&mut self.stream).poll_read(context, room))?;
+            let Poll::Ready(length) = Pin::new(&mut self.stream).poll_read(context, room)? else {
+                self.filled = 0;
+                return Poll::Pending;
+            };
+            self.filled += 1;
             let there = self.held + length;
             // At the end of the stream all goes on as it is.
             self.end = if length == 0 { there } else { self.own_types.pass(&mut self.read[..there]) };
