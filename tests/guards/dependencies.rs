@@ -72,7 +72,7 @@ fn uuid_is_built_only_when_asked_for() {
 #[test]
 fn postgres_brings_no_runtime() {
     let without = built_by_users();
-    for package in ["tokio", "tokio-postgres", "tokio-util", "async-io", "rustls"] {
+    for package in ["tokio", "tokio-postgres", "tokio-util", "mio", "rustls"] {
         assert!(!without.contains_key(package), "{package}: {without:?}");
     }
     let with = built_with(&["--features", "postgres"]);

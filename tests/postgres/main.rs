@@ -10,7 +10,6 @@ mod wired;
 mod advisory;
 mod cancelling;
 mod dropped;
-mod fairness;
 mod honesty;
 mod limits;
 mod losing;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use anyorm::Dispatch;
 use anyorm::prelude::*;
 
 use crate::lap::{Fault, Lap};
@@ -38,7 +39,13 @@ struct WithAnyorm {
 
 pub(crate) async fn lines(url: &str) -> Result<Vec<Line>, Fault> {
     let engine = Engine::builder(url).connections(crate::CONNECTIONS).open().await?;
+    let auto = Engine::builder(url).connections(crate::CONNECTIONS).dispatch(Dispatch::Auto).open().await?;
     let us = Peer::Anyorm;
+    let auto = Lines::of(WithAnyorm { engine: auto })
+        .and_bare(us, Work::ReadByKey, "anyorm, Auto, engine.first", WithAnyorm::read_by_key)
+        .add(us, Work::ReadByKey, "anyorm, Auto, session.get_one", WithAnyorm::track_by_key)
+        .and_bare(us, Work::Mixed, "anyorm, Auto, session.begin", WithAnyorm::mixed)
+        .done();
     Ok(Lines::of(WithAnyorm { engine })
         .and_bare(us, Work::ReadByKey, "anyorm, engine.first", WithAnyorm::read_by_key)
         .add(us, Work::ReadByKey, "anyorm, session.get_one, each a session", WithAnyorm::track_by_key)
@@ -50,7 +57,10 @@ pub(crate) async fn lines(url: &str) -> Result<Vec<Line>, Fault> {
         .add(us, Work::InsertFamilies, "anyorm, session.add_all, commit", WithAnyorm::insert_families)
         .and_bare(us, Work::Mixed, "anyorm, session.begin", WithAnyorm::mixed)
         .add(us, Work::Mixed, "anyorm, read before the transaction", WithAnyorm::mixed_late)
-        .done())
+        .done()
+        .into_iter()
+        .chain(auto)
+        .collect())
 }
 
 impl WithAnyorm {

@@ -9,8 +9,10 @@
 
 mod heavy;
 pub(crate) mod inline;
+mod near;
 
 pub(crate) use heavy::Heavy;
+pub(crate) use near::{Asked, Near};
 
 use std::fmt;
 use std::future::Future;
@@ -171,6 +173,14 @@ impl<S: Sink + 'static> Job<S> {
                 drop_quietly(sink);
                 resume_unwind(panic)
             }
+            Attempt::Look => {
+                let (pool, asked) = (work.lease.pool().clone(), Asked::by(&work.program));
+                let (shared, context) = self.share(work, None);
+                pool.look_for(Arc::clone(&shared).work(context));
+                pool.looked(asked, shared.is_done());
+                // Ready, or on the thread of the sockets by now: then this notes whom to wake.
+                Pin::new(self).poll(cx)
+            }
             Attempt::Yield | Attempt::Send => {
                 self.send(work, cx.waker());
                 Poll::Pending
@@ -179,25 +189,32 @@ impl<S: Sink + 'static> Job<S> {
     }
 
     fn send(&mut self, work: Work<S>, waker: &Waker) {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         inline::waits();
-        let id = JobId(NEXT.fetch_add(1, Ordering::Relaxed));
-        let (pool, holder) = (work.lease.pool().clone(), Arc::clone(work.lease.holder()));
-        under_way::note(|| UnderWay { what: on_a_worker(&work.program), sent: true });
+        let pool = work.lease.pool().clone();
         let urgency = if self.waits { Urgency::Waiting } else { work.lease.urgency(&work.program) };
-        let context = work.lease.context();
         let is_short = work.program.input.len() <= SHORT;
-        let (stage, waker, stopped) = (Stage::Waiting(Box::new(work)), waker.clone(), self.stopped);
-        drop(holder.works_for(&waker));
-        let state = State { stage, dropped: false, stopped, interrupter: None, waker: Some(waker) };
-        let shared = Arc::new(Shared { id, holder, pool: pool.clone(), state: Mutex::new(state) });
-        let stop: Weak<dyn Stop> = Arc::<Shared<S>>::downgrade(&shared);
-        shared.holder.works_on(stop);
-        self.place = Place::Sent(Arc::clone(&shared));
+        let (shared, context) = self.share(work, Some(waker));
         match is_short {
             true => pool.hop_soon(urgency, shared.work(context)),
             false => pool.hop(urgency, shared.work(context)),
         }
+    }
+
+    /// Puts the job where the thread that runs it and the task that awaits it both find it.
+    fn share(&mut self, work: Work<S>, waker: Option<&Waker>) -> (Arc<Shared<S>>, Option<Arc<JobContext>>) {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = JobId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let (pool, holder) = (work.lease.pool().clone(), Arc::clone(work.lease.holder()));
+        under_way::note(|| UnderWay { what: on_a_worker(&work.program), sent: true });
+        let context = work.lease.context();
+        let (stage, waker, stopped) = (Stage::Waiting(Box::new(work)), waker.cloned(), self.stopped);
+        drop(waker.as_ref().map(|waker| holder.works_for(waker)));
+        let state = State { stage, dropped: false, stopped, interrupter: None, waker };
+        let shared = Arc::new(Shared { id, holder, pool, state: Mutex::new(state) });
+        let stop: Weak<dyn Stop> = Arc::<Shared<S>>::downgrade(&shared);
+        shared.holder.works_on(stop);
+        self.place = Place::Sent(Arc::clone(&shared));
+        (shared, context)
     }
 }
 
@@ -358,6 +375,10 @@ impl<S: Sink + 'static> Shared<S> {
         drop(state);
         waker.into_iter().for_each(Waker::wake);
         Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.state().stage, Stage::Done(_))
     }
 
     fn state(&self) -> MutexGuard<'_, State<S>> {

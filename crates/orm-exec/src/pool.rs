@@ -36,7 +36,7 @@ use orm_core::{Dialect, Dispatch, Error, Result};
 use crate::bridge::{Urgency, Workers};
 use crate::clock::Clock;
 use crate::driver::{Access, Connect, DriverConnection, Interrupt, Runs};
-use crate::job::Heavy;
+use crate::job::{Asked, Heavy, Near};
 use crate::notifications::Mailbox;
 use crate::observe::{AcquireEnd, Span, Telemetry};
 use crate::sync::lock;
@@ -79,6 +79,7 @@ struct Shared {
     inline_aborted: AtomicU64,
     /// Statements that are not begun inline any more.
     heavy: Heavy,
+    near: Near,
     /// Rises when a connection was lost: those that were opened before may be lost, too.
     generation: AtomicU64,
     state: Mutex<State>,
@@ -152,6 +153,7 @@ impl Pool {
             inline: AtomicU64::new(0),
             inline_aborted: AtomicU64::new(0),
             heavy: Heavy::default(),
+            near: Near::default(),
             generation: AtomicU64::new(0),
             state: Mutex::new(state),
         }))
@@ -322,6 +324,44 @@ impl Pool {
             Runs::OnWorkers => self.0.send(urgency, job),
             #[cfg(feature = "postgres")]
             Runs::OnSockets => crate::sockets::begin(job),
+        }
+    }
+
+    /// Whether jobs wait for a server.
+    pub(crate) fn runs_on_sockets(&self) -> bool {
+        match self.0.connector.runs() {
+            Runs::OnWorkers => false,
+            #[cfg(feature = "postgres")]
+            Runs::OnSockets => true,
+        }
+    }
+
+    /// Whether the thread of a task may look for an answer: nothing else of this engine is under way that it would keep
+    /// waiting, and answers are near.
+    pub(crate) fn may_look(&self, asked: Asked) -> bool {
+        let in_use = {
+            let state = self.state();
+            state.writer.in_use() + state.readers.in_use()
+        };
+        in_use <= 1 && self.0.near.is_likely(asked)
+    }
+
+    /// Begins a job on this thread, and looks for its answer for a moment.
+    pub(crate) fn look_for(&self, job: impl Future<Output = ()> + Send + 'static) {
+        match self.0.connector.runs() {
+            Runs::OnWorkers => self.0.send(Urgency::Normal, job),
+            #[cfg(feature = "postgres")]
+            Runs::OnSockets => crate::sockets::begin_patiently(job),
+        }
+    }
+
+    /// Counts a job that was looked for: it ran here, or went to the thread of the sockets.
+    pub(crate) fn looked(&self, asked: Asked, is_here: bool) {
+        self.0.near.note(asked, is_here);
+        if is_here {
+            self.ran_inline();
+        } else {
+            self.count_hop();
         }
     }
 

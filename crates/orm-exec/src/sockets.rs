@@ -2,51 +2,134 @@
 //!
 //! Jobs of drivers that talk over sockets run here, whatever executor the program has: so an answer is read when it comes,
 //! also while the task that wants it is not polled, and what a dropped future leaves on the way is cleaned up. One thread is
-//! enough: what it does is copy bytes and decode rows, and nothing that runs here blocks. It is the thread that waits for the
-//! operating system, too, so that an answer wakes it without a detour.
+//! enough: what it does is copy bytes and decode rows, and nothing that runs here blocks.
+//!
+//! It is the thread that waits for the operating system, too. Waking a thread may take as long as the server does, so an answer
+//! that comes wakes this one, which reads it, and that one wakes the task: nobody in between. And a job that is [begun](begin)
+//! elsewhere wakes nobody before its answer comes.
 
-use std::future::{Future, pending};
+mod patience;
+mod reactor;
+
+use std::collections::VecDeque;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::OnceLock;
-use std::task::{Context, Waker};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
+use std::time::Duration;
 
-use async_executor::Executor;
+use async_task::Runnable;
 use futures_lite::FutureExt;
+use mio::{Events, Poll, Token};
+
+pub(crate) use reactor::{Left, Watched};
+
+use crate::sync::lock;
+use reactor::Reactor;
 
 /// Runs a job to its end. It must not block. A panic of it ends it, and nothing else.
 ///
 /// # Panics
 /// If the operating system gives no thread.
 pub(crate) fn spawn(job: impl Future<Output = ()> + Send + 'static) {
-    executor().spawn(quietly(job)).detach();
+    make(job).schedule();
 }
 
-/// The same, begun at once on this thread: what it has to say first is on its way to the server while the thread of the
-/// sockets is woken for the answer. Waking a thread may take as long as the server does.
+/// The same, begun at once on this thread: what it has to say first is on its way to the server, and the thread of the sockets
+/// is not woken before there is an answer.
 ///
 /// # Panics
 /// As [`spawn`].
 pub(crate) fn begin(job: impl Future<Output = ()> + Send + 'static) {
-    let mut job = Box::pin(quietly(job));
-    // Whatever wakes it before it is polled over there is found by that poll.
-    if job.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-        executor().spawn(job).detach();
-    }
+    make(job).run();
 }
 
-async fn quietly(job: impl Future<Output = ()>) {
-    let _ = AssertUnwindSafe(job).catch_unwind().await;
+/// The same for a job whose answer is near: this thread looks for it for a moment, and wakes no other if it comes.
+///
+/// # Panics
+/// As [`spawn`].
+pub(crate) fn begin_patiently(job: impl Future<Output = ()> + Send + 'static) {
+    patience::run(make(job));
 }
 
-fn executor() -> &'static Executor<'static> {
-    static EXECUTOR: OnceLock<Executor<'static>> = OnceLock::new();
-    static THREAD: OnceLock<()> = OnceLock::new();
-    let executor = EXECUTOR.get_or_init(Executor::new);
-    THREAD.get_or_init(|| {
-        let run = || async_io::block_on(executor.run(pending::<()>()));
-        let started = thread::Builder::new().name("anyorm-sockets".to_owned()).spawn(run);
+/// What the thread shares with those who give it work.
+struct Sockets {
+    reactor: Reactor,
+    jobs: Mutex<VecDeque<Runnable>>,
+    /// Whether the thread waits for the system, or is about to: then it must be woken for a job.
+    waits: AtomicBool,
+    waker: mio::Waker,
+}
+
+/// The socket that the thread is woken through.
+const WAKER: Token = Token(0);
+
+/// So many jobs have a turn before the system is asked what has happened.
+const TURNS: usize = 64;
+
+fn make(job: impl Future<Output = ()> + Send + 'static) -> Runnable {
+    let quietly = async {
+        let _ = AssertUnwindSafe(job).catch_unwind().await;
+    };
+    let sockets = sockets();
+    let schedule =
+        |runnable| patience::catch(runnable).into_iter().for_each(|runnable| sockets.add(runnable));
+    let (runnable, task) = async_task::spawn(quietly, schedule);
+    task.detach();
+    runnable
+}
+
+fn reactor() -> &'static Reactor {
+    &sockets().reactor
+}
+
+fn sockets() -> &'static Sockets {
+    static SOCKETS: OnceLock<Arc<Sockets>> = OnceLock::new();
+    // Not there until its thread runs: whoever comes after a failure tries again.
+    SOCKETS.get_or_init(|| {
+        let poll = Poll::new().expect("a place to wait for sockets");
+        let registry = poll.registry().try_clone().expect("a place to wait for sockets");
+        let waker = mio::Waker::new(&registry, WAKER).expect("a way to wake the thread of the sockets");
+        let sockets = Arc::new(Sockets {
+            reactor: Reactor::new(registry),
+            jobs: Mutex::default(),
+            waits: AtomicBool::new(false),
+            waker,
+        });
+        let shared = Arc::clone(&sockets);
+        let started =
+            thread::Builder::new().name("anyorm-sockets".to_owned()).spawn(move || shared.run(poll));
         started.expect("a thread for the sockets of the process");
-    });
-    executor
+        sockets
+    })
+}
+
+impl Sockets {
+    fn add(&self, job: Runnable) {
+        lock(&self.jobs).push_back(job);
+        if self.waits.swap(false, Ordering::SeqCst) {
+            // Nothing can be done about an error: the thread sees the job at the next event.
+            let _ = self.waker.wake();
+        }
+    }
+
+    fn run(&self, mut poll: Poll) {
+        let mut events = Events::with_capacity(256);
+        loop {
+            for _ in 0..TURNS {
+                let job = lock(&self.jobs).pop_front();
+                let Some(job) = job else { break };
+                job.run();
+            }
+            // Said before the list is looked at: a job that comes afterwards wakes the thread.
+            self.waits.store(true, Ordering::SeqCst);
+            let longest = (!lock(&self.jobs).is_empty()).then_some(Duration::ZERO);
+            let polled = poll.poll(&mut events, longest);
+            self.waits.store(false, Ordering::SeqCst);
+            if polled.is_ok() {
+                self.reactor.tell(&events);
+            }
+        }
+    }
 }

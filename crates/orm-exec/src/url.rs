@@ -73,7 +73,7 @@ const KNOWN_URLS: &str = "`sqlite::memory:`, `sqlite:///absolute/path.db` and `s
 /// What the pool of a server's connections is told.
 #[cfg(feature = "postgres")]
 const POOL_OPTIONS: &str = "connections=<number>, acquire_timeout=<milliseconds>, idle_timeout=<milliseconds>, \
-     max_lifetime=<milliseconds>, leak_threshold=<milliseconds>";
+     max_lifetime=<milliseconds>, leak_threshold=<milliseconds>, dispatch=worker|auto";
 
 impl Config {
     /// Reads a URL.
@@ -124,7 +124,8 @@ impl Config {
             Limits { idle_timeout: Some(DEFAULT_IDLE_TIMEOUT), max_lifetime: Some(DEFAULT_MAX_LIFETIME) };
         for (name, value) in rest {
             match name.as_str() {
-                "connections" | "acquire_timeout" | "idle_timeout" | "max_lifetime" | "leak_threshold" => {
+                "connections" | "acquire_timeout" | "idle_timeout" | "max_lifetime" | "leak_threshold"
+                | "dispatch" => {
                     config.set(&name, &value)?;
                 }
                 _ => {
@@ -168,6 +169,7 @@ impl Config {
     /// The same for a server.
     fn checked_server(mut self) -> Result<(DatabaseOptions, PoolOptions)> {
         self.pool.writers = self.connections.unwrap_or(DEFAULT_CONNECTIONS);
+        self.pool.dispatch = self.dispatch.unwrap_or(Dispatch::Worker);
         match self.pool.writers {
             0 => Err(wrong("connections", "0", "1 or more")),
             _ => Ok((self.database, self.pool)),

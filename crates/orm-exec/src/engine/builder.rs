@@ -139,7 +139,7 @@ impl EngineBuilder {
         })
     }
 
-    /// Where reads run: [`Dispatch::Worker`] for files, [`Dispatch::Auto`] for `:memory:`, unless told otherwise.
+    /// Where reads run: [`Dispatch::Worker`] for files and servers, [`Dispatch::Auto`] for `:memory:`, unless told otherwise.
     /// `?dispatch=worker|auto` in the URL.
     pub fn dispatch(self, dispatch: Dispatch) -> Self {
         self.with(|config| {

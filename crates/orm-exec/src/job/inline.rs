@@ -11,10 +11,10 @@ use std::task::Waker;
 use orm_core::program::ProgramResult;
 use orm_core::{Dispatch, Program, Sink};
 
-use super::Work;
+use super::{Asked, Work};
 use crate::driver::{DriverConnection, Inline};
 use crate::observe::JobContext;
-use crate::pool::Pool;
+use crate::pool::{Lease, Pool};
 
 /// Jobs that run inline on one thread until the executor has its turn.
 const IN_A_ROW: u32 = 32;
@@ -32,6 +32,8 @@ pub(crate) enum Attempt {
     Panicked(Box<dyn Any + Send>),
     /// The executor has its turn before: the task is woken.
     Yield,
+    /// It is begun here, and this thread looks for the answer of the server for a moment.
+    Look,
     /// It is sent to a worker.
     Send,
 }
@@ -39,6 +41,9 @@ pub(crate) enum Attempt {
 /// Runs the job right here, if it may.
 pub(super) fn attempt<S: Sink + 'static>(work: &mut Work<S>, waker: &Waker) -> Attempt {
     let Work { lease, program, sink } = work;
+    if lease.pool().runs_on_sockets() {
+        return look(lease, program, waker);
+    }
     if !may_run(program, sink, lease.pool()) {
         return Attempt::Send;
     }
@@ -54,6 +59,29 @@ pub(super) fn attempt<S: Sink + 'static>(work: &mut Work<S>, waker: &Waker) -> A
         lease.holder().seen_with(waker, || pool.now());
     }
     attempt
+}
+
+/// Whether this thread looks for the answer of a server: then it takes no longer than it may, whatever the statements are.
+fn look(lease: &mut Lease, program: &Program, waker: &Waker) -> Attempt {
+    // What is encoded and decoded here is to be little, too.
+    const MOST_VALUES: usize = 256;
+    const MOST_STEPS: usize = 16;
+    let pool = lease.pool().clone();
+    let may_look = program.dispatch.unwrap_or(pool.dispatch()) == Dispatch::Auto
+        && program.steps.len() <= MOST_STEPS
+        && program.input.len() <= MOST_VALUES
+        && !pool.is_cut_off()
+        && lease.opened().is_some()
+        && pool.may_look(Asked::by(program));
+    if !may_look {
+        return Attempt::Send;
+    }
+    if others_turn() {
+        waker.wake_by_ref();
+        return Attempt::Yield;
+    }
+    RUN.set(RUN.get() + 1);
+    Attempt::Look
 }
 
 /// Whether a program may be begun on the thread that polls.

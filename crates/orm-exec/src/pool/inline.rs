@@ -28,7 +28,7 @@ impl Pool {
         sink: &mut dyn Sink,
         location: &'static Location<'static>,
     ) -> Option<ProgramResult> {
-        if !inline::may_run(program, sink, self) {
+        if self.runs_on_sockets() || !inline::may_run(program, sink, self) {
             return None;
         }
         if inline::others_turn() {
@@ -44,7 +44,7 @@ impl Pool {
         match attempt {
             Attempt::Ran(result) => Some(result),
             Attempt::Panicked(panic) => resume_unwind(panic),
-            Attempt::Yield | Attempt::Send => {
+            Attempt::Yield | Attempt::Look | Attempt::Send => {
                 program.dispatch = Some(Dispatch::Worker);
                 None
             }

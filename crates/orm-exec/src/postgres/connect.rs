@@ -189,4 +189,4 @@ impl Attempt<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

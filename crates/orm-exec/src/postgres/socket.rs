@@ -1,19 +1,21 @@
 //! Names to addresses, and addresses to sockets that never block the thread that polls them.
 
 use std::fmt;
-use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
-#[cfg(unix)]
-use std::os::unix::net::UnixStream;
+use std::future::poll_fn;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use async_io::Async;
 use futures_lite::io::{AsyncRead, AsyncWrite};
+use mio::net::TcpStream;
+#[cfg(unix)]
+use mio::net::UnixStream;
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::postgres::options::{Host, HostName, PostgresOptions};
+use crate::sockets::{Left, Watched};
 
 /// Where a socket goes.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,51 +57,66 @@ pub(crate) async fn addresses(host: &Host) -> io::Result<Vec<Address>> {
 
 /// An open socket.
 #[derive(Debug)]
-pub(crate) struct Socket {
-    kind: Kind,
-    /// Whether the last read left nothing: then the system is first asked to say when there is more, not for more. That
-    /// saves a call for each answer.
-    drained: bool,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Tcp(Async<TcpStream>),
+pub(crate) enum Socket {
+    Tcp(Watched<TcpStream>),
     #[cfg(unix)]
-    Unix(Async<UnixStream>),
+    Unix(Watched<UnixStream>),
 }
 
 impl Socket {
     /// # Errors
     /// Where nobody answers there.
     pub(crate) async fn open(address: &Address, options: &PostgresOptions) -> io::Result<Self> {
-        let kind = match address {
+        match address {
             Address::Tcp(address) => {
-                let socket = Async::<TcpStream>::connect(*address).await?;
-                set_up(socket.get_ref(), options)?;
-                Kind::Tcp(socket)
+                let mut socket = Watched::new(TcpStream::connect(*address)?)?;
+                is_open(&mut socket, TcpStream::take_error, |socket| socket.peer_addr().map(drop)).await?;
+                set_up(socket.get(), options)?;
+                Ok(Self::Tcp(socket))
             }
             #[cfg(unix)]
-            Address::Unix(path) => Kind::Unix(Async::<UnixStream>::connect(path).await?),
+            Address::Unix(path) => {
+                let mut socket = Watched::new(UnixStream::connect(path)?)?;
+                is_open(&mut socket, UnixStream::take_error, |socket| socket.peer_addr().map(drop)).await?;
+                Ok(Self::Unix(socket))
+            }
             #[cfg(not(unix))]
             Address::Unix(_) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::Unsupported,
-                    "there are no sockets of Unix on this system",
-                ));
+                Err(io::Error::new(io::ErrorKind::Unsupported, "there are no sockets of Unix on this system"))
             }
-        };
-        Ok(Self { kind, drained: false })
+        }
     }
 
     /// Whether something has come that nobody has read.
     pub(crate) fn has_unread(&self) -> bool {
-        match &self.kind {
-            Kind::Tcp(socket) => matches!(socket.get_ref().peek(&mut [0]), Ok(1..)),
+        match self {
+            Self::Tcp(socket) => matches!(socket.get().peek(&mut [0]), Ok(1..)),
             #[cfg(unix)]
-            Kind::Unix(_) => false,
+            Self::Unix(_) => false,
         }
     }
+}
+
+/// Waits until a socket is connected. One that can be written to may have failed, or not be there yet.
+async fn is_open<S: mio::event::Source>(
+    socket: &mut Watched<S>,
+    error: fn(&S) -> io::Result<Option<io::Error>>,
+    other_side: fn(&S) -> io::Result<()>,
+) -> io::Result<()> {
+    poll_fn(|cx| {
+        socket.poll_write(cx, |socket| {
+            if let Some(error) = error(socket)? {
+                return Err(error);
+            }
+            match other_side(socket) {
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+                other => other.map(|()| ((), Left::Perhaps)),
+            }
+        })
+    })
+    .await
 }
 
 fn set_up(socket: &TcpStream, options: &PostgresOptions) -> io::Result<()> {
@@ -128,60 +145,45 @@ fn set_up(socket: &TcpStream, options: &PostgresOptions) -> io::Result<()> {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        // Once: whoever is woken then reads, for what `poll_readable` says is sometimes late.
-        if std::mem::take(&mut this.drained) {
-            ready!(this.kind.poll_readable(context))?;
-        }
-        let length = buffer.len();
-        let read = ready!(match &mut this.kind {
-            Kind::Tcp(socket) => Pin::new(socket).poll_read(context, buffer),
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => socket.poll_read(cx, |socket| read(socket, buffer)),
             #[cfg(unix)]
-            Kind::Unix(socket) => Pin::new(socket).poll_read(context, buffer),
-        })?;
-        // Nothing at all is the end, and stays it.
-        this.drained = (1..length).contains(&read);
-        Poll::Ready(Ok(read))
-    }
-}
-
-impl Kind {
-    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(socket) => socket.poll_readable(context),
-            #[cfg(unix)]
-            Self::Unix(socket) => socket.poll_readable(context),
+            Self::Unix(socket) => socket.poll_read(cx, |socket| read(socket, buffer)),
         }
     }
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().kind {
-            Kind::Tcp(socket) => Pin::new(socket).poll_write(context, bytes),
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => socket.poll_write(cx, |socket| write(socket, bytes)),
             #[cfg(unix)]
-            Kind::Unix(socket) => Pin::new(socket).poll_write(context, bytes),
+            Self::Unix(socket) => socket.poll_write(cx, |socket| write(socket, bytes)),
         }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().kind {
-            Kind::Tcp(socket) => Pin::new(socket).poll_flush(context),
-            #[cfg(unix)]
-            Kind::Unix(socket) => Pin::new(socket).poll_flush(context),
-        }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().kind {
-            Kind::Tcp(socket) => Pin::new(socket).poll_close(context),
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(match self.get_mut() {
+            Self::Tcp(socket) => socket.get().shutdown(Shutdown::Write),
             #[cfg(unix)]
-            Kind::Unix(socket) => Pin::new(socket).poll_close(context),
-        }
+            Self::Unix(socket) => socket.get().shutdown(Shutdown::Write),
+        })
     }
+}
+
+fn read(mut socket: impl Read, buffer: &mut [u8]) -> io::Result<(usize, Left)> {
+    let length = socket.read(buffer)?;
+    // Less than asked for is all there is. Nothing at all is the end, and stays it.
+    let left = if (1..buffer.len()).contains(&length) { Left::Nothing } else { Left::Perhaps };
+    Ok((length, left))
+}
+
+fn write(mut socket: impl Write, bytes: &[u8]) -> io::Result<(usize, Left)> {
+    let length = socket.write(bytes)?;
+    Ok((length, if length < bytes.len() { Left::Nothing } else { Left::Perhaps }))
 }

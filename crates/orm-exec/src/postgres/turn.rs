@@ -40,3 +40,6 @@ impl Default for Turn {
         Self(AtomicU32::new(STEPS))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ pub(crate) struct Wire {
 const READ_BYTES: usize = 32 * 1024;
 
 /// So often it is filled before the task that reads gives way to others, which share its thread.
-const FILLED_IN_A_ROW: u32 = 16;
+const FILLED_IN_A_ROW: u32 = 4;
 
 impl Wire {
     pub(crate) fn new(stream: Stream, guard: Guard) -> Self {

@@ -16,7 +16,7 @@ use orm_core::error::DatabaseErrorKind;
 use super::{Connected, connect};
 use crate::postgres::options::PostgresOptions;
 
-fn options(url: &str) -> PostgresOptions {
+pub(in crate::postgres) fn options(url: &str) -> PostgresOptions {
     let (options, rest) = PostgresOptions::parse(url, &|_| None).unwrap();
     assert_eq!(rest, []);
     options
@@ -71,7 +71,7 @@ fn fails(connected: &mut Connected, sql: &str) -> String {
 }
 
 /// The real one, if there is one.
-fn real() -> Option<String> {
+pub(in crate::postgres) fn real() -> Option<String> {
     let url = std::env::var("ANYORM_POSTGRES").ok();
     let url = url.unwrap_or_else(|| "postgres://postgres@127.0.0.1:5432/test".into());
     match block_on(connect(&options(&url))) {
