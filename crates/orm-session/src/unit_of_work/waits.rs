@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use orm_core::entity::OnDelete;
+use orm_core::entity::{OnDelete, RelationMeta};
 
 use super::collect::{Collected, Switch};
-use super::delete::Nulled;
+use super::delete::{Nulled, Takers};
 use super::operations::{Op, Operations, columns_of};
 use super::order::{Edge, edges};
 use super::unique::Handover;
@@ -39,8 +39,9 @@ pub(super) fn waits(
     operations: &Operations,
     handovers: Vec<Handover>,
 ) -> Vec<Wait> {
-    let mut order =
-        Order { tracker, collected, operations, at: Positions::of(collected, operations), waits: Vec::new() };
+    let at = Positions::of(collected, operations);
+    let takers = Takers::of(&[], &[], &collected.effects.cascaded);
+    let mut order = Order { tracker, collected, operations, at, takers, waits: Vec::new() };
     order.values();
     order.rows();
     order.others();
@@ -55,6 +56,8 @@ struct Positions {
     deleted: HashMap<Place, usize>,
     /// Deleted entities whose rows get new values.
     switched: HashMap<Place, usize>,
+    /// References that become NULL by criteria, by what they lead to.
+    nulls: HashMap<(*const RelationMeta, Place), usize>,
 }
 
 impl Positions {
@@ -69,6 +72,10 @@ impl Positions {
                     at.written.insert(new, position)
                 }
                 Op::Delete { row } => at.deleted.insert(row, position),
+                Op::NullReferences { effect, row } => {
+                    let relation: *const RelationMeta = collected.effects.nulled[effect].0;
+                    at.nulls.insert((relation, row), position)
+                }
                 _ => None,
             };
         }
@@ -81,6 +88,7 @@ struct Order<'a> {
     collected: &'a Collected,
     operations: &'a Operations,
     at: Positions,
+    takers: Takers<'a>,
     waits: Vec<Wait>,
 }
 
@@ -154,29 +162,52 @@ impl Order<'_> {
         let mut rows: Vec<Place> = deleted.chain(effects.cascaded.keys()).copied().collect();
         rows.extend(updates.iter().map(|update| update.place).chain(self.at.switched.keys().copied()));
         rows.sort_unstable_by_key(|row| (self.tracker.arena(row.arena).meta().table, row.slot));
-        for edge in edges(self.tracker, &rows, true).into_iter().flatten() {
+        let edges = edges(self.tracker, &rows, true);
+        self.takers = Takers::of(&rows, &edges, &effects.cascaded);
+        for edge in edges.into_iter().flatten() {
             let (row, target) = (rows[edge.of], rows[edge.to]);
-            let Some(delete) = self.delete_of(target) else { continue };
-            let own = self.leaves(row, &edge).filter(|&own| own != delete);
+            let deletes = self.deletes_of(target);
+            if deletes.is_empty() {
+                continue;
+            }
+            let own = self.leaves(row, &edge);
             // By the database's own action or a statement of the flush: but what becomes NULL must be written again.
-            let is_done =
-                edge.on_delete == Some(OnDelete::SetNull) || nulled.has(self.tracker, row, &edge, target);
+            let nulls = nulled
+                .has(self.tracker, row, &edge, target)
+                .then(|| self.nulls(row, &edge, target))
+                .flatten();
+            let is_done = edge.on_delete == Some(OnDelete::SetNull) || nulls.is_some();
             if is_done && own.is_none_or(|own| self.writes_all(own, &edge.columns)) {
                 continue;
             }
-            match (self.operations.put_off(row, &edge.columns, true), own) {
-                (Some(clear), _) => self.add(clear, delete, None),
-                (None, Some(own)) => {
-                    let columns = self.written_again(row, own, edge.columns);
-                    let way_out = (!columns.is_empty()).then_some(WayOut::Clear { row, columns });
-                    self.add(own, delete, way_out);
+            let clear = self.operations.put_off(row, &edge.columns, true);
+            for end in nulls.map_or(deletes, |nulls| vec![nulls]) {
+                match (clear, own.filter(|&own| own != end)) {
+                    (Some(clear), _) => self.add(clear, end, None),
+                    (None, Some(own)) => {
+                        let columns = self.written_again(row, own, edge.columns.clone());
+                        let way_out = (!columns.is_empty()).then_some(WayOut::Clear { row, columns });
+                        self.add(own, end, way_out);
+                    }
+                    (None, None) => {}
                 }
-                (None, None) => {}
             }
         }
     }
 
-    /// The operation that deletes a row, itself or along with another.
+    /// The statement that sets a row's reference to NULL before the target is deleted.
+    fn nulls(&self, row: Place, edge: &Edge, target: Place) -> Option<usize> {
+        let relation: *const RelationMeta = &self.tracker.arena(row.arena).meta().relations[edge.relation?];
+        self.at.nulls.get(&(relation, target)).copied()
+    }
+
+    /// The operations of which the first deletes a row.
+    fn deletes_of(&self, row: Place) -> Vec<usize> {
+        let roots = self.takers.of_row(row).into_iter();
+        roots.filter_map(|root| self.at.deleted.get(&root).copied()).collect()
+    }
+
+    /// The operation after which a row is gone, itself or along with another.
     fn delete_of(&self, row: Place) -> Option<usize> {
         let root = self.collected.effects.cascaded.get(&row).copied().unwrap_or(row);
         self.at.deleted.get(&root).copied()
@@ -207,8 +238,9 @@ impl Order<'_> {
                 Op::Reference { reference } => {
                     let reference = &self.operations.references[reference];
                     let row = reference.deferred.row;
-                    let own = self.at.written.get(&row).or_else(|| self.at.deleted.get(&row)).copied();
-                    self.waits.extend(own.map(|own| match reference.to_null {
+                    let own = self.at.written.get(&row).map(|&own| vec![own]);
+                    let own = own.unwrap_or_else(|| self.deletes_of(row));
+                    self.waits.extend(own.into_iter().map(|own| match reference.to_null {
                         true => Wait::plain(position, own),
                         false => Wait::plain(own, position),
                     }));
