@@ -195,7 +195,7 @@ impl<'a> Graph<'a> {
         let mut found = self.circles(&all, |_| true);
         if !found.is_empty() {
             while let Some(circle) = self.circles(&all, is_fixed).first() {
-                self.send_along(circle)?;
+                self.send_along(circle, &mut taken)?;
             }
             found = self.circles(&all, |_| true);
         }
@@ -224,17 +224,22 @@ impl<'a> Graph<'a> {
         Ok(DeleteOrder { rows, deferred: deferred(&self.rows, taken), along })
     }
 
-    /// One row of a circle goes along with one that it refers to, on the circle if there is such.
-    fn send_along(&mut self, circle: &[usize]) -> Result<()> {
+    /// One row of a circle goes along with one that it refers to, on the circle if there is such. What would refuse that
+    /// is taken out before, if it may be NULL.
+    fn send_along(&mut self, circle: &[usize], taken: &mut Vec<Edge>) -> Result<()> {
         let is_inside = |row: usize| circle.binary_search(&row).is_ok();
         let deleted = || circle.iter().copied().filter(|&row| self.is_deleted(row));
-        let inside = deleted().find_map(|row| self.way_along(row, is_inside));
-        let found = inside.or_else(|| deleted().find_map(|row| self.way_along(row, |_| true)));
-        let Some((row, at, root)) = found else {
+        let way = |with_null: bool| {
+            let inside = deleted().find_map(|row| self.way_along(row, with_null, is_inside));
+            inside.or_else(|| deleted().find_map(|row| self.way_along(row, with_null, |_| true)))
+        };
+        let Some((row, at, root)) = way(false).or_else(|| way(true)) else {
             return Err(no_way_out(self.tracker, &self.rows, &self.edges, circle));
         };
         // It goes by this one, which has to stay.
         self.edges[row][at].nullable = false;
+        let to = self.edges[row][at].to;
+        taken.extend(self.edges[row].extract_if(.., |edge| is_restricted(edge) && edge.to == to));
         for with in &mut self.goes_with {
             if *with == row {
                 *with = root;
@@ -245,10 +250,15 @@ impl<'a> Graph<'a> {
     }
 
     /// How a row can go along with another one: the reference by which it does, and the one that is deleted.
-    fn way_along(&self, row: usize, may_pass: impl Fn(usize) -> bool) -> Option<(usize, usize, usize)> {
+    fn way_along(
+        &self,
+        row: usize,
+        with_null: bool,
+        may_pass: impl Fn(usize) -> bool,
+    ) -> Option<(usize, usize, usize)> {
         let is_refused = |to: usize| {
-            let mut edges = self.edges[row].iter().filter(|edge| edge.to == to);
-            edges.any(|edge| edge.on_delete == Some(OnDelete::Restrict))
+            let mut edges = self.edges[row].iter().filter(|edge| edge.to == to && is_restricted(edge));
+            edges.any(|edge| !with_null || is_fixed(edge))
         };
         let goes = |edge: &Edge| edge.of == row && goes_by(edge) && !is_refused(edge.to);
         self.edges[row].iter().enumerate().filter(|(_, edge)| goes(edge)).find_map(|(at, edge)| {
@@ -276,4 +286,8 @@ fn is_fixed(edge: &Edge) -> bool {
 /// Whether the row goes with what it refers to.
 fn goes_by(edge: &Edge) -> bool {
     edge.on_delete == Some(OnDelete::Cascade)
+}
+
+fn is_restricted(edge: &Edge) -> bool {
+    edge.on_delete == Some(OnDelete::Restrict)
 }

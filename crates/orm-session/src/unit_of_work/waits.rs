@@ -15,7 +15,8 @@ use crate::tracker::{Place, Tracker};
 pub(super) struct Wait {
     pub(super) before: usize,
     pub(super) after: usize,
-    pub(super) way_out: Option<WayOut>,
+    /// How it can do without.
+    pub(super) ways: Vec<WayOut>,
 }
 
 /// How an operation can go without waiting.
@@ -24,11 +25,13 @@ pub(super) enum WayOut {
     Clear { row: Place, columns: Vec<usize> },
     /// Columns of the row that waits are NULL for now, and written later.
     Later { row: Place, columns: Vec<usize> },
+    /// Another operation does what is waited for, too.
+    Other { before: usize },
 }
 
 impl Wait {
     pub(super) fn plain(before: usize, after: usize) -> Self {
-        Self { before, after, way_out: None }
+        Self { before, after, ways: Vec::new() }
     }
 }
 
@@ -93,8 +96,8 @@ struct Order<'a> {
 }
 
 impl Order<'_> {
-    fn add(&mut self, before: usize, after: usize, way_out: Option<WayOut>) {
-        self.waits.push(Wait { before, after, way_out });
+    fn add(&mut self, before: usize, after: usize, ways: Vec<WayOut>) {
+        self.waits.push(Wait { before, after, ways });
     }
 
     /// A row that refers to another that is new, or has a new key, is written after it; a reference that was put off,
@@ -109,11 +112,11 @@ impl Order<'_> {
                 continue;
             }
             match self.operations.put_off(row, &edge.columns, false) {
-                Some(later) => self.add(target, later, None),
+                Some(later) => self.add(target, later, Vec::new()),
                 None => {
                     let columns = self.written_again(row, own, edge.columns);
-                    let way_out = (!columns.is_empty()).then_some(WayOut::Later { row, columns });
-                    self.add(target, own, way_out);
+                    let later = (!columns.is_empty()).then_some(WayOut::Later { row, columns });
+                    self.add(target, own, later.into_iter().collect());
                 }
             }
         }
@@ -183,11 +186,12 @@ impl Order<'_> {
             let clear = self.operations.put_off(row, &edge.columns, true);
             for end in nulls.map_or(deletes, |nulls| vec![nulls]) {
                 match (clear, own.filter(|&own| own != end)) {
-                    (Some(clear), _) => self.add(clear, end, None),
+                    (Some(clear), _) => self.add(clear, end, Vec::new()),
                     (None, Some(own)) => {
                         let columns = self.written_again(row, own, edge.columns.clone());
-                        let way_out = (!columns.is_empty()).then_some(WayOut::Clear { row, columns });
-                        self.add(own, end, way_out);
+                        let clear = (!columns.is_empty()).then_some(WayOut::Clear { row, columns });
+                        let ways = clear.into_iter().chain(self.others_that_take(row, own)).collect();
+                        self.add(own, end, ways);
                     }
                     (None, None) => {}
                 }
@@ -267,12 +271,37 @@ impl Order<'_> {
     }
 
     /// A unique value is given up before it is taken. The row that gives it up can do so for NULL first, in columns that
-    /// are written again.
+    /// are written again, and the one that takes it can take NULL first.
     fn handover(&mut self, handover: Handover) {
-        let Handover { before, after, row, columns } = handover;
-        let clear = self.written_again(row, before, columns);
-        let way_out = (!clear.is_empty()).then_some(WayOut::Clear { row, columns: clear });
-        self.add(before, after, way_out);
+        let Handover { before, after, row, columns, taken } = handover;
+        let clear = match self.emptied_before(row, after) {
+            true => columns,
+            false => self.written_again(row, before, columns),
+        };
+        let clear = (!clear.is_empty()).then_some(WayOut::Clear { row, columns: clear });
+        let mut ways: Vec<WayOut> = clear.into_iter().chain(self.others_that_take(row, before)).collect();
+        let taker = match self.operations.list[after] {
+            Op::Insert { row, .. } | Op::Update { row, .. } => Some(row),
+            Op::Switch { switch } => Some(self.collected.switches[switch].new),
+            _ => None,
+        };
+        if let Some(row) = taker {
+            let columns = self.written_again(row, after, taken);
+            ways.extend((!columns.is_empty()).then_some(WayOut::Later { row, columns }));
+        }
+        self.add(before, after, ways);
+    }
+
+    /// Whether a row waits for what becomes of itself: its columns stay NULL.
+    fn emptied_before(&self, row: Place, after: usize) -> bool {
+        matches!(self.operations.list[after], Op::Update { row: own, .. } if own == row)
+    }
+
+    /// A row that goes along may do so with another delete than this one.
+    fn others_that_take(&self, row: Place, delete: usize) -> impl Iterator<Item = WayOut> + use<> {
+        let is_taken = self.collected.effects.cascaded.contains_key(&row);
+        let others = if is_taken { self.deletes_of(row) } else { Vec::new() };
+        others.into_iter().filter(move |&other| other != delete).map(|before| WayOut::Other { before })
     }
 }
 

@@ -93,3 +93,102 @@ fn what_goes_along_twice_gives_up_its_values() {
         ],
     );
 }
+
+/// One of the references may not be left and may be NULL; by the other the row goes.
+#[test]
+fn a_row_goes_along_once_it_has_left_what_would_refuse_that() {
+    let (one, other) = (
+        vec![link(&[1], 1, Some(OnDelete::Restrict), true), link(&[2], 1, Some(OnDelete::Cascade), false)],
+        vec![link(&[1], 0, None, false)],
+    );
+    is_right(
+        vec![table(1, &[PLAIN, NULLABLE, PLAIN], one), table(1, &[PLAIN, PLAIN], other)],
+        vec![delete(1, &[2, 4]), delete(0, &[4, 2, 2])],
+    );
+}
+
+/// An update of what goes along is not sent, so that it is no way out.
+#[test]
+fn what_goes_along_is_not_written_before() {
+    let cities = vec![link(&[1], 0, None, false), link(&[2], 1, Some(OnDelete::Cascade), false)];
+    is_right(
+        vec![table(1, &[PLAIN, PLAIN, PLAIN], cities), table(1, &[PLAIN, NULLABLE], Vec::new())],
+        vec![update(0, &[5, 4, 3], &[5, 5, 3]), keep(1, &[5, 0]), delete(1, &[3, 0]), delete(0, &[4, 5, 5])],
+    );
+}
+
+/// The row waits for what it refers to, and something else for the row: one NULL in between is enough.
+#[test]
+fn a_way_out_that_another_one_makes_needless_is_not_taken() {
+    let columns = [PLAIN, NULLABLE, NULLABLE, UNIQUE, UNIQUE];
+    let rows = table(1, &columns, vec![link(&[1], 0, Some(OnDelete::Cascade), true)]);
+    is_right(
+        vec![rows],
+        vec![
+            delete(0, &[5, 5, 0, 5, 3]),
+            update(0, &[2, 5, 0, 4, 2], &[2, 3, 0, 6, 6]),
+            insert(0, &[3, 2, 0, 4, 3]),
+        ],
+    );
+}
+
+/// A unique value is free once the row went with either of two; only one of them may go before the row that takes it.
+#[test]
+fn what_goes_with_either_of_two_gives_up_its_values_with_the_one_that_may_go_first() {
+    for other in [2, 3] {
+        let cascade = |column| link(&[column], 1, Some(OnDelete::Cascade), false);
+        let rows = table(1, &[PLAIN, PLAIN, PLAIN, UNIQUE], vec![cascade(1), cascade(2)]);
+        is_right(
+            vec![rows, table(1, &[PLAIN, NULLABLE], Vec::new())],
+            vec![
+                update(0, &[1, 1, 1, 4], &[1, 9, 9, 3]),
+                delete(1, &[1, 0]),
+                delete(1, &[other, 0]),
+                keep(0, &[4, 1, other, 3]),
+                keep(0, &[5, other, 1, 7]),
+                keep(1, &[9, 0]),
+            ],
+        );
+    }
+}
+
+/// Who takes the value is needed by who gives it up: it takes NULL first.
+#[test]
+fn a_unique_value_is_taken_later_than_its_row() {
+    let rows = Table {
+        pairs: vec![vec![1, 2]],
+        ..table(1, &[PLAIN, PLAIN, NULLABLE], vec![link(&[1], 0, None, false)])
+    };
+    is_right(vec![rows], vec![update(0, &[3, 3, 2], &[3, 1, 2]), insert(0, &[1, 3, 2])]);
+}
+
+/// Half of a unique value is written, the other half becomes NULL: another row has what both would make.
+#[test]
+fn a_value_that_a_delete_is_about_to_empty_is_not_made_before() {
+    for action in [Some(OnDelete::SetNull), None] {
+        let rows = Table {
+            pairs: vec![vec![2, 1]],
+            ..table(1, &[PLAIN, NULLABLE, NULLABLE], vec![link(&[1], 1, action, true)])
+        };
+        let others = table(1, &[PLAIN, NULLABLE], vec![link(&[1], 1, None, true)]);
+        let more = table(1, &[PLAIN, NULLABLE], vec![link(&[1], 1, None, true)]);
+        is_right(
+            vec![rows, others, more],
+            vec![
+                update(0, &[2, 1, 1], &[2, 1, 2]),
+                update(0, &[1, 1, 2], &[1, 3, 2]),
+                insert(1, &[3, 0]),
+                delete(1, &[1, 0]),
+            ],
+        );
+        let rows = Table {
+            pairs: vec![vec![2, 4]],
+            ..table(2, &[PLAIN, PLAIN, NULLABLE, NULLABLE, NULLABLE], vec![link(&[2, 3], 1, action, true)])
+        };
+        let others = table(1, &[PLAIN, NULLABLE, NULLABLE], vec![link(&[1, 2], 1, None, true)]);
+        is_right(
+            vec![others, rows],
+            vec![delete(1, &[2, 1, 2, 2, 6]), update(1, &[2, 2, 2, 1, 4], &[2, 2, 2, 1, 6])],
+        );
+    }
+}
