@@ -187,7 +187,8 @@ fn find(
             }
             _ => (vec![emptied.at], None),
         };
-        let lost: Vec<usize> = lost.into_iter().filter(|column| columns.contains(column)).collect();
+        // All of them: a reference of which only half is NULL already is not found by who sets it to NULL.
+        let is_in_value = lost.iter().any(|column| columns.contains(column));
         let gives = |op: &Op| match *op {
             Op::NullReferences { effect, row } => {
                 row == emptied.target
@@ -196,7 +197,7 @@ fn find(
             Op::Delete { row } => statement.is_none() && row == emptied.root,
             _ => false,
         };
-        let at = if lost.is_empty() { None } else { operations.list.iter().position(gives) };
+        let at = if is_in_value { operations.list.iter().position(gives) } else { None };
         if let Some((at, value)) = at.zip(stored(emptied.row, true)) {
             given.entry(value).or_insert((at, emptied.row, lost.clone()));
         }

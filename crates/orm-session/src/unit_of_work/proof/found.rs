@@ -192,3 +192,15 @@ fn a_value_that_a_delete_is_about_to_empty_is_not_made_before() {
         );
     }
 }
+
+/// What is emptied first, to let go of a unique value, is the whole reference: SET NULL finds no half of one.
+#[test]
+fn a_reference_that_a_delete_empties_is_cleared_as_a_whole() {
+    let foreign = vec![link(&[1, 2], 1, None, false), link(&[3, 4], 1, Some(OnDelete::SetNull), true)];
+    let rows =
+        Table { pairs: vec![vec![4, 2]], ..table(1, &[PLAIN, PLAIN, PLAIN, NULLABLE, NULLABLE], foreign) };
+    is_right(
+        vec![rows, table(2, &[PLAIN, PLAIN, NULLABLE], Vec::new())],
+        vec![update(0, &[6, 1, 3, 1, 3], &[6, 1, 2, 1, 3]), delete(1, &[1, 3, 0]), insert(1, &[1, 2, 0])],
+    );
+}
