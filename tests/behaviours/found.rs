@@ -2,7 +2,7 @@
 
 use anyorm::Result;
 use anyorm::prelude::*;
-use anyorm_tests::{Account, Node, blog, post, user};
+use anyorm_tests::{Account, Node, Post, User, blog, post, user};
 use orm_testkit::step::polls;
 use orm_testkit::{Behaviour, Database, behaviours};
 
@@ -17,6 +17,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     a_switched_row_that_was_written_comes_back_as_it_was,
     a_new_row_takes_the_key_that_another_one_leaves,
     a_child_written_during_the_flush_loses_its_deleted_parent_all_the_same,
+    a_child_of_a_detached_parent_goes_with_the_one_that_was_read_again,
 ];
 
 /// Rule 6: what cascaded with a parent comes back into its collection.
@@ -157,5 +158,23 @@ async fn a_switched_row_that_was_written_comes_back_as_it_was(db: Database) -> R
     assert!(session.peek(new).is_none());
     assert_eq!(session[old], Account { id: 4, balance: 1 });
     assert_eq!((session.get::<Account>(4).await?, session.get::<Account>(5).await?), (Some(old), None));
+    Ok(())
+}
+
+/// The child holds the handle that was detached, and its key.
+async fn a_child_of_a_detached_parent_goes_with_the_one_that_was_read_again(db: Database) -> Result<()> {
+    db.engine.create_all(&blog()).await?;
+    let mut session = db.engine.session();
+    let notes = Post { title: "Notes".into(), ..Post::default() };
+    let ada = session.merge(User { posts: vec![notes].into(), ..user("Ada") }).await?;
+    session.commit().await?;
+    let notes = session[ada].posts.loaded().expect("it was given")[0];
+    let id = session[ada].id;
+    session.detach(ada);
+    let ada = session.get_one::<User>(id).await?;
+    session.delete(ada);
+    session.commit().await?;
+    assert!(session.peek(notes).is_none());
+    assert!(posts(&db).await?.is_empty());
     Ok(())
 }

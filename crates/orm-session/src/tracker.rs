@@ -555,13 +555,18 @@ impl Tracker {
     pub(crate) fn target_of(&self, link: &Link<'_>, relation: &'static RelationMeta) -> Option<Place> {
         let Link::One(link) = link else { return None };
         let meta = (relation.target)();
+        let by_key = |key| {
+            let arena = meta.index.get();
+            let slot = self.arenas.get(arena)?.as_ref()?.find_any(key)?;
+            Some(Place { arena: arena as u32, slot })
+        };
         match link.state() {
-            OneState::Handle(handle, _) => self.place(handle, meta).ok(),
-            OneState::Key(key) => {
-                let arena = meta.index.get();
-                let slot = self.arenas.get(arena)?.as_ref()?.find_any(key)?;
-                Some(Place { arena: arena as u32, slot })
+            // Once the target was detached its key is as good.
+            OneState::Handle(handle, key) => {
+                let key = key.filter(|_| handle.session == self.session());
+                self.place(handle, meta).ok().or_else(|| by_key(key?))
             }
+            OneState::Key(key) => by_key(key),
             OneState::Empty | OneState::New => None,
         }
     }

@@ -27,7 +27,7 @@ impl Edit<'_> {
                     row.country == at && self.was_taken_in(Child::CityOf(city))
                         || row.twin == Some(at) && self.was_taken_in(Child::Twin(city))
                 });
-                if taken_in {
+                if taken_in || self.is_followed(at) {
                     return None;
                 }
                 self.session.delete(self.handles.countries[at]);
@@ -107,6 +107,13 @@ impl Edit<'_> {
             _ => return Some(false),
         }
         Some(true)
+    }
+
+    /// Whether another country has the code of the row already: if this one were deleted, its row would go on as the
+    /// other's, and with it the cities.
+    fn is_followed(&self, at: usize) -> bool {
+        let Some(code) = self.flushed.countries.get(&at) else { return false };
+        self.world.countries.iter().any(|(&other, own)| other != at && own == code)
     }
 
     /// A code that is not given up by a country that is being deleted: whose row would go on, and with it the cities.

@@ -61,16 +61,17 @@ pub(super) fn circles(
     components(&needs).into_iter().filter(is_circle).map(in_order).collect()
 }
 
-/// How far each row is from those that refer to none of the others. There are no circles.
+/// How far each row is from those that refer to none of the others. Rows of a circle that is left are equally far.
 pub(super) fn levels(edges: &[Vec<Edge>]) -> Vec<u32> {
     let needs: Vec<Vec<usize>> =
         edges.iter().map(|edges| edges.iter().map(|edge| edge.to).collect()).collect();
-    let mut levels = vec![0_u32; edges.len()];
+    let mut levels: Vec<Option<u32>> = vec![None; edges.len()];
     for members in components(&needs) {
-        let row = members[0];
-        levels[row] = needs[row].iter().map(|&to| levels[to] + 1).max().unwrap_or(0);
+        let outside = members.iter().flat_map(|&row| &needs[row]).filter_map(|&to| levels[to]);
+        let level = outside.max().map_or(0, |level| level + 1);
+        members.into_iter().for_each(|row| levels[row] = Some(level));
     }
-    levels
+    levels.into_iter().map(Option::unwrap_or_default).collect()
 }
 
 /// Takes references out of a circle that may be taken out: of a small one the first, to look again at what is left;

@@ -49,12 +49,16 @@ impl Collected {
         if along.is_empty() {
             return;
         }
+        let along: HashMap<Place, Place> = along.iter().copied().collect();
         let DeleteEffects { cascaded, emptied, emptied_columns, .. } = &mut self.effects;
-        cascaded.extend(along.iter().copied());
-        self.deletes.retain(|row| !cascaded.contains_key(row));
-        for emptied in emptied.iter_mut().chain(emptied_columns) {
-            emptied.root = cascaded.get(&emptied.root).copied().unwrap_or(emptied.root);
+        self.deletes.retain(|row| !along.contains_key(row));
+        // What went with one of them goes where that one goes.
+        let roots = cascaded.values_mut();
+        let roots = roots.chain(emptied.iter_mut().chain(emptied_columns).map(|emptied| &mut emptied.root));
+        for root in roots {
+            *root = along.get(root).copied().unwrap_or(*root);
         }
+        cascaded.extend(along);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a delete does to other rows: to those in the database by a statement or by the database's own action, and
 //! the same to those that the session tracks.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use orm_core::entity::{EntityMeta, OnDelete, RelationKind, RelationMeta};
@@ -21,7 +22,8 @@ pub(super) struct DeleteEffects {
     pub(super) emptied: Vec<Emptied>,
     /// Tracked rows of which a plain column becomes NULL.
     pub(super) emptied_columns: Vec<Emptied>,
-    /// Tracked rows that the database deletes along, each with the row whose delete takes it.
+    /// Tracked rows that the database deletes along, each with a row whose delete takes it. There may be others, of
+    /// which the first does: who must go before the row must go before them all.
     pub(super) cascaded: HashMap<Place, Place>,
 }
 
@@ -43,6 +45,43 @@ impl Nulled {
         let Some(position) = edge.relation else { return false };
         let relation: *const RelationMeta = &tracker.arena(row.arena).meta().relations[position];
         edge.nullable && edge.on_delete.is_none() && self.0.contains(&(relation, target))
+    }
+}
+
+/// The deletes that would take rows along.
+pub(super) struct Takers<'a> {
+    cascaded: &'a HashMap<Place, Place>,
+    /// What the rows that go along refer to, so that they go with it.
+    leads: HashMap<Place, Vec<Place>>,
+}
+
+impl<'a> Takers<'a> {
+    /// `edges` are the references among the rows.
+    pub(super) fn of(rows: &[Place], edges: &[Vec<Edge>], cascaded: &'a HashMap<Place, Place>) -> Self {
+        let mut leads: HashMap<Place, Vec<Place>> = HashMap::new();
+        let own = edges.iter().flatten().filter(|edge| edge.on_delete == Some(OnDelete::Cascade));
+        for edge in own.filter(|edge| cascaded.contains_key(&rows[edge.of])) {
+            leads.entry(rows[edge.of]).or_default().push(rows[edge.to]);
+        }
+        Self { cascaded, leads }
+    }
+
+    /// The deleted rows of which the first takes a row along; or itself, if it goes with none.
+    pub(super) fn of_row(&self, row: Place) -> Vec<Place> {
+        let (mut roots, mut seen, mut path) = (Vec::new(), HashSet::new(), vec![row]);
+        while let Some(next) = path.pop() {
+            if !seen.insert(next) {
+                continue;
+            }
+            match self.cascaded.get(&next) {
+                None => roots.push(next),
+                Some(&root) => {
+                    path.push(root);
+                    path.extend(self.leads.get(&next).into_iter().flatten());
+                }
+            }
+        }
+        roots
     }
 }
 
@@ -177,7 +216,14 @@ pub(super) fn mirror(tracker: &Tracker, mut gone: HashMap<Place, Place>, effects
                 }
             }
         }
-        fresh.retain(|&(child, root)| gone.insert(child, root).is_none());
+        // Of several that take it, one: the first.
+        fresh.retain(|&(child, root)| match gone.entry(child) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(vacant) => {
+                vacant.insert(root);
+                true
+            }
+        });
         if fresh.is_empty() {
             return;
         }

@@ -72,7 +72,7 @@ pub(super) struct Operations {
 }
 
 /// A statement about some columns of a row, besides the one that writes the row.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reference {
     pub(super) deferred: Deferred,
     /// Whether the columns become NULL for now, rather than get their values.

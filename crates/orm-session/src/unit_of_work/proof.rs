@@ -2,6 +2,7 @@
 //!
 //! `ANYORM_PLAN_RUNS=100000 ANYORM_PLAN_SEED=7 cargo test -p orm-session proof` runs more, or others.
 
+mod found;
 mod large;
 mod random;
 mod replay;

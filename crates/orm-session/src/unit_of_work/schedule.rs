@@ -21,63 +21,123 @@ use crate::tracker::{Place, Tracker};
 pub(super) fn schedule(
     tracker: &Tracker,
     collected: &Collected,
-    mut operations: Operations,
+    operations: Operations,
     handovers: Vec<Handover>,
 ) -> Result<Operations> {
-    let mut waits = waits(tracker, collected, &operations, handovers);
+    let waits = waits(tracker, collected, &operations, handovers);
+    let mut taken: Vec<Taken> = Vec::new();
     loop {
-        let edges: Vec<(usize, usize)> = waits.iter().map(|wait| (wait.before, wait.after)).collect();
-        let stuck = match sort(operations.list.len(), &edges) {
+        let (trial, edges) = Trial::of(&operations, &waits, &taken);
+        let stuck = match sort(trial.list.len(), &edges) {
             Ok(order) => {
-                operations.list = order.into_iter().map(|at| operations.list[at]).collect();
-                return Ok(operations);
+                return Ok(without_needless(&operations, &waits, taken)
+                    .unwrap_or_else(|| trial.sorted(order, operations.hand_over)));
             }
             Err(stuck) => stuck,
         };
         let circle = circle_among(&stuck, &edges);
-        let inside = |wait: &Wait| circle.contains(&wait.before) && circle.contains(&wait.after);
-        // A value that is given up for NULL may let go of several; a reference that is written later, of one.
-        let clears = |wait: &Wait| matches!(wait.way_out, Some(WayOut::Clear { .. })) && inside(wait);
-        let any = |wait: &Wait| wait.way_out.is_some() && inside(wait);
-        match waits.iter().position(clears).or_else(|| waits.iter().position(any)) {
-            Some(at) => take_way_out(&mut operations, &mut waits, at),
+        match next_way_out(&waits, &taken, &circle) {
+            Some(way) => taken.push(way),
             None => return Err(circular(tracker, collected, &operations, &circle)),
         }
     }
 }
 
-/// One operation does not wait for another one any more: what it waited for is done by a statement of its own.
-fn take_way_out(operations: &mut Operations, waits: &mut Vec<Wait>, at: usize) {
-    let Wait { before, after, way_out } = waits.swap_remove(at);
-    let Some(way_out) = way_out else { return };
-    match way_out {
-        WayOut::Clear { row, columns } => {
-            let clear = operations.extra(row, columns, true);
-            // NULL first, then whatever becomes of the row, which waited or was waited for.
-            waits.push(Wait::plain(clear, after));
-            waits.push(Wait::plain(clear, before));
-        }
-        WayOut::Later { row, columns } => {
-            let later = operations.extra(row, columns, false);
-            waits.push(Wait::plain(before, later));
-            waits.push(Wait::plain(after, later));
-        }
-    }
+/// A way out that is taken: of which wait, and which of its ways.
+#[derive(Clone, Copy)]
+struct Taken {
+    wait: usize,
+    way: usize,
 }
 
-impl Operations {
+/// A way out of a circle: the first of the best kind.
+fn next_way_out(waits: &[Wait], taken: &[Taken], circle: &[usize]) -> Option<Taken> {
+    let is_inside = |at: &usize| circle.binary_search(at).is_ok();
+    let is_open = |at: &usize| {
+        let Wait { before, after, ways } = &waits[*at];
+        let is_taken = || taken.iter().any(|taken| taken.wait == *at);
+        !ways.is_empty() && is_inside(before) && is_inside(after) && !is_taken()
+    };
+    let open: Vec<usize> = (0..waits.len()).filter(is_open).collect();
+    // A value that is given up for NULL may let go of several; what is written later, of one.
+    let kinds: [fn(&WayOut) -> bool; 3] = [
+        |way| matches!(way, WayOut::Clear { .. }),
+        |way| matches!(way, WayOut::Other { .. }),
+        |way| matches!(way, WayOut::Later { .. }),
+    ];
+    kinds.iter().find_map(|is_of_kind| {
+        open.iter().find_map(|&wait| Some(Taken { wait, way: waits[wait].ways.iter().position(is_of_kind)? }))
+    })
+}
+
+/// One way out may make another one needless that was taken before.
+fn without_needless(operations: &Operations, waits: &[Wait], mut taken: Vec<Taken>) -> Option<Operations> {
+    let mut best = None;
+    let mut at = 0;
+    while taken.len() > 1 && at < taken.len() {
+        let mut less = taken.clone();
+        less.remove(at);
+        let (trial, edges) = Trial::of(operations, waits, &less);
+        match sort(trial.list.len(), &edges) {
+            Ok(order) => {
+                best = Some(trial.sorted(order, operations.hand_over));
+                taken = less;
+            }
+            Err(_) => at += 1,
+        }
+    }
+    best
+}
+
+/// Operations, with those of the ways out that are taken.
+struct Trial {
+    list: Vec<Op>,
+    references: Vec<Reference>,
+}
+
+impl Trial {
+    /// With what comes before what.
+    fn of(operations: &Operations, waits: &[Wait], taken: &[Taken]) -> (Self, Vec<(usize, usize)>) {
+        let mut trial = Self { list: operations.list.clone(), references: operations.references.clone() };
+        let is_taken = |at: usize| taken.iter().any(|taken| taken.wait == at);
+        let kept = waits.iter().enumerate().filter(|(at, wait)| wait.ways.is_empty() || !is_taken(*at));
+        let mut edges: Vec<(usize, usize)> = kept.map(|(_, wait)| (wait.before, wait.after)).collect();
+        for &Taken { wait, way } in taken {
+            let Wait { before, after, ways } = &waits[wait];
+            match &ways[way] {
+                WayOut::Clear { row, columns } => {
+                    let clear = trial.extra(*row, columns, true);
+                    // NULL first, then whatever becomes of the row, which waited or was waited for.
+                    edges.extend([(clear, *after), (clear, *before)]);
+                }
+                WayOut::Later { row, columns } => {
+                    let later = trial.extra(*row, columns, false);
+                    edges.extend([(*before, later), (*after, later)]);
+                }
+                WayOut::Other { before } => edges.push((*before, *after)),
+            }
+        }
+        (trial, edges)
+    }
+
+    fn sorted(self, order: Vec<usize>, hand_over: bool) -> Operations {
+        let list = order.into_iter().map(|at| self.list[at]).collect();
+        Operations { list, references: self.references, hand_over }
+    }
+
     /// The statement that writes some columns of a row besides the one that writes the row: one for all of them.
-    fn extra(&mut self, row: Place, columns: Vec<usize>, to_null: bool) -> usize {
+    fn extra(&mut self, row: Place, columns: &[usize], to_null: bool) -> usize {
         let is_own = |reference: &Reference| reference.deferred.row == row && reference.to_null == to_null;
         if let Some(reference) = self.references.iter().position(is_own) {
             let own = &mut self.references[reference].deferred.columns;
-            own.extend(columns);
+            own.extend_from_slice(columns);
             own.sort_unstable();
             own.dedup();
             let there = |op: &Op| matches!(op, Op::Reference { reference: at } if *at == reference);
             return self.list.iter().position(there).expect("each reference is in the list");
         }
         self.list.push(Op::Reference { reference: self.references.len() });
+        let columns = columns.to_vec();
         self.references.push(Reference { deferred: Deferred { row, columns }, to_null });
         self.list.len() - 1
     }

@@ -20,6 +20,8 @@ pub(super) struct Handover {
     /// The row that gives it up, and the columns of the value.
     pub(super) row: Place,
     pub(super) columns: Vec<usize>,
+    /// The columns of the row that takes it.
+    pub(super) taken: Vec<usize>,
 }
 
 /// All values that change hands. Looks only at tables where some are given up.
@@ -66,7 +68,7 @@ fn after_new_keys(
             && before != after
         {
             // No column of its own may be NULL for a moment.
-            handovers.push(Handover { before, after, row, columns: Vec::new() });
+            handovers.push(Handover { before, after, row, columns: Vec::new(), taken: Vec::new() });
         }
     }
 }
@@ -134,6 +136,7 @@ fn find(
     // Where it is given up, whose it is, and the columns in which it ends.
     let mut given: HashMap<Vec<u8>, (usize, Place, Vec<usize>)> = HashMap::new();
     let mut taken: Vec<(Vec<u8>, usize)> = Vec::new();
+    let mut updated: HashMap<Place, (usize, &[u16])> = HashMap::new();
     for (at, op) in operations.list.iter().enumerate() {
         let (gives, takes) = match *op {
             Op::Insert { row, .. } => (None, Some(row)),
@@ -141,6 +144,7 @@ fn find(
             Op::Update { row, update }
                 if writes(columns_of(collected, &collected.updates[update].columns)) =>
             {
+                updated.insert(row, (at, columns_of(collected, &collected.updates[update].columns)));
                 (Some(row), Some(row))
             }
             Op::Switch { switch } => {
@@ -176,26 +180,39 @@ fn find(
     let plain = effects.emptied_columns.iter().map(|emptied| (emptied, false));
     for (emptied, is_link) in links.chain(plain).filter(|(emptied, _)| emptied.row.arena == arena) {
         let meta = tracker.arena(arena).meta();
-        let (lost, by_statement) = match is_link.then(|| &meta.relations[emptied.at].kind) {
-            Some(RelationKind::BelongsTo { columns: lost, on_delete, .. }) => {
-                (lost.to_vec(), on_delete.is_none())
+        let relation = is_link.then(|| &meta.relations[emptied.at]);
+        let (lost, statement) = match relation.map(|relation| (&relation.kind, relation)) {
+            Some((RelationKind::BelongsTo { columns: lost, on_delete, .. }, relation)) => {
+                (lost.to_vec(), on_delete.is_none().then_some(relation))
             }
-            _ => (vec![emptied.at], false),
+            _ => (vec![emptied.at], None),
         };
-        let lost: Vec<usize> = lost.into_iter().filter(|column| columns.contains(column)).collect();
+        // All of them: a reference of which only half is NULL already is not found by who sets it to NULL.
+        let is_in_value = lost.iter().any(|column| columns.contains(column));
         let gives = |op: &Op| match *op {
-            Op::NullReferences { row, .. } => by_statement && row == emptied.target,
-            Op::Delete { row } => !by_statement && row == emptied.root,
+            Op::NullReferences { effect, row } => {
+                row == emptied.target
+                    && statement.is_some_and(|relation| std::ptr::eq(relation, effects.nulled[effect].0))
+            }
+            Op::Delete { row } => statement.is_none() && row == emptied.root,
             _ => false,
         };
-        let at = if lost.is_empty() { None } else { operations.list.iter().position(gives) };
+        let at = if is_in_value { operations.list.iter().position(gives) } else { None };
         if let Some((at, value)) = at.zip(stored(emptied.row, true)) {
-            given.entry(value).or_insert((at, emptied.row, lost));
+            given.entry(value).or_insert((at, emptied.row, lost.clone()));
+        }
+        // Its own update would make a value of the new columns and of those that are about to become NULL.
+        if let Some((before, &(after, written))) = at.zip(updated.get(&emptied.row))
+            && !lost.iter().any(|&column| written.contains(&(column as u16)))
+        {
+            taken.retain(|(_, at)| *at != after);
+            handovers.push(Handover { before, after, row: emptied.row, columns: lost, taken: Vec::new() });
         }
     }
     for (value, after) in taken {
-        if let Some((before, row, columns)) = given.get(&value).filter(|(before, ..)| *before != after) {
-            handovers.push(Handover { before: *before, after, row: *row, columns: columns.clone() });
+        if let Some((before, row, given)) = given.get(&value).filter(|(before, ..)| *before != after) {
+            let (columns, taken) = (given.clone(), columns.to_vec());
+            handovers.push(Handover { before: *before, after, row: *row, columns, taken });
         }
     }
 }

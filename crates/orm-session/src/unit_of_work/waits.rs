@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use orm_core::entity::OnDelete;
+use orm_core::entity::{OnDelete, RelationMeta};
 
 use super::collect::{Collected, Switch};
-use super::delete::Nulled;
+use super::delete::{Nulled, Takers};
 use super::operations::{Op, Operations, columns_of};
 use super::order::{Edge, edges};
 use super::unique::Handover;
@@ -15,7 +15,8 @@ use crate::tracker::{Place, Tracker};
 pub(super) struct Wait {
     pub(super) before: usize,
     pub(super) after: usize,
-    pub(super) way_out: Option<WayOut>,
+    /// How it can do without.
+    pub(super) ways: Vec<WayOut>,
 }
 
 /// How an operation can go without waiting.
@@ -24,11 +25,13 @@ pub(super) enum WayOut {
     Clear { row: Place, columns: Vec<usize> },
     /// Columns of the row that waits are NULL for now, and written later.
     Later { row: Place, columns: Vec<usize> },
+    /// Another operation does what is waited for, too.
+    Other { before: usize },
 }
 
 impl Wait {
     pub(super) fn plain(before: usize, after: usize) -> Self {
-        Self { before, after, way_out: None }
+        Self { before, after, ways: Vec::new() }
     }
 }
 
@@ -39,8 +42,9 @@ pub(super) fn waits(
     operations: &Operations,
     handovers: Vec<Handover>,
 ) -> Vec<Wait> {
-    let mut order =
-        Order { tracker, collected, operations, at: Positions::of(collected, operations), waits: Vec::new() };
+    let at = Positions::of(collected, operations);
+    let takers = Takers::of(&[], &[], &collected.effects.cascaded);
+    let mut order = Order { tracker, collected, operations, at, takers, waits: Vec::new() };
     order.values();
     order.rows();
     order.others();
@@ -55,6 +59,8 @@ struct Positions {
     deleted: HashMap<Place, usize>,
     /// Deleted entities whose rows get new values.
     switched: HashMap<Place, usize>,
+    /// References that become NULL by criteria, by what they lead to.
+    nulls: HashMap<(*const RelationMeta, Place), usize>,
 }
 
 impl Positions {
@@ -69,6 +75,10 @@ impl Positions {
                     at.written.insert(new, position)
                 }
                 Op::Delete { row } => at.deleted.insert(row, position),
+                Op::NullReferences { effect, row } => {
+                    let relation: *const RelationMeta = collected.effects.nulled[effect].0;
+                    at.nulls.insert((relation, row), position)
+                }
                 _ => None,
             };
         }
@@ -81,12 +91,13 @@ struct Order<'a> {
     collected: &'a Collected,
     operations: &'a Operations,
     at: Positions,
+    takers: Takers<'a>,
     waits: Vec<Wait>,
 }
 
 impl Order<'_> {
-    fn add(&mut self, before: usize, after: usize, way_out: Option<WayOut>) {
-        self.waits.push(Wait { before, after, way_out });
+    fn add(&mut self, before: usize, after: usize, ways: Vec<WayOut>) {
+        self.waits.push(Wait { before, after, ways });
     }
 
     /// A row that refers to another that is new, or has a new key, is written after it; a reference that was put off,
@@ -101,11 +112,11 @@ impl Order<'_> {
                 continue;
             }
             match self.operations.put_off(row, &edge.columns, false) {
-                Some(later) => self.add(target, later, None),
+                Some(later) => self.add(target, later, Vec::new()),
                 None => {
                     let columns = self.written_again(row, own, edge.columns);
-                    let way_out = (!columns.is_empty()).then_some(WayOut::Later { row, columns });
-                    self.add(target, own, way_out);
+                    let later = (!columns.is_empty()).then_some(WayOut::Later { row, columns });
+                    self.add(target, own, later.into_iter().collect());
                 }
             }
         }
@@ -154,29 +165,53 @@ impl Order<'_> {
         let mut rows: Vec<Place> = deleted.chain(effects.cascaded.keys()).copied().collect();
         rows.extend(updates.iter().map(|update| update.place).chain(self.at.switched.keys().copied()));
         rows.sort_unstable_by_key(|row| (self.tracker.arena(row.arena).meta().table, row.slot));
-        for edge in edges(self.tracker, &rows, true).into_iter().flatten() {
+        let edges = edges(self.tracker, &rows, true);
+        self.takers = Takers::of(&rows, &edges, &effects.cascaded);
+        for edge in edges.into_iter().flatten() {
             let (row, target) = (rows[edge.of], rows[edge.to]);
-            let Some(delete) = self.delete_of(target) else { continue };
-            let own = self.leaves(row, &edge).filter(|&own| own != delete);
+            let deletes = self.deletes_of(target);
+            if deletes.is_empty() {
+                continue;
+            }
+            let own = self.leaves(row, &edge);
             // By the database's own action or a statement of the flush: but what becomes NULL must be written again.
-            let is_done =
-                edge.on_delete == Some(OnDelete::SetNull) || nulled.has(self.tracker, row, &edge, target);
+            let nulls = nulled
+                .has(self.tracker, row, &edge, target)
+                .then(|| self.nulls(row, &edge, target))
+                .flatten();
+            let is_done = edge.on_delete == Some(OnDelete::SetNull) || nulls.is_some();
             if is_done && own.is_none_or(|own| self.writes_all(own, &edge.columns)) {
                 continue;
             }
-            match (self.operations.put_off(row, &edge.columns, true), own) {
-                (Some(clear), _) => self.add(clear, delete, None),
-                (None, Some(own)) => {
-                    let columns = self.written_again(row, own, edge.columns);
-                    let way_out = (!columns.is_empty()).then_some(WayOut::Clear { row, columns });
-                    self.add(own, delete, way_out);
+            let clear = self.operations.put_off(row, &edge.columns, true);
+            for end in nulls.map_or(deletes, |nulls| vec![nulls]) {
+                match (clear, own.filter(|&own| own != end)) {
+                    (Some(clear), _) => self.add(clear, end, Vec::new()),
+                    (None, Some(own)) => {
+                        let columns = self.written_again(row, own, edge.columns.clone());
+                        let clear = (!columns.is_empty()).then_some(WayOut::Clear { row, columns });
+                        let ways = clear.into_iter().chain(self.others_that_take(row, own)).collect();
+                        self.add(own, end, ways);
+                    }
+                    (None, None) => {}
                 }
-                (None, None) => {}
             }
         }
     }
 
-    /// The operation that deletes a row, itself or along with another.
+    /// The statement that sets a row's reference to NULL before the target is deleted.
+    fn nulls(&self, row: Place, edge: &Edge, target: Place) -> Option<usize> {
+        let relation: *const RelationMeta = &self.tracker.arena(row.arena).meta().relations[edge.relation?];
+        self.at.nulls.get(&(relation, target)).copied()
+    }
+
+    /// The operations of which the first deletes a row.
+    fn deletes_of(&self, row: Place) -> Vec<usize> {
+        let roots = self.takers.of_row(row).into_iter();
+        roots.filter_map(|root| self.at.deleted.get(&root).copied()).collect()
+    }
+
+    /// The operation after which a row is gone, itself or along with another.
     fn delete_of(&self, row: Place) -> Option<usize> {
         let root = self.collected.effects.cascaded.get(&row).copied().unwrap_or(row);
         self.at.deleted.get(&root).copied()
@@ -207,8 +242,9 @@ impl Order<'_> {
                 Op::Reference { reference } => {
                     let reference = &self.operations.references[reference];
                     let row = reference.deferred.row;
-                    let own = self.at.written.get(&row).or_else(|| self.at.deleted.get(&row)).copied();
-                    self.waits.extend(own.map(|own| match reference.to_null {
+                    let own = self.at.written.get(&row).map(|&own| vec![own]);
+                    let own = own.unwrap_or_else(|| self.deletes_of(row));
+                    self.waits.extend(own.into_iter().map(|own| match reference.to_null {
                         true => Wait::plain(position, own),
                         false => Wait::plain(own, position),
                     }));
@@ -235,12 +271,37 @@ impl Order<'_> {
     }
 
     /// A unique value is given up before it is taken. The row that gives it up can do so for NULL first, in columns that
-    /// are written again.
+    /// are written again, and the one that takes it can take NULL first.
     fn handover(&mut self, handover: Handover) {
-        let Handover { before, after, row, columns } = handover;
-        let clear = self.written_again(row, before, columns);
-        let way_out = (!clear.is_empty()).then_some(WayOut::Clear { row, columns: clear });
-        self.add(before, after, way_out);
+        let Handover { before, after, row, columns, taken } = handover;
+        let clear = match self.emptied_before(row, after) {
+            true => columns,
+            false => self.written_again(row, before, columns),
+        };
+        let clear = (!clear.is_empty()).then_some(WayOut::Clear { row, columns: clear });
+        let mut ways: Vec<WayOut> = clear.into_iter().chain(self.others_that_take(row, before)).collect();
+        let taker = match self.operations.list[after] {
+            Op::Insert { row, .. } | Op::Update { row, .. } => Some(row),
+            Op::Switch { switch } => Some(self.collected.switches[switch].new),
+            _ => None,
+        };
+        if let Some(row) = taker {
+            let columns = self.written_again(row, after, taken);
+            ways.extend((!columns.is_empty()).then_some(WayOut::Later { row, columns }));
+        }
+        self.add(before, after, ways);
+    }
+
+    /// Whether a row waits for what becomes of itself: its columns stay NULL.
+    fn emptied_before(&self, row: Place, after: usize) -> bool {
+        matches!(self.operations.list[after], Op::Update { row: own, .. } if own == row)
+    }
+
+    /// A row that goes along may do so with another delete than this one.
+    fn others_that_take(&self, row: Place, delete: usize) -> impl Iterator<Item = WayOut> + use<> {
+        let is_taken = self.collected.effects.cascaded.contains_key(&row);
+        let others = if is_taken { self.deletes_of(row) } else { Vec::new() };
+        others.into_iter().filter(move |&other| other != delete).map(|before| WayOut::Other { before })
     }
 }
 

@@ -23,7 +23,13 @@ enum Stage {
 /// Whether the rows can be written one by one, each once, with NULL in between where that is allowed. `None` where
 /// there are too many.
 pub(super) fn has_order(schema: &Schema, work: &Work, wanted: &Tables) -> Option<bool> {
-    let rows = written_rows(schema, work);
+    let mut rows = written_rows(schema, work);
+    // What goes along with another row is not written before.
+    rows.retain(|row| {
+        let values = row.before.as_ref().filter(|_| !row.is_deleted());
+        let key = values.and_then(|values| key_of(schema, row.table, values).ok());
+        key.is_none_or(|key| wanted.0[row.table].contains_key(&key))
+    });
     if rows.len() > MOST {
         return None;
     }
