@@ -9,6 +9,7 @@ mod wired;
 
 mod advisory;
 mod cancelling;
+mod dispatch;
 mod dropped;
 mod honesty;
 mod limits;
