@@ -5,7 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use futures_lite::Stream;
+use futures_sink::Sink as _;
+use tokio_postgres::CopyInSink;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Row, RowStream, Statement};
 
@@ -22,6 +25,9 @@ enum State {
     Sent(Boxed<Pin<Box<RowStream>>>),
     Control(Boxed<()>),
     Reading(Pin<Box<RowStream>>),
+    Copying(Boxed<Pin<Box<CopyInSink<Bytes>>>>),
+    /// The server takes in rows.
+    Feeding(Pin<Box<CopyInSink<Bytes>>>),
     /// It answered, or failed.
     Ended(Option<Error>, u64),
 }
@@ -55,6 +61,14 @@ impl Request {
         Self { state: State::Control(Box::pin(sent)) }
     }
 
+    /// A COPY to the server, which was prepared. What is to be copied is fed to it once it [has begun](Self::poll_begun). It
+    /// ends by [`poll_copied`](Self::poll_copied), or without having copied anything.
+    pub(super) fn copy_in(client: &Arc<Client>, statement: Statement) -> Self {
+        let client = Arc::clone(client);
+        let sent = async move { client.copy_in(&statement).await.map(Box::pin) };
+        Self { state: State::Copying(Box::pin(sent)) }
+    }
+
     /// Sends it. Answers whether it could be: otherwise it has failed already.
     pub(super) fn send(&mut self, cx: &mut Context<'_>) -> bool {
         self.poll_answer(cx).is_pending()
@@ -68,7 +82,11 @@ impl Request {
                 Err(error) => State::Ended(Some(error), 0),
             },
             State::Control(sent) => State::Ended(ready!(sent.as_mut().poll(cx)).err(), 0),
-            State::Reading(_) | State::Ended(..) => return Poll::Ready(()),
+            State::Copying(sent) => match ready!(sent.as_mut().poll(cx)) {
+                Ok(sink) => State::Feeding(sink),
+                Err(error) => State::Ended(Some(error), 0),
+            },
+            State::Reading(_) | State::Feeding(_) | State::Ended(..) => return Poll::Ready(()),
         };
         self.state = state;
         Poll::Ready(())
@@ -86,5 +104,56 @@ impl Request {
         }
         let State::Ended(error, affected) = &mut self.state else { return Poll::Pending };
         Poll::Ready(Next::End(error.take().map_or(Ok(*affected), Err)))
+    }
+
+    // A COPY to the server.
+
+    /// Until the server takes in rows, or has refused to.
+    pub(super) fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_answer(cx));
+        match &mut self.state {
+            State::Ended(error, _) => Poll::Ready(error.take().map_or(Ok(()), Err)),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Until there is room for more.
+    pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match &mut self.state {
+            State::Feeding(sink) => sink.as_mut().poll_ready(cx),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Feeds some lines. There must be room.
+    pub(super) fn feed(&mut self, lines: Bytes) -> Result<(), Error> {
+        match &mut self.state {
+            State::Feeding(sink) => sink.as_mut().start_send(lines),
+            _ => Ok(()),
+        }
+    }
+
+    /// Until all that was fed is on its way, and [`poll_copied`](Self::poll_copied) ends the copy when it is polled first.
+    pub(super) fn poll_fed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match &mut self.state {
+            State::Feeding(sink) => {
+                ready!(sink.as_mut().poll_flush(cx))?;
+                sink.as_mut().poll_ready(cx)
+            }
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Says that this was all, and waits for the number of rows.
+    pub(super) fn poll_copied(&mut self, cx: &mut Context<'_>) -> Poll<Result<u64, Error>> {
+        match &mut self.state {
+            State::Feeding(sink) => sink.as_mut().poll_finish(cx),
+            _ => Poll::Ready(Ok(0)),
+        }
+    }
+
+    /// Has the server forget what was fed. Its answer is not heard.
+    pub(super) fn give_up(&mut self) {
+        self.state = State::Ended(None, 0);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! trip 0   nextval for all new rows of all tables               only where steps refer to keys, or insert many rows
+//!          which tables take rows by COPY                       only where steps insert very many rows
 //! trip 1   BEGIN  step  step  step  COMMIT                      answers are read in this order, to the last one
 //! trip 2   ..                                                   for steps that need an answer of the trip before
 //! ```
@@ -13,6 +14,7 @@
 //! program, in the same trip: the server refuses all further statements after one that failed. It is released with the next
 //! program, for this one may fail when all is answered: at a value that does not fit, say.
 
+mod copy;
 mod keys;
 mod steps;
 mod trip;
@@ -32,7 +34,7 @@ use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
 use super::error::{is_disconnected, is_ended_by_server};
-use super::find_row::failed_row;
+use super::find_row::{copied_row, failed_row};
 use super::link::Link;
 use super::request::{Next, Request};
 use super::row::PostgresRow;
@@ -71,6 +73,8 @@ pub(super) struct Run<'a> {
     outcome: Outcome,
     /// The keys that were made beforehand, by step.
     keys: Vec<Vec<i64>>,
+    /// The statements by which the rows of steps are copied.
+    copies: Vec<Option<Arc<str>>>,
     open_before: bool,
     /// What goes before the first step was sent.
     opened: bool,
@@ -90,8 +94,8 @@ impl<'a> Run<'a> {
         let (answers, open_before) = (Answers::new(program), link.in_transaction());
         link.savepoint &= open_before;
         let keys = vec![Vec::new(); steps];
-        let (opened, buffer) = (false, BytesMut::new());
-        Self { link, program, sink, progress, answers, outcome, keys, open_before, opened, buffer }
+        let (copies, opened, buffer) = (vec![None; steps], false, BytesMut::new());
+        Self { link, program, sink, progress, answers, outcome, keys, copies, open_before, opened, buffer }
     }
 
     pub(super) async fn run(mut self) -> ProgramResult {
@@ -104,7 +108,7 @@ impl<'a> Run<'a> {
             }
             return Err(refused);
         }
-        self.make_keys().await?;
+        self.prepare().await?;
         let segments = self.segments();
         let last = segments.len() - 1;
         for (at, segment) in segments.into_iter().enumerate() {
@@ -343,6 +347,9 @@ impl<'a> Run<'a> {
         sent: &mut Sent,
         wanted: bool,
     ) -> Result<(), Failure> {
+        if sent.kind == Kind::Copy {
+            return self.copy(&mut requests[at], sent, wanted).await;
+        }
         let (mut failed, mut unwanted) = (None, 0);
         loop {
             let next = poll_fn(|cx| requests[at].poll_next(cx)).await;
@@ -399,21 +406,22 @@ impl<'a> Run<'a> {
                 self.answers.generated_key(sent.step, key);
             }
             Kind::NewKeys => self.keys[sent.step].extend(first(&view)),
-            Kind::Count | Kind::Control | Kind::Savepoint | Kind::Release | Kind::Commit => {}
+            Kind::MayCopy => self.note_copy(sent.step, &view),
+            Kind::Copy | Kind::Count | Kind::Control | Kind::Savepoint | Kind::Release | Kind::Commit => {}
         }
         Ok(())
     }
 
     fn end_statement(&mut self, sent: &mut Sent, affected: u64) -> Result<(), Failure> {
-        if sent.kind == Kind::Count {
+        if matches!(sent.kind, Kind::Count | Kind::Copy) {
             sent.counted.affected = affected;
         }
-        if !matches!(sent.kind, Kind::Count | Kind::Guard | Kind::Key) {
+        if !matches!(sent.kind, Kind::Count | Kind::Copy | Kind::Guard | Kind::Key) {
             return Ok(());
         }
         let step = &self.program.steps[sent.step];
         let matched = sent.counted.affected;
-        if sent.kind == Kind::Count && step.expect == Expect::OnePerRow && matched != u64::from(sent.rows) {
+        if matches!(sent.kind, Kind::Count | Kind::Copy) && step.expect == Expect::OnePerRow && matched != u64::from(sent.rows) {
             return Err(miscounted(sent.step, sent.first, matched, step));
         }
         if let Some(affected) = self.outcome.affected.get_mut(sent.step)
@@ -436,8 +444,10 @@ impl<'a> Run<'a> {
             if let Some(unmatched) = is_checked.then(|| parse_guard(refused.message())).flatten() {
                 return miscounted(sent.step, sent.first + unmatched.row, unmatched.matched, step);
             }
+            let copied = || copied_row(refused, step).filter(|_| sent.kind == Kind::Copy);
             let row = match sent.rows {
                 1 => sent.first,
+                _ if let Some(row) = copied() => row,
                 _ => failed_row(refused, step, &self.program.input, &self.answers).unwrap_or(u32::MAX),
             };
             return Failure::at(sent.step, row, told);
@@ -448,7 +458,7 @@ impl<'a> Run<'a> {
     /// Whether a statement is COMMIT, or a transaction of its own that leaves something behind.
     fn commits(&self, sent: &Sent) -> bool {
         let step = self.program.steps.get(sent.step);
-        let commits_itself = sent.kind != Kind::NewKeys
+        let commits_itself = !sent.kind.is_question()
             && step.is_some_and(|step| !step.shape.reads_only)
             && !self.open_before
             && self.program.begin.is_none();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -19,6 +19,7 @@ pub(crate) struct WireState {
     status: AtomicU8,
     ready: AtomicU64,
     rolled_back: AtomicU64,
+    copy_refused: AtomicBool,
     tag: Mutex<Tag>,
     sent: [AtomicU64; KINDS.len()],
     bytes_read: AtomicU64,
@@ -79,6 +80,11 @@ impl WireState {
     /// How many commands said exactly `ROLLBACK`: a COMMIT of a transaction that failed does.
     pub(crate) fn rolled_back(&self) -> u64 {
         self.rolled_back.load(Ordering::Acquire)
+    }
+
+    /// Whether the server has refused what is copied to it, since it last asked for some: it takes in no more of it.
+    pub(crate) fn copy_refused(&self) -> bool {
+        self.copy_refused.load(Ordering::Acquire)
     }
 
     /// How many messages of a kind were sent: `P` parse, `B` bind, `S` sync, `Q` query, ..
@@ -226,6 +232,8 @@ impl Watch for FromServer {
                     add(&state.rolled_back, 1);
                 }
             }
+            b'G' => state.copy_refused.store(false, Ordering::Release),
+            b'E' => state.copy_refused.store(true, Ordering::Release),
             b'R' => {
                 if let Some(guard) = &mut self.guard {
                     guard.authentication(body)?;
