@@ -9,6 +9,8 @@ mod wired;
 
 mod advisory;
 mod cancelling;
+mod copied_values;
+mod copying;
 mod dropped;
 mod honesty;
 mod limits;

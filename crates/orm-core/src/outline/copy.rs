@@ -12,7 +12,9 @@
 /// - an identity column is `GENERATED ALWAYS` and the key is the program's own: INSERT refuses that, and COPY does not.
 pub const MAY_COPY: &str = concat!(
     r#"SELECT EXISTS (SELECT FROM pg_class AS "c" WHERE "c"."oid" = to_regclass($1::TEXT) "#,
-    r#"AND "c"."relkind" IN ('r', 'p') AND NOT "c"."relhasrules" AND NOT row_security_active("c"."oid") "#,
+    r#"AND "c"."relkind" IN ('r', 'p') AND NOT row_security_active("c"."oid") "#,
+    // `relhasrules` says so for long after the last one is gone.
+    r#"AND NOT EXISTS (SELECT FROM pg_rewrite WHERE "ev_class" = "c"."oid") "#,
     r#"AND NOT EXISTS (SELECT FROM (SELECT "name", to_regtype("type")::OID AS "type" "#,
     r#"FROM unnest($2::TEXT[], $3::TEXT[]) AS "n" ("name", "type")) AS "given" "#,
     r#"LEFT JOIN (SELECT "a".*, CASE "t"."typtype" WHEN 'd' THEN "t"."typbasetype" ELSE "t"."oid" END AS "type" "#,
