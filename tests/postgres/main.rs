@@ -11,6 +11,7 @@ mod advisory;
 mod cancelling;
 mod copied_values;
 mod copying;
+mod copying_out;
 mod dropped;
 mod honesty;
 mod limits;

@@ -195,7 +195,7 @@ impl StatementShape {
         match self.returns {
             Returns::Count => Some(guard::of_count(&self.sql)),
             Returns::Rows => Some(guard::of_rows(&self.sql)),
-            Returns::GeneratedKey => None,
+            Returns::GeneratedKey | Returns::Copied => None,
         }
     }
 }

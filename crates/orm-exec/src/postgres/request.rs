@@ -8,10 +8,10 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_lite::Stream;
 use futures_sink::Sink as _;
-use tokio_postgres::CopyInSink;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Error, Row, RowStream, Statement};
+use tokio_postgres::{Client, CopyInSink, CopyOutStream, Error, Row, RowStream, Statement};
 
+use super::error::is_lost;
 use super::parameters::Parameter;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
@@ -28,6 +28,9 @@ enum State {
     Copying(Boxed<Pin<Box<CopyInSink<Bytes>>>>),
     /// The server takes in rows.
     Feeding(Pin<Box<CopyInSink<Bytes>>>),
+    CopyingOut(Boxed<Pin<Box<CopyOutStream>>>),
+    /// The server sends text. How many messages of its end have come.
+    Taking(Pin<Box<CopyOutStream>>, u8),
     /// It answered, or failed.
     Ended(Option<Error>, u64),
 }
@@ -69,6 +72,13 @@ impl Request {
         Self { state: State::Copying(Box::pin(sent)) }
     }
 
+    /// A COPY from the server. It is prepared first, in a trip of its own: nothing is to be sent behind it.
+    pub(super) fn copy_out(client: &Arc<Client>, sql: Arc<str>) -> Self {
+        let client = Arc::clone(client);
+        let sent = async move { client.copy_out(&*sql).await.map(Box::pin) };
+        Self { state: State::CopyingOut(Box::pin(sent)) }
+    }
+
     /// Sends it. Answers whether it could be: otherwise it has failed already.
     pub(super) fn send(&mut self, cx: &mut Context<'_>) -> bool {
         self.poll_answer(cx).is_pending()
@@ -86,7 +96,13 @@ impl Request {
                 Ok(sink) => State::Feeding(sink),
                 Err(error) => State::Ended(Some(error), 0),
             },
-            State::Reading(_) | State::Feeding(_) | State::Ended(..) => return Poll::Ready(()),
+            State::CopyingOut(sent) => match ready!(sent.as_mut().poll(cx)) {
+                Ok(stream) => State::Taking(stream, 0),
+                Err(error) => State::Ended(Some(error), 0),
+            },
+            State::Reading(_) | State::Feeding(_) | State::Taking(..) | State::Ended(..) => {
+                return Poll::Ready(());
+            }
         };
         self.state = state;
         Poll::Ready(())
@@ -104,6 +120,31 @@ impl Request {
         }
         let State::Ended(error, affected) = &mut self.state else { return Poll::Pending };
         Poll::Ready(Next::End(error.take().map_or(Ok(*affected), Err)))
+    }
+
+    // A COPY from the server.
+
+    /// The next lines, or `None` once all was said, to the end.
+    pub(super) fn poll_lines(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        ready!(self.poll_answer(cx));
+        let (stream, ended) = match &mut self.state {
+            State::Taking(stream, ended) => (stream, ended),
+            State::Ended(error, _) => return Poll::Ready(error.take().map(Err)),
+            _ => return Poll::Ready(None),
+        };
+        // The text ends, then the statement, then the server is ready. The last two come as messages that were not expected.
+        while *ended < 3 {
+            match ready!(stream.as_mut().poll_next(cx)) {
+                Some(Ok(lines)) => return Poll::Ready(Some(Ok(lines))),
+                Some(Err(error)) if *ended == 0 || error.as_db_error().is_some() || is_lost(&error) => {
+                    self.state = State::Ended(None, 0);
+                    return Poll::Ready(Some(Err(error)));
+                }
+                Some(Err(_)) | None => *ended += 1,
+            }
+        }
+        self.state = State::Ended(None, 0);
+        Poll::Ready(None)
     }
 
     // A COPY to the server.

@@ -15,6 +15,7 @@
 //! program, for this one may fail when all is answered: at a value that does not fit, say.
 
 mod copy;
+mod copy_out;
 mod keys;
 mod steps;
 mod trip;
@@ -350,6 +351,9 @@ impl<'a> Run<'a> {
         if sent.kind == Kind::Copy {
             return self.copy(&mut requests[at], sent, wanted).await;
         }
+        if sent.kind == Kind::Text {
+            return self.take_text(&mut requests[at], sent, wanted).await;
+        }
         let (mut failed, mut unwanted) = (None, 0);
         loop {
             let next = poll_fn(|cx| requests[at].poll_next(cx)).await;
@@ -407,7 +411,13 @@ impl<'a> Run<'a> {
             }
             Kind::NewKeys => self.keys[sent.step].extend(first(&view)),
             Kind::MayCopy => self.note_copy(sent.step, &view),
-            Kind::Copy | Kind::Count | Kind::Control | Kind::Savepoint | Kind::Release | Kind::Commit => {}
+            Kind::Copy
+            | Kind::Text
+            | Kind::Count
+            | Kind::Control
+            | Kind::Savepoint
+            | Kind::Release
+            | Kind::Commit => {}
         }
         Ok(())
     }
@@ -421,7 +431,10 @@ impl<'a> Run<'a> {
         }
         let step = &self.program.steps[sent.step];
         let matched = sent.counted.affected;
-        if matches!(sent.kind, Kind::Count | Kind::Copy) && step.expect == Expect::OnePerRow && matched != u64::from(sent.rows) {
+        if matches!(sent.kind, Kind::Count | Kind::Copy)
+            && step.expect == Expect::OnePerRow
+            && matched != u64::from(sent.rows)
+        {
             return Err(miscounted(sent.step, sent.first, matched, step));
         }
         if let Some(affected) = self.outcome.affected.get_mut(sent.step)

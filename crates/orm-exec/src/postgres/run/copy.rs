@@ -29,7 +29,7 @@ use crate::postgres::request::Request;
 use crate::postgres::statements::Form;
 
 /// From so many rows on, it is worth asking the server whether a table takes them by COPY.
-const COPY_ROWS: u32 = 2_048;
+const COPY_ROWS: u32 = 4_096;
 
 /// So many bytes are fed at once. Two such pieces may wait for the socket, while the next one is written.
 const PIECE: usize = 64 * 1024;

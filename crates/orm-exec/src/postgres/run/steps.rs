@@ -57,6 +57,9 @@ impl Run<'_> {
         if let Some(place) = step.shape.list {
             return self.add_list(at, step, place, trip);
         }
+        if step.shape.returns == Returns::Copied {
+            return self.add_copy_out(at, step, trip);
+        }
         if self.add_copy(at, step, trip) {
             return Ok(());
         }
@@ -90,7 +93,7 @@ impl Run<'_> {
             Returns::GeneratedKey if keyed => Kind::Count,
             Returns::GeneratedKey => Kind::Key,
             Returns::Count if is_guarded => Kind::Guard,
-            Returns::Count => Kind::Count,
+            Returns::Count | Returns::Copied => Kind::Count,
         };
         let sql = form.unwrap_or_else(|| Arc::clone(&step.shape.sql));
         for row in 0..step.rows {
@@ -363,7 +366,11 @@ impl Link {
 ///
 /// # Errors
 /// If that is not there, in words.
-pub(super) fn value<'v>(program: &'v Program, answers: &'v Answers, cell: usize) -> Result<ValueRef<'v>, String> {
+pub(super) fn value<'v>(
+    program: &'v Program,
+    answers: &'v Answers,
+    cell: usize,
+) -> Result<ValueRef<'v>, String> {
     match program.input.as_slice()[cell] {
         Cell::From { step, column, row } => answers.value(step, column, row),
         Cell::List { .. } => Err("a list stands where its shape has no place for one".to_owned()),

@@ -33,6 +33,8 @@ pub(super) enum Kind {
     MayCopy,
     /// The number of rows, which are copied.
     Copy,
+    /// Rows as text, for the sink.
+    Text,
 }
 
 impl Kind {

@@ -20,6 +20,7 @@ pub(crate) struct WireState {
     ready: AtomicU64,
     rolled_back: AtomicU64,
     copy_refused: AtomicBool,
+    conforming: AtomicBool,
     tag: Mutex<Tag>,
     sent: [AtomicU64; KINDS.len()],
     bytes_read: AtomicU64,
@@ -80,6 +81,12 @@ impl WireState {
     /// How many commands said exactly `ROLLBACK`: a COMMIT of a transaction that failed does.
     pub(crate) fn rolled_back(&self) -> u64 {
         self.rolled_back.load(Ordering::Acquire)
+    }
+
+    /// Whether the server has said that a backslash in `''` is a character like any other, and not since that it is not:
+    /// `standard_conforming_strings`.
+    pub(crate) fn has_conforming_strings(&self) -> bool {
+        self.conforming.load(Ordering::Acquire)
     }
 
     /// Whether the server has refused what is copied to it, since it last asked for some: it takes in no more of it.
@@ -185,6 +192,9 @@ impl fmt::Debug for Tag {
     }
 }
 
+/// The setting that is looked at, up to its value.
+const CONFORMING: &[u8] = b"standard_conforming_strings\0";
+
 /// Notes what the server says.
 pub(super) struct FromServer {
     state: Arc<WireState>,
@@ -210,6 +220,7 @@ impl Watch for FromServer {
         Ok(match kind {
             b'Z' => 1,
             b'C' => Tag::LENGTH,
+            b'S' => CONFORMING.len() + 2,
             b'R' if self.guard.is_some() => length,
             b'K' if self.guard.is_some() => 8,
             _ => 0,
@@ -230,6 +241,11 @@ impl Watch for FromServer {
                 *state.tag.lock().unwrap_or_else(PoisonError::into_inner) = tag;
                 if tag.as_str() == "ROLLBACK" {
                     add(&state.rolled_back, 1);
+                }
+            }
+            b'S' => {
+                if let Some(value) = body.strip_prefix(CONFORMING) {
+                    state.conforming.store(value == b"on", Ordering::Release);
                 }
             }
             b'G' => state.copy_refused.store(false, Ordering::Release),

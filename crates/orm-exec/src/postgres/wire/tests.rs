@@ -331,7 +331,8 @@ fn a_copy_is_asked_once_and_its_refusal_is_noted() {
     frames.pass(rest, &mut watch).unwrap();
     assert!(state.copy_refused());
     let mut told = FromClient::new(Arc::clone(&state));
-    let begins = [&message(b'?', b"")[1..], &message(b'H', b""), &message(b'c', b""), &message(b'S', b"")].concat();
+    let begins =
+        [&message(b'?', b"")[1..], &message(b'H', b""), &message(b'c', b""), &message(b'S', b"")].concat();
     Frames::of_client().pass(&begins, &mut told).unwrap();
     assert_eq!(state.asked(), 1);
 }
