@@ -185,7 +185,7 @@ fn what_cannot_be_copied_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn a_million_rows_are_copied_out_and_in_in_little_memory() {
+fn a_million_rows_are_copied_out_in_little_memory() {
     test(async |wired| {
         let engine = Engine::builder(&wired.direct.url().expect("a URL")).connections(1).open().await?;
         let rows = || {
