@@ -1,6 +1,6 @@
 //! In which form rows are copied out.
 
-/// How the text of [`copy_out`](https://docs.rs/anyorm) is written, as PostgreSQL writes it.
+/// How the text of `copy_out` is written, as PostgreSQL writes it.
 ///
 /// # Example
 /// ```
