@@ -13,9 +13,9 @@ use futures_lite::future::or;
 use orm_testkit::stop::stops;
 use smol::Timer;
 
-use crate::proxy::Side;
+use crate::proxy::{Action, Side};
 use crate::support::each;
-use crate::wired::{Wired, test};
+use crate::wired::{Wired, is_disconnected, test};
 
 /// Enough to be copied.
 const MANY: i64 = 5_000;
@@ -461,6 +461,39 @@ fn a_copy_whose_session_is_dropped_is_stored_whole_or_not_at_all() {
             engine.execute(sql("TRUNCATE users CASCADE")).await?;
         }
         assert_eq!(engine.statistics().opened, 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_connection_that_is_lost_on_the_way_has_stored_all_or_nothing_and_says_so() {
+    test(async |wired| {
+        wired.direct.engine.create_all(&blog()).await?;
+        let cuts: [(Side, char, &str, Action); 6] = [
+            // Nothing was copied yet: it is known that nothing is stored.
+            (Side::Client, 'B', "", Action::CutAfter),
+            (Side::Server, 'G', "", Action::CutBefore),
+            (Side::Server, 'G', "", Action::Fatal("57P01")),
+            // Whatever has left us by then.
+            (Side::Client, 'd', "", Action::CutBefore),
+            (Side::Client, 'c', "", Action::CutBefore),
+            (Side::Client, 'Q', "COMMIT", Action::CutAfter),
+        ];
+        for (at, (side, kind, text, action)) in cuts.into_iter().enumerate() {
+            let engine = wired.engine("connections=1").await;
+            // What asks may be bound as well.
+            wired.proxy.on_nth(usize::from(kind == 'B'), side, kind, text, action);
+            let error = engine.insert_many(accounts(0..60_000)).await.expect_err("the connection is lost");
+            wired.proxy.forget_rules();
+            let is_known = !matches!(error, Error::OutcomeUnknown(_));
+            assert!(is_known || at > 2, "{at}: {error}");
+            assert!(!is_known || is_disconnected(&error), "{at}: {error}");
+            wired.all_idle().await?;
+            let stored = wired.direct.engine.count(Account::select()).await?;
+            assert!(stored == 0 || (stored == 60_000 && !is_known), "{at}: {stored}, {error}");
+            assert_eq!(engine.scalar(sql("SELECT 1").returning::<i32>()).await?, 1);
+            wired.direct.engine.execute(sql("TRUNCATE accounts")).await?;
+        }
         Ok(())
     });
 }
