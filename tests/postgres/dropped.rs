@@ -1,7 +1,7 @@
 //! The calls that only PostgreSQL has, dropped at each of their polls; after each drop, what `docs/cancellation.md` says.
 
 use anyorm::prelude::*;
-use anyorm::{Engine, Error, Notice, Notifications, Result};
+use anyorm::{CopyFormat, Engine, Error, Notice, Notifications, Result};
 use orm_testkit::stop::{Stop, stops};
 
 use crate::support::{each, eventually};
@@ -89,6 +89,47 @@ fn settings() {
                 assert!(tenant == "1" || !dropped.ready, "{dropped:?}");
                 assert!(session.in_transaction());
                 session.commit().await?;
+                nothing_lost(&engine, dropped).await?;
+            }
+        );
+        engine.close().await
+    });
+}
+
+/// Reads a stream to its end.
+macro_rules! read_all {
+    ($stream:expr) => {
+        async {
+            let mut pieces = $stream;
+            while pieces.next().await?.is_some() {}
+            Ok::<_, Error>(())
+        }
+    };
+}
+
+#[test]
+fn text_that_is_copied_out() {
+    let rows =
+        || sql("SELECT n, repeat('x', 100) FROM generate_series(1, 20000) AS n").returning::<(i32, String)>();
+    each(move |place| async move {
+        let engine = two(&place).await?;
+        drop_each!(
+            engine = engine.clone();
+            ["Engine::copy_out" => read_all!(engine.copy_out(rows(), CopyFormat::Text))];
+            dropped => { nothing_lost(&engine, dropped).await?; }
+        );
+        drop_each!(
+            transaction = {
+                let mut transaction = engine.begin().await?;
+                transaction.set_local("app.tenant", 1).await?;
+                transaction.execute(sql("SELECT 1")).await?;
+                transaction
+            };
+            ["Transaction::copy_out" => read_all!(transaction.copy_out(rows(), CopyFormat::Text))];
+            dropped => {
+                // What was begun before is as it was.
+                assert_eq!(transaction.scalar(sql(TENANT).returning::<String>()).await?, "1", "{dropped:?}");
+                transaction.commit().await?;
                 nothing_lost(&engine, dropped).await?;
             }
         );

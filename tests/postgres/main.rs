@@ -9,6 +9,9 @@ mod wired;
 
 mod advisory;
 mod cancelling;
+mod copied_values;
+mod copying;
+mod copying_out;
 mod dispatch;
 mod dropped;
 mod honesty;

@@ -323,8 +323,8 @@ impl Shared {
             (Side::Server, 'Z') => wire.open = wire.open.saturating_sub(1),
             _ => {}
         }
-        // A statement is several messages, up to the one that is answered.
-        let begins = begins && !matches!(wire.last, 'P' | 'B' | 'D' | 'E' | 'C');
+        // A statement is several messages, up to the one that is answered; so is what is copied, once it was asked for.
+        let begins = begins && !matches!(wire.last, 'P' | 'B' | 'D' | 'E' | 'C' | 'd' | 'c');
         if side == Side::Client {
             wire.last = frame.kind;
         }

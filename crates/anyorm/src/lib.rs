@@ -120,8 +120,8 @@ pub use orm_core::types::{
 #[doc(no_inline)]
 pub use orm_core::uuid;
 pub use orm_core::{
-    Begin, Column, Dialect, Dispatch, Error, Handle, Isolation, POSTGRES, Result, SQLITE, Value, error, expr,
-    query, sql, stmt,
+    Begin, Column, CopyFormat, Dialect, Dispatch, Error, Handle, Isolation, POSTGRES, Result, SQLITE, Value,
+    error, expr, query, sql, stmt,
 };
 pub use orm_derive::{Entity, SqlType};
 #[doc(hidden)]

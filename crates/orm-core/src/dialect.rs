@@ -94,6 +94,8 @@ pub struct Dialect {
     /// error if one was not there. Where there are, the statements of a flush say as data what they write: see
     /// [`outline`](crate::outline).
     pub arrays: bool,
+    /// Whether the rows of a query can be had as text, by COPY, which takes no parameters.
+    pub copies: bool,
     /// Whether sums and averages of integers are of a type of their own (NUMERIC) and need a CAST.
     pub numeric_aggregates: bool,
 }

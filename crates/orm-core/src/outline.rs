@@ -7,13 +7,16 @@
 //! | [`Outline::many_guarded`] | the same, checked by the server: each row must be there |
 //! | [`Outline::keyed`] | an insert whose key was made beforehand, by [`NEXT_KEYS`] |
 //! | [`Outline::many_keyed`] | many of those |
+//! | [`Outline::copy_in`] | very many rows of an insert, as a stream of text |
 //!
 //! A check on the server is what lets COMMIT travel with the statement. [`parse_guard`] reads what it raised.
 
+mod copy;
 mod guard;
 mod keys;
 mod many;
 
+pub use copy::MAY_COPY;
 pub use guard::{Unmatched, parse_guard};
 pub use keys::NEXT_KEYS;
 
@@ -133,6 +136,28 @@ impl Outline {
         many::insert(self, &self.keyed_parameters()?, dialect)
     }
 
+    /// The same rows as a stream of text: `COPY "users" ("id", "name") FROM STDIN`. A key that the insert leaves to the
+    /// database is made beforehand, and comes first. It answers the number of rows.
+    ///
+    /// `None` for what is no plain INSERT, or answers columns. Whether the table takes it, [`MAY_COPY`] asks the server.
+    pub fn copy_in(&self, dialect: &Dialect) -> Option<String> {
+        if self.action != Action::Insert || !self.returning.is_empty() || !dialect.arrays {
+            return None;
+        }
+        let columns = self.copied();
+        if columns.is_empty() {
+            return None;
+        }
+        let mut out = Writer::new(dialect);
+        out.push("COPY ").name(self.table).push(" (").names(names(&columns)).push(") FROM STDIN");
+        Some(out.text())
+    }
+
+    /// The columns of [`copy_in`](Self::copy_in), in their order.
+    pub fn copied(&self) -> Vec<Parameter> {
+        self.key.into_iter().chain(self.parameters.iter().copied()).collect()
+    }
+
     /// The parameters of the keyed forms.
     fn keyed_parameters(&self) -> Option<Vec<Parameter>> {
         let key = self.key?;
@@ -170,7 +195,7 @@ impl StatementShape {
         match self.returns {
             Returns::Count => Some(guard::of_count(&self.sql)),
             Returns::Rows => Some(guard::of_rows(&self.sql)),
-            Returns::GeneratedKey => None,
+            Returns::GeneratedKey | Returns::Copied => None,
         }
     }
 }

@@ -64,6 +64,9 @@ pub enum Returns {
     GeneratedKey,
     /// Rows, which go to the [`Sink`].
     Rows,
+    /// Text, of which the [`Sink`] is given some whole lines at a time, as rows of one value. For dialects that
+    /// [copy](crate::Dialect::copies).
+    Copied,
 }
 
 /// What must be true of a step's count, or the program fails and is rolled back.

@@ -1,10 +1,13 @@
 //! SQL text as it is written: identifiers, placeholders, and the parameters that go with them, in one order.
 
+mod copy;
 mod insert;
+mod literal;
 mod narrowed;
 mod node;
 mod statement;
 
+pub(crate) use copy::copy_out;
 pub(crate) use narrowed::narrowed;
 pub(crate) use statement::{columns_of, statement};
 
@@ -28,6 +31,8 @@ pub(crate) struct Writer<'d> {
     list: Option<ListAt>,
     /// Whether the statement is known to be cheap.
     cheap: bool,
+    /// Where values are written into the text: what went wrong with one of them.
+    literals: Option<Result<()>>,
     /// A table, and the name that its columns have instead.
     renamed: Option<(&'static str, String)>,
 }
@@ -41,6 +46,7 @@ impl<'d> Writer<'d> {
             parameters: 0,
             list: None,
             cheap: false,
+            literals: None,
             renamed: None,
         }
     }
@@ -109,6 +115,11 @@ impl<'d> Writer<'d> {
         self
     }
 
+    /// Adds the value that was added last to the input: its placeholder, or where there are none, itself.
+    fn bound(&mut self) -> &mut Self {
+        if self.write_literal() { self } else { self.placeholder() }
+    }
+
     /// Adds a parameter, counted from 0, that is an array: `$1::TEXT[]`.
     pub(crate) fn array(&mut self, parameter: usize, of: ColumnType) -> &mut Self {
         self.dialect.placeholder(parameter, &mut self.sql);
@@ -118,13 +129,13 @@ impl<'d> Writer<'d> {
     /// Adds a placeholder and its value.
     pub(crate) fn bind(&mut self, value: &Value) -> &mut Self {
         self.input.value_of(value);
-        self.placeholder()
+        self.bound()
     }
 
     /// Adds a placeholder; `encode` adds its value, exactly one cell.
     pub(crate) fn bind_with(&mut self, encode: impl FnOnce(&mut Cells)) -> &mut Self {
         encode(&mut self.input);
-        self.placeholder()
+        self.bound()
     }
 
     /// Adds a placeholder for the value of a cell of a row that was encoded before.
@@ -133,12 +144,15 @@ impl<'d> Writer<'d> {
             Some(fault) if fault.cell == at => self.input.refuse(fault.reason.clone()),
             _ => self.input.value_ref(cells.value(at)),
         }
-        self.placeholder()
+        self.bound()
     }
 
     /// Adds a text whose placeholders are there already, with its values.
     pub(crate) fn append(&mut self, sql: &str, input: &Cells) -> &mut Self {
         debug_assert_eq!(self.parameters, 0, "the text counts its placeholders from the first");
+        if self.literals.is_some() && !input.is_empty() {
+            self.literals = Some(Err(literal::raw_with_values()));
+        }
         self.input = input.clone();
         self.parameters = input.len();
         // A comment at its end would swallow what follows.

@@ -29,6 +29,7 @@ pub(crate) use conflict::{Action, Conflict};
 pub(crate) use delete::DeleteBody;
 pub(crate) use insert::InsertBody;
 pub(crate) use join::hops;
+pub(crate) use raw::only_reads;
 pub(crate) use select::SelectBody;
 pub(crate) use set::next_version;
 pub(crate) use update::UpdateBody;
@@ -36,6 +37,7 @@ pub(crate) use update::UpdateBody;
 use std::sync::Arc;
 
 use crate::cells::Cells;
+use crate::copy::CopyFormat;
 use crate::dialect::Dialect;
 use crate::dispatch::Dispatch;
 use crate::entity::EntityMeta;
@@ -103,6 +105,16 @@ impl Statement {
     pub fn compile(&self, dialect: &Dialect) -> Result<Compiled> {
         let compiled = render::statement(&self.body, &self.loads, dialect)?;
         Ok(Compiled { dispatch: self.dispatch, ..compiled })
+    }
+
+    /// The same as a COPY, whose answer is its rows as text. The values of the query are written into it: see
+    /// [`CopyFormat`].
+    ///
+    /// # Errors
+    /// If the dialect has no such thing, for what is no query of rows, relations to load with them, raw SQL that binds values,
+    /// and values that cannot be written.
+    pub fn copy_out(&self, format: CopyFormat, dialect: &Dialect) -> Result<Compiled> {
+        render::copy_out(&self.body, &self.loads, format, dialect)
     }
 
     /// The tables it reads, those of its subqueries and of the relations to load included.

@@ -19,7 +19,7 @@ use crate::observe::Telemetry;
 use crate::operation::Operation;
 use crate::pool::{HeldConnection, Lease, Pool, Statistics};
 use crate::sandbox::Sandbox;
-use crate::stream::{Home, Opened, Source, stream_verb};
+use crate::stream::{Home, Opened, Source, copy_out_verb, stream_verb};
 use crate::transaction::Transaction;
 use crate::verbs::{Runner, left_by, verbs};
 
@@ -116,6 +116,7 @@ impl Engine {
 
     verbs!(on, "engine", "");
     stream_verb!(on, "engine", "", 'static);
+    copy_out_verb!(on, "engine", "", 'static);
 
     /// A transaction. It takes the connection that writes, and keeps it until it ends; BEGIN rides with the first
     /// statement, so beginning does no I/O. Dropped while it waits, it leaves nothing behind.

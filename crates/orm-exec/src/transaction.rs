@@ -15,7 +15,7 @@ use crate::notifications;
 use crate::observe::Span;
 use crate::operation::Operation;
 use crate::pool::Lease;
-use crate::stream::stream_verb;
+use crate::stream::{copy_out_verb, stream_verb};
 use crate::verbs::{left_by, verbs};
 
 /// Statements that happen together or not at all. Made by [`Engine::begin`](crate::Engine::begin).
@@ -56,6 +56,7 @@ impl Transaction {
 
     verbs!(on, "transaction", "let mut transaction = engine.begin().await?;\n", mut);
     stream_verb!(on, "transaction", "let mut transaction = engine.begin().await?;\n", '_, mut);
+    copy_out_verb!(on, "transaction", "let mut transaction = engine.begin().await?;\n", '_, mut);
 
     /// Sets something until the end of the transaction: `SET LOCAL`, with a bound value. For a tenant that row-level
     /// security asks for, say, or a `statement_timeout`. Before the first statement it is sent along with BEGIN, and does no

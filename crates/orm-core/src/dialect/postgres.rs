@@ -46,6 +46,7 @@ pub static POSTGRES: Dialect = Dialect {
     text_search: TextSearch::Like,
     typed_parameters: true,
     arrays: true,
+    copies: true,
     numeric_aggregates: true,
 };
 

@@ -41,6 +41,7 @@ pub static SQLITE: Dialect = Dialect {
     text_search: TextSearch::Binary,
     typed_parameters: false,
     arrays: false,
+    copies: false,
     numeric_aggregates: false,
 };
 

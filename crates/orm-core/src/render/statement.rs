@@ -17,10 +17,6 @@ pub(crate) fn statement(body: &Body, loads: &Loads, dialect: &Dialect) -> Result
     let mut out = Writer::new(dialect);
     match body {
         Body::Raw(raw) => return raw.compile(dialect),
-        Body::Select(query) => {
-            out.cheap = query.is_cheap() && loads.joined().all(|(_, load)| load.leg.is_cheap());
-            select_joined(&mut out, query, loads);
-        }
         Body::Insert(write) => {
             insert(&mut out, write);
             return out.compiled(answer(&write.returning), false);
@@ -33,8 +29,20 @@ pub(crate) fn statement(body: &Body, loads: &Loads, dialect: &Dialect) -> Result
             delete(&mut out, write);
             return out.compiled(answer(&write.returning), false);
         }
+        Body::Select(_) | Body::Count(_) | Body::Exists(_) => query(&mut out, body, loads)?,
+    }
+    out.compiled(Returns::Rows, true)
+}
+
+/// Adds a query that reads, which is not raw SQL.
+pub(super) fn query(out: &mut Writer<'_>, body: &Body, loads: &Loads) -> Result<()> {
+    match body {
+        Body::Select(query) => {
+            out.cheap = query.is_cheap() && loads.joined().all(|(_, load)| load.leg.is_cheap());
+            select_joined(out, query, loads);
+        }
         Body::Count(inner) => match &**inner {
-            Body::Select(query) => select_count(&mut out, query),
+            Body::Select(query) => select_count(out, query),
             Body::Raw(raw) => {
                 let text = raw.text(out.dialect)?;
                 out.push("SELECT count(*) FROM (").append(&text, raw.input()).push(") AS \"counted\"");
@@ -46,7 +54,7 @@ pub(crate) fn statement(body: &Body, loads: &Loads, dialect: &Dialect) -> Result
             match &**inner {
                 Body::Select(query) => {
                     out.cheap = query.is_cheap_to_find();
-                    select_any(&mut out, query);
+                    select_any(out, query);
                 }
                 Body::Raw(raw) => {
                     let text = raw.text(out.dialect)?;
@@ -56,8 +64,9 @@ pub(crate) fn statement(body: &Body, loads: &Loads, dialect: &Dialect) -> Result
             }
             out.push(")");
         }
+        Body::Raw(_) | Body::Insert(_) | Body::Update(_) | Body::Delete(_) => {}
     }
-    out.compiled(Returns::Rows, true)
+    Ok(())
 }
 
 #[cold]

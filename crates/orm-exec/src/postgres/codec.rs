@@ -1,14 +1,17 @@
 //! Values in the form of PostgreSQL's wire: parameters into it, columns from it. Pure functions, no I/O.
 //!
 //! Parameters whose type is known go in the binary form of that type ([`encode`]); those whose type the server finds out
-//! go as text ([`encode_text`]). Columns come in the binary form ([`decode`]).
+//! go as text ([`encode_text`]). Rows that are copied go as lines of text
+//! ([`copy_field`]). Columns come in the binary form ([`decode`]).
 
+mod copy;
 mod decode;
 mod encode;
 mod mismatch;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use copy::copy_field;
 pub(crate) use decode::decode;
 pub(crate) use encode::{encode, encode_array, encode_text, format};
 pub(crate) use mismatch::Mismatch;

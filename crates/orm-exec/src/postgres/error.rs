@@ -30,7 +30,7 @@ pub(super) fn statement_error(error: &tokio_postgres::Error, sql: &str, place: &
 }
 
 /// Whether the connection is gone with this error.
-fn is_lost(error: &tokio_postgres::Error) -> bool {
+pub(super) fn is_lost(error: &tokio_postgres::Error) -> bool {
     let io = || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>());
     error.is_closed() || (io() && !is_unsent(error))
 }
@@ -53,6 +53,18 @@ pub(super) fn is_ended_by_server(error: &tokio_postgres::Error) -> bool {
 /// Whether a statement was cancelled: by whom, the server does not say.
 pub(super) fn is_cancelled(error: &Error) -> bool {
     matches!(error, Error::Database(error) if error.code == "57014")
+}
+
+/// A statement that was ended from here: as the server says it of one that was cancelled.
+pub(super) fn stopped(sql: &str) -> Error {
+    Error::Database(Arc::new(DatabaseError {
+        kind: DatabaseErrorKind::Statement,
+        message: "it was stopped".to_owned(),
+        code: "57014".to_owned(),
+        sql: sql.to_owned(),
+        file: None,
+        advice: None,
+    }))
 }
 
 /// Whether a prepared statement does not fit any more: a table was changed under it.

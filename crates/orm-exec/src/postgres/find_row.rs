@@ -38,6 +38,27 @@ pub(super) fn failed_row(error: &DbError, step: &Step, input: &Cells, answers: &
     })
 }
 
+/// The parameter row that an error of COPY is about: the server says its line, `COPY users, line 3, column name: "x"`, in
+/// any language.
+pub(super) fn copied_row(error: &DbError, step: &Step) -> Option<u32> {
+    row_of_line(error.where_()?, step.shape.outline.as_deref()?.table, step.rows)
+}
+
+fn row_of_line(context: &str, table: &str, rows: u32) -> Option<u32> {
+    // The first line is where the error is: functions that a trigger called come before it.
+    let line = context.lines().find(|line| line.contains("COPY") && line.contains(table))?;
+    // The name may have digits.
+    let (before, after) = line.split_once(table)?;
+    let number = |text: &str| -> Option<u32> {
+        let start = text.find(|character: char| character.is_ascii_digit())?;
+        let digits = &text[start..];
+        let end = digits.find(|character: char| !character.is_ascii_digit()).unwrap_or(digits.len());
+        digits[..end].parse().ok()
+    };
+    let number = number(after).or_else(|| number(before))?;
+    number.checked_sub(1).filter(|row| *row < rows)
+}
+
 struct Rows<'a> {
     step: &'a Step,
     input: &'a Cells,
@@ -66,5 +87,25 @@ fn text_of(value: ValueRef<'_>) -> Option<String> {
     match encode_text(value, &mut text) {
         IsNull::No => String::from_utf8(text.to_vec()).ok(),
         IsNull::Yes => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_a_copy_is_read_in_any_language() {
+        let row = |context: &str| row_of_line(context, "t1", 10);
+        assert_eq!(row("COPY t1, line 3"), Some(2));
+        assert_eq!(row("COPY t1, line 3, column n7: \"9\""), Some(2));
+        assert_eq!(row("COPY t1, Zeile 10, Spalte id: »x«"), Some(9));
+        assert_eq!(row("t1のCOPY、行 4、列 id"), Some(3));
+        assert_eq!(row("PL/pgSQL function f() line 2 at RAISE\nCOPY t1, line 5: \"1\t2\""), Some(4));
+        // The end of the data, which is no row; and what is no COPY.
+        assert_eq!(row("COPY t1, line 11"), None);
+        assert_eq!(row("COPY t1, line 0"), None);
+        assert_eq!(row("SQL statement \"SELECT 1 FROM t1\""), None);
+        assert_eq!(row(""), None);
     }
 }

@@ -41,6 +41,8 @@ pub(super) enum FormOf {
     ManyGuarded,
     Keyed,
     ManyKeyed,
+    /// As a COPY.
+    CopyIn,
     /// With its list as one array.
     Any,
 }
@@ -107,6 +109,7 @@ fn write(shape: &StatementShape, form: FormOf, dialect: &Dialect) -> Option<Stri
         FormOf::ManyGuarded => outline(Outline::many_guarded),
         FormOf::Keyed => outline(Outline::keyed),
         FormOf::ManyKeyed => outline(Outline::many_keyed),
+        FormOf::CopyIn => outline(Outline::copy_in),
         FormOf::Any => shape.list.and_then(|list| any(&shape.sql, list, dialect)),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! trip 0   nextval for all new rows of all tables               only where steps refer to keys, or insert many rows
+//!          which tables take rows by COPY                       only where steps insert very many rows
 //! trip 1   BEGIN  step  step  step  COMMIT                      answers are read in this order, to the last one
 //! trip 2   ..                                                   for steps that need an answer of the trip before
 //! ```
@@ -13,6 +14,8 @@
 //! program, in the same trip: the server refuses all further statements after one that failed. It is released with the next
 //! program, for this one may fail when all is answered: at a value that does not fit, say.
 
+mod copy;
+mod copy_out;
 mod keys;
 mod steps;
 mod trip;
@@ -32,7 +35,7 @@ use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
 use super::error::{is_disconnected, is_ended_by_server};
-use super::find_row::failed_row;
+use super::find_row::{copied_row, failed_row};
 use super::link::Link;
 use super::request::{Next, Request};
 use super::row::PostgresRow;
@@ -71,6 +74,8 @@ pub(super) struct Run<'a> {
     outcome: Outcome,
     /// The keys that were made beforehand, by step.
     keys: Vec<Vec<i64>>,
+    /// The statements by which the rows of steps are copied.
+    copies: Vec<Option<Arc<str>>>,
     open_before: bool,
     reads_only: bool,
     /// What goes before the first step was sent.
@@ -92,7 +97,7 @@ impl<'a> Run<'a> {
         let (answers, open_before) = (Answers::new(program), link.in_transaction());
         link.savepoint &= open_before;
         let keys = vec![Vec::new(); steps];
-        let (opened, buffer) = (false, BytesMut::new());
+        let (copies, opened, buffer) = (vec![None; steps], false, BytesMut::new());
         Self {
             link,
             program,
@@ -101,6 +106,7 @@ impl<'a> Run<'a> {
             answers,
             outcome,
             keys,
+            copies,
             open_before,
             reads_only,
             opened,
@@ -118,7 +124,7 @@ impl<'a> Run<'a> {
             }
             return Err(refused);
         }
-        self.make_keys().await?;
+        self.prepare().await?;
         let segments = self.segments();
         let last = segments.len() - 1;
         for (at, segment) in segments.into_iter().enumerate() {
@@ -368,6 +374,12 @@ impl<'a> Run<'a> {
         sent: &mut Sent,
         wanted: bool,
     ) -> Result<(), Failure> {
+        if sent.kind == Kind::Copy {
+            return self.copy(&mut requests[at], sent, wanted).await;
+        }
+        if sent.kind == Kind::Text {
+            return self.take_text(&mut requests[at], sent, wanted).await;
+        }
         let (mut failed, mut unwanted) = (None, 0);
         loop {
             self.link.turn.step().await;
@@ -425,21 +437,31 @@ impl<'a> Run<'a> {
                 self.answers.generated_key(sent.step, key);
             }
             Kind::NewKeys => self.keys[sent.step].extend(first(&view)),
-            Kind::Count | Kind::Control | Kind::Savepoint | Kind::Release | Kind::Commit => {}
+            Kind::MayCopy => self.note_copy(sent.step, &view),
+            Kind::Copy
+            | Kind::Text
+            | Kind::Count
+            | Kind::Control
+            | Kind::Savepoint
+            | Kind::Release
+            | Kind::Commit => {}
         }
         Ok(())
     }
 
     fn end_statement(&mut self, sent: &mut Sent, affected: u64) -> Result<(), Failure> {
-        if sent.kind == Kind::Count {
+        if matches!(sent.kind, Kind::Count | Kind::Copy) {
             sent.counted.affected = affected;
         }
-        if !matches!(sent.kind, Kind::Count | Kind::Guard | Kind::Key) {
+        if !matches!(sent.kind, Kind::Count | Kind::Copy | Kind::Guard | Kind::Key) {
             return Ok(());
         }
         let step = &self.program.steps[sent.step];
         let matched = sent.counted.affected;
-        if sent.kind == Kind::Count && step.expect == Expect::OnePerRow && matched != u64::from(sent.rows) {
+        if matches!(sent.kind, Kind::Count | Kind::Copy)
+            && step.expect == Expect::OnePerRow
+            && matched != u64::from(sent.rows)
+        {
             return Err(miscounted(sent.step, sent.first, matched, step));
         }
         if let Some(affected) = self.outcome.affected.get_mut(sent.step)
@@ -462,8 +484,10 @@ impl<'a> Run<'a> {
             if let Some(unmatched) = is_checked.then(|| parse_guard(refused.message())).flatten() {
                 return miscounted(sent.step, sent.first + unmatched.row, unmatched.matched, step);
             }
+            let copied = || copied_row(refused, step).filter(|_| sent.kind == Kind::Copy);
             let row = match sent.rows {
                 1 => sent.first,
+                _ if let Some(row) = copied() => row,
                 _ => failed_row(refused, step, &self.program.input, &self.answers).unwrap_or(u32::MAX),
             };
             return Failure::at(sent.step, row, told);
@@ -474,7 +498,7 @@ impl<'a> Run<'a> {
     /// Whether a statement is COMMIT, or a transaction of its own that leaves something behind.
     fn commits(&self, sent: &Sent) -> bool {
         let step = self.program.steps.get(sent.step);
-        let commits_itself = sent.kind != Kind::NewKeys
+        let commits_itself = !sent.kind.is_question()
             && step.is_some_and(|step| !step.shape.reads_only)
             && !self.open_before
             && self.program.begin.is_none();

@@ -59,6 +59,11 @@ impl Statements {
         Form::Text
     }
 
+    /// Whether statements are prepared at all.
+    pub(super) fn are_kept(&self) -> bool {
+        self.most > 0
+    }
+
     /// Keeps a statement that was prepared.
     pub(super) fn keep(&mut self, sql: &Arc<str>, statement: Statement) {
         if let Some(known) = self.known.get_mut(sql) {

@@ -2,6 +2,7 @@
 //!
 //! The bytes are watched as they are handed over, so that by the time an answer is seen, all before it is noted here.
 
+mod copies;
 mod frames;
 mod guard;
 mod own_types;
@@ -20,6 +21,7 @@ use futures_lite::io::{AsyncRead as _, AsyncWrite as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
+use copies::Copies;
 use frames::Frames;
 use own_types::OwnTypes;
 use state::{FromClient, FromServer};
@@ -41,6 +43,7 @@ pub(crate) struct Wire {
     own_types: OwnTypes,
     incoming: Frames,
     from_server: FromServer,
+    copies: Copies,
     outgoing: Frames,
     from_client: FromClient,
     /// Once the server is refused, nothing of it is heard.
@@ -65,6 +68,7 @@ impl Wire {
             own_types: OwnTypes::new(),
             incoming: Frames::of_server(),
             from_server: FromServer::new(Arc::clone(&state), guard),
+            copies: Copies::new(),
             outgoing: Frames::of_client(),
             from_client: FromClient::new(state),
             refused: None,
@@ -133,7 +137,10 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        // What was not taken is given again by the caller, as its buffer has it.
+        let bytes = this.copies.next(bytes);
         let length = ready!(Pin::new(&mut this.stream).poll_write(context, bytes))?;
+        this.copies.wrote(length);
         // Ours are whole: there is nothing to refuse.
         let _ = this.outgoing.pass(&bytes[..length], &mut this.from_client);
         this.from_client.count(length);

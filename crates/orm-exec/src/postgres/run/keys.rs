@@ -1,4 +1,4 @@
-//! Keys of new rows, made before the rows are sent.
+//! What is asked before rows are sent: above all, their keys.
 
 use std::sync::Arc;
 
@@ -15,9 +15,10 @@ use crate::observe::Rows;
 const KEYS_WORTH_A_TRIP: u32 = 4;
 
 impl Run<'_> {
-    /// Makes the keys of new rows, where somebody refers to them or they are many: all in one trip, before BEGIN where the
-    /// program has one. Inside of a transaction that is open it is part of the program, so that a failure is undone.
-    pub(super) async fn make_keys(&mut self) -> Result<(), Failure> {
+    /// Makes the keys of new rows, where somebody refers to them or they are many, and asks where very many of them may be
+    /// copied: all in one trip, before BEGIN where the program has one. Inside of a transaction that is open it is part of the
+    /// program, so that a failure is undone.
+    pub(super) async fn prepare(&mut self) -> Result<(), Failure> {
         let program = self.program;
         let new_keys = program.steps.iter().enumerate().filter_map(|(at, step)| {
             let outline = step.shape.outline.as_deref()?;
@@ -25,10 +26,14 @@ impl Run<'_> {
         });
         let new_keys: Vec<_> = new_keys.collect();
         let worth_it = |at: usize, step: &Step| self.answers.keeps(at) || step.rows >= KEYS_WORTH_A_TRIP;
-        if !new_keys.iter().any(|&(at, step, ..)| worth_it(at, step)) {
+        let needs_keys = new_keys.iter().any(|&(at, step, ..)| worth_it(at, step));
+        let copies = self.may_be_copies();
+        if !needs_keys && copies.is_empty() {
             return Ok(());
         }
-        let mut trip = if self.open_before { self.opening() } else { Trip::default() };
+        // Settings of the transaction may say which tables and policies are meant.
+        let opens = self.open_before || (!copies.is_empty() && !program.settings.is_empty());
+        let mut trip = if opens { self.opening() } else { Trip::default() };
         let opening = trip.sent.len();
         for (at, step, outline, key) in new_keys {
             let is_alone = step.rows == 1 && !self.answers.keeps(at);
@@ -57,12 +62,16 @@ impl Run<'_> {
                 counted: Rows::default(),
             });
         }
+        for (at, copy) in copies {
+            self.ask_for_copy(at, copy, &mut trip)?;
+        }
         if trip.sent.len() == opening {
             return Ok(());
         }
         self.send(&mut trip).await?;
-        self.opened = self.open_before;
-        for sent in &trip.sent[opening..] {
+        self.opened = opens;
+        let keys = trip.sent[opening..].iter().filter(|sent| sent.kind == Kind::NewKeys);
+        for sent in keys {
             let step = &self.program.steps[sent.step];
             let keys = &mut self.keys[sent.step];
             if keys.len() != step.rows as usize {

@@ -57,6 +57,12 @@ impl Run<'_> {
         if let Some(place) = step.shape.list {
             return self.add_list(at, step, place, trip);
         }
+        if step.shape.returns == Returns::Copied {
+            return self.add_copy_out(at, step, trip);
+        }
+        if self.add_copy(at, step, trip) {
+            return Ok(());
+        }
         let keyed = !self.keys[at].is_empty();
         let checked = step.expect == Expect::OnePerRow;
         if step.rows > 1 {
@@ -87,7 +93,7 @@ impl Run<'_> {
             Returns::GeneratedKey if keyed => Kind::Count,
             Returns::GeneratedKey => Kind::Key,
             Returns::Count if is_guarded => Kind::Guard,
-            Returns::Count => Kind::Count,
+            Returns::Count | Returns::Copied => Kind::Count,
         };
         let sql = form.unwrap_or_else(|| Arc::clone(&step.shape.sql));
         for row in 0..step.rows {
@@ -225,7 +231,7 @@ impl Run<'_> {
     }
 
     /// Tells of a step with all its rows, once, by the text that it has for one row.
-    fn tell_step(&self, at: usize, step: &Step, trip: &mut Trip) -> usize {
+    pub(super) fn tell_step(&self, at: usize, step: &Step, trip: &mut Trip) -> usize {
         if let Some(last) = trip.groups.len().checked_sub(1).filter(|&last| trip.groups[last].step == at) {
             return last;
         }
@@ -360,7 +366,11 @@ impl Link {
 ///
 /// # Errors
 /// If that is not there, in words.
-fn value<'v>(program: &'v Program, answers: &'v Answers, cell: usize) -> Result<ValueRef<'v>, String> {
+pub(super) fn value<'v>(
+    program: &'v Program,
+    answers: &'v Answers,
+    cell: usize,
+) -> Result<ValueRef<'v>, String> {
     match program.input.as_slice()[cell] {
         Cell::From { step, column, row } => answers.value(step, column, row),
         Cell::List { .. } => Err("a list stands where its shape has no place for one".to_owned()),

@@ -29,12 +29,23 @@ pub(super) enum Kind {
     Rows,
     /// New keys of a step.
     NewKeys,
+    /// Whether the rows of a step may be copied.
+    MayCopy,
+    /// The number of rows, which are copied.
+    Copy,
+    /// Rows as text, for the sink.
+    Text,
 }
 
 impl Kind {
     /// Whether it belongs to no step.
     pub(super) fn is_control(self) -> bool {
         matches!(self, Self::Control | Self::Commit) || self.is_savepoint()
+    }
+
+    /// Whether it is asked for the sake of a step, and is no part of it.
+    pub(super) fn is_question(self) -> bool {
+        matches!(self, Self::NewKeys | Self::MayCopy)
     }
 
     /// Whether it is about the savepoint of the driver.

@@ -45,35 +45,45 @@ impl Frames {
     /// For a length that cannot be, and what the watch refuses.
     pub(super) fn pass(&mut self, mut bytes: &[u8], watch: &mut impl Watch) -> Result<(), Refusal> {
         while !bytes.is_empty() {
-            if self.filled < HEADER {
-                let length = (HEADER - self.filled).min(bytes.len());
-                self.header[self.filled..self.filled + length].copy_from_slice(&bytes[..length]);
-                self.filled += length;
-                bytes = &bytes[length..];
-                if self.filled < HEADER {
-                    return Ok(());
-                }
-                self.begin(watch)?;
-            }
-            let here = self.left.min(bytes.len());
-            let wanted = self.wanted.min(here);
-            self.left -= here;
-            self.wanted -= wanted;
-            if self.left == 0 {
-                self.filled = 0;
-                if self.body.is_empty() {
-                    watch.ends(self.header[0], &bytes[..wanted])?;
-                } else {
-                    self.body.extend_from_slice(&bytes[..wanted]);
-                    watch.ends(self.header[0], &self.body)?;
-                    self.body.clear();
-                }
-            } else {
-                self.body.extend_from_slice(&bytes[..wanted]);
-            }
+            let here = self.pass_one(bytes, watch)?;
             bytes = &bytes[here..];
         }
         Ok(())
+    }
+
+    /// As much as belongs to the message that is under way, or begins here. Answers how much that is.
+    ///
+    /// # Errors
+    /// As for all of it.
+    pub(super) fn pass_one(&mut self, bytes: &[u8], watch: &mut impl Watch) -> Result<usize, Refusal> {
+        let mut rest = bytes;
+        if self.filled < HEADER {
+            let length = (HEADER - self.filled).min(rest.len());
+            self.header[self.filled..self.filled + length].copy_from_slice(&rest[..length]);
+            self.filled += length;
+            rest = &rest[length..];
+            if self.filled < HEADER {
+                return Ok(bytes.len());
+            }
+            self.begin(watch)?;
+        }
+        let here = self.left.min(rest.len());
+        let wanted = self.wanted.min(here);
+        self.left -= here;
+        self.wanted -= wanted;
+        if self.left == 0 {
+            self.filled = 0;
+            if self.body.is_empty() {
+                watch.ends(self.header[0], &rest[..wanted])?;
+            } else {
+                self.body.extend_from_slice(&rest[..wanted]);
+                watch.ends(self.header[0], &self.body)?;
+                self.body.clear();
+            }
+        } else {
+            self.body.extend_from_slice(&rest[..wanted]);
+        }
+        Ok(bytes.len() - rest.len() + here)
     }
 
     fn begin(&mut self, watch: &mut impl Watch) -> Result<(), Refusal> {

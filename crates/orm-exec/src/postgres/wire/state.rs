@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -19,6 +19,8 @@ pub(crate) struct WireState {
     status: AtomicU8,
     ready: AtomicU64,
     rolled_back: AtomicU64,
+    copy_refused: AtomicBool,
+    conforming: AtomicBool,
     tag: Mutex<Tag>,
     sent: [AtomicU64; KINDS.len()],
     bytes_read: AtomicU64,
@@ -79,6 +81,17 @@ impl WireState {
     /// How many commands said exactly `ROLLBACK`: a COMMIT of a transaction that failed does.
     pub(crate) fn rolled_back(&self) -> u64 {
         self.rolled_back.load(Ordering::Acquire)
+    }
+
+    /// Whether the server has said that a backslash in `''` is a character like any other, and not since that it is not:
+    /// `standard_conforming_strings`.
+    pub(crate) fn has_conforming_strings(&self) -> bool {
+        self.conforming.load(Ordering::Acquire)
+    }
+
+    /// Whether the server has refused what is copied to it, since it last asked for some: it takes in no more of it.
+    pub(crate) fn copy_refused(&self) -> bool {
+        self.copy_refused.load(Ordering::Acquire)
     }
 
     /// How many messages of a kind were sent: `P` parse, `B` bind, `S` sync, `Q` query, ..
@@ -179,6 +192,9 @@ impl fmt::Debug for Tag {
     }
 }
 
+/// The setting that is looked at, up to its value.
+const CONFORMING: &[u8] = b"standard_conforming_strings\0";
+
 /// Notes what the server says.
 pub(super) struct FromServer {
     state: Arc<WireState>,
@@ -204,6 +220,7 @@ impl Watch for FromServer {
         Ok(match kind {
             b'Z' => 1,
             b'C' => Tag::LENGTH,
+            b'S' => CONFORMING.len() + 2,
             b'R' if self.guard.is_some() => length,
             b'K' if self.guard.is_some() => 8,
             _ => 0,
@@ -226,6 +243,13 @@ impl Watch for FromServer {
                     add(&state.rolled_back, 1);
                 }
             }
+            b'S' => {
+                if let Some(value) = body.strip_prefix(CONFORMING) {
+                    state.conforming.store(value == b"on", Ordering::Release);
+                }
+            }
+            b'G' => state.copy_refused.store(false, Ordering::Release),
+            b'E' => state.copy_refused.store(true, Ordering::Release),
             b'R' => {
                 if let Some(guard) = &mut self.guard {
                     guard.authentication(body)?;

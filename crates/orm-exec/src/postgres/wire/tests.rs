@@ -254,3 +254,85 @@ fn waiting_for_the_server_to_be_ready() {
     }
     assert!(block_on(state.ready_at(2)) && !block_on(state.ready_at(3)));
 }
+
+/// What a client sends, and what of it goes out: by a socket that takes some bytes at a time of those that it is given.
+fn sent_out(bytes: &[u8], given: usize, taken: usize) -> Vec<u8> {
+    let mut copies = Copies::new();
+    let (mut out, mut start, mut end) = (Vec::new(), 0, 0);
+    let mut turn = 0;
+    while start < bytes.len() {
+        // What was not taken comes again, sometimes with more behind it.
+        end = bytes.len().min(end.max(start + 1) + if turn % 3 == 0 { given } else { 0 });
+        let next = copies.next(&bytes[start..end]);
+        assert!(!next.is_empty());
+        let written = if turn % 5 == 4 { 0 } else { taken.min(next.len()) };
+        out.extend_from_slice(&next[..written]);
+        copies.wrote(written);
+        start += written;
+        turn += 1;
+    }
+    out
+}
+
+#[test]
+fn only_the_sync_that_begins_a_copy_becomes_a_flush_however_it_is_cut() {
+    let first = &message(b'?', b"\0\x03\0\0user\0me\0\0")[1..];
+    let parse = |name: &str, sql: &str| message(b'P', format!("{name}\0{sql}\0\0\0").as_bytes());
+    let bind = |name: &str| message(b'B', format!("\0{name}\0\0\0\0\0\0\x01\0\x01").as_bytes());
+    let (execute, sync, flush) = (message(b'E', b"\0\0\0\0\0"), message(b'S', b""), message(b'H', b""));
+    let close = |name: &str| message(b'C', format!("S{name}\0").as_bytes());
+    let data = message(b'd', b"S\0\0\0\x04B\0\0\0\x0a1\ts1\n");
+    let done = message(b'c', b"");
+    let copy = "COPY \"t\" (\"a\") FROM STDIN";
+    // Each with whether its Sync is replaced.
+    let parts: Vec<(Vec<Vec<u8>>, bool)> = vec![
+        (vec![parse("s0", "SELECT 1"), message(b'D', b"Ss0\0"), sync.clone()], false),
+        (vec![parse("s1", copy), message(b'D', b"Ss1\0"), sync.clone()], false),
+        (vec![parse("s2", "COPY (SELECT 1) TO STDOUT"), sync.clone()], false),
+        (vec![message(b'Q', b"BEGIN\0"), bind("s0"), execute.clone(), sync.clone()], false),
+        (vec![bind("s1"), execute.clone(), sync.clone()], true),
+        (vec![data.clone(), data.clone(), done.clone(), sync.clone()], false),
+        (vec![bind("s2"), execute.clone(), sync.clone()], false),
+        (vec![message(b'Q', b"COMMIT\0"), bind("s10"), execute.clone(), sync.clone()], false),
+        (vec![bind("s1"), execute.clone(), sync.clone()], true),
+        (vec![message(b'f', b"\0"), sync.clone()], false),
+        // Without a name it is not ours.
+        (vec![parse("", copy), bind(""), execute.clone(), sync.clone()], false),
+        (vec![close("s1"), sync.clone()], false),
+        (vec![bind("s1"), execute.clone(), sync.clone()], false),
+    ];
+    let (mut bytes, mut expected) = (first.to_vec(), first.to_vec());
+    for (messages, is_replaced) in parts {
+        let whole = messages.concat();
+        bytes.extend(&whole);
+        expected.extend(if is_replaced { [&whole[..whole.len() - 5], &flush[..]].concat() } else { whole });
+    }
+    assert_ne!(bytes, expected);
+    for given in 1..=bytes.len() {
+        for taken in [1, 2, 3, 4, 5, 6, 7, 64, bytes.len()] {
+            assert_eq!(sent_out(&bytes, given, taken), expected, "{given} given, {taken} taken");
+        }
+    }
+}
+
+#[test]
+fn a_copy_is_asked_once_and_its_refusal_is_noted() {
+    let state = Arc::new(WireState::default());
+    let mut watch = FromServer::new(Arc::clone(&state), guard());
+    let mut frames = Frames::of_server();
+    frames.pass(&message(b'Z', b"I"), &mut watch).unwrap();
+    frames.pass(&message(b'E', b"SERROR\0\0"), &mut watch).unwrap();
+    frames.pass(&message(b'G', b"\0\0\0"), &mut watch).unwrap();
+    assert!(!state.copy_refused());
+    let refused = message(b'E', b"SERROR\0C23505\0\0");
+    let (most, rest) = refused.split_at(refused.len() - 1);
+    frames.pass(most, &mut watch).unwrap();
+    assert!(!state.copy_refused());
+    frames.pass(rest, &mut watch).unwrap();
+    assert!(state.copy_refused());
+    let mut told = FromClient::new(Arc::clone(&state));
+    let begins =
+        [&message(b'?', b"")[1..], &message(b'H', b""), &message(b'c', b""), &message(b'S', b"")].concat();
+    Frames::of_client().pass(&begins, &mut told).unwrap();
+    assert_eq!(state.asked(), 1);
+}
