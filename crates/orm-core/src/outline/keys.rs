@@ -1,9 +1,9 @@
 //! Keys that are made before their rows.
 
-/// Takes keys from the sequence of a column: one row for each, in order.
+/// Takes keys from the sequence of a column: one row, an array of them in order.
 ///
 /// Parameters are the table as it is written in SQL, in quotes; the column, without; and how many (TEXT, TEXT, BIGINT).
-/// All rows are NULL where such a key would not be what an INSERT without it gets (the column has no sequence, or a default
+/// All elements are NULL where such a key would not be what an INSERT without it gets (the column has no sequence, or a default
 /// of its own) or may not be used (by this role). Then only RETURNING tells.
 pub const NEXT_KEYS: &str = concat!(
     // Materialized, the sequence is looked up once; otherwise it would be for each key.
@@ -17,5 +17,6 @@ pub const NEXT_KEYS: &str = concat!(
     r#"THEN "owned"."name" END AS "name" "#,
     r#"FROM (SELECT pg_get_serial_sequence("given"."table", "given"."column")::regclass AS "name", "given".* "#,
     r#"FROM (SELECT $1::TEXT AS "table", $2::TEXT AS "column") AS "given") AS "owned") "#,
-    r#"SELECT nextval("found"."name") FROM "found" CROSS JOIN generate_series(1, $3::BIGINT)"#,
+    // A row for each would cost the client more than the key costs the server.
+    r#"SELECT array_agg(nextval("found"."name")) FROM "found" CROSS JOIN generate_series(1, $3::BIGINT)"#,
 );

@@ -30,7 +30,8 @@ use bytes::BytesMut;
 use orm_core::error::RowCountError;
 use orm_core::outline::parse_guard;
 use orm_core::program::{Expect, Failure, FailureKind, OnFailure, ProgramResult, Returns, Step};
-use orm_core::{Error, Outcome, POSTGRES, Program, Row, Sink, ValueRef};
+use orm_core::value::wire::Array;
+use orm_core::{Error, Outcome, POSTGRES, Program, Row, Sink, ValueRef, WireType};
 use tokio_postgres::Statement;
 use tokio_postgres::types::Type;
 
@@ -436,7 +437,7 @@ impl<'a> Run<'a> {
                 self.outcome.generated[sent.step].push(key);
                 self.answers.generated_key(sent.step, key);
             }
-            Kind::NewKeys => self.keys[sent.step].extend(first(&view)),
+            Kind::NewKeys => self.keys[sent.step].extend(new_keys(&view)),
             Kind::MayCopy => self.note_copy(sent.step, &view),
             Kind::Copy
             | Kind::Text
@@ -526,6 +527,19 @@ impl<'a> Run<'a> {
         let sql = &self.program.steps[step].shape.sql;
         Failure::at(step, row, Error::build(format!("step {step}: {reason}\n  in: {sql}")))
     }
+}
+
+/// The keys in an array of them.
+fn new_keys(row: &Row<'_>) -> Vec<i64> {
+    let array = match row.value(0) {
+        Ok(ValueRef::Wire(WireType::Array, form)) => Array::read(form),
+        _ => None,
+    };
+    let int = |value| match value {
+        ValueRef::Int(key) => Some(key),
+        _ => None,
+    };
+    array.iter().flat_map(Array::elements).filter_map(int).collect()
 }
 
 type Preparing = Pin<Box<dyn Future<Output = Result<Statement, tokio_postgres::Error>> + Send>>;
