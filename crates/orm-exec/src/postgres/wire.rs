@@ -127,7 +127,6 @@ impl AsyncRead for Wire {
             this.refused = Some(refusal.clone());
             return Poll::Ready(Err(refusal.into()));
         }
-        this.from_server.count(length);
         buffer.put_slice(bytes);
         this.start += length;
         Poll::Ready(Ok(()))
@@ -143,7 +142,6 @@ impl AsyncWrite for Wire {
         this.copies.wrote(length);
         // Ours are whole: there is nothing to refuse.
         let _ = this.outgoing.pass(&bytes[..length], &mut this.from_client);
-        this.from_client.count(length);
         Poll::Ready(Ok(length))
     }
 
@@ -174,14 +172,13 @@ impl Drop for Wire {
     fn drop(&mut self) {
         const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
         let state = self.state();
-        if state.ready() > 0 && state.sent(b'X') == 0 && self.outgoing.is_between() {
+        if state.ready() > 0 && !state.is_ended() && self.outgoing.is_between() {
             let mut context = Context::from_waker(Waker::noop());
             let mut stream = Pin::new(&mut self.stream);
             if stream.as_mut().poll_write(&mut context, &TERMINATE).is_ready() {
                 let _ = stream.poll_flush(&mut context);
             }
         }
-        self.state().end();
     }
 }
 

@@ -388,8 +388,12 @@ fn check_count(statement: &Statement, values: usize, sql: &str) -> Result<(), Er
     if places == values {
         return Ok(());
     }
+    let (placeholders, are_bound) = (
+        if places == 1 { "placeholder" } else { "placeholders" },
+        if values == 1 { "value is bound" } else { "values are bound" },
+    );
     Err(Error::build(format!(
-        "this statement has {places} placeholders, and {values} values are bound: bind one value for each\n  in: {sql}"
+        "this statement has {places} {placeholders}, and {values} {are_bound}: bind one value for each\n  in: {sql}"
     )))
 }
 

@@ -1,10 +1,8 @@
 //! What is noted of the messages.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::frames::Watch;
 use super::guard::{Guard, Refusal};
@@ -13,36 +11,20 @@ use super::guard::{Guard, Refusal};
 ///
 /// By the time that tokio-postgres has an answer, all that came before the end of that answer is noted. What came after it
 /// may be as well, or not yet: an error is answered before the server is ready again, so that whoever wants to know the
-/// status after it waits for [`ready_at`](Self::ready_at).
+/// status after it waits for the answer to something that was sent behind.
 #[derive(Default)]
 pub(crate) struct WireState {
     status: AtomicU8,
     ready: AtomicU64,
-    rolled_back: AtomicU64,
     copy_refused: AtomicBool,
     conforming: AtomicBool,
     tag: Mutex<Tag>,
-    sent: [AtomicU64; KINDS.len()],
-    bytes_read: AtomicU64,
-    bytes_written: AtomicU64,
+    asked: AtomicU64,
+    ended: AtomicBool,
     process: AtomicI32,
     secret: AtomicI32,
-    waiting: Mutex<Waiting>,
 }
 
-/// Who waits for the server to be ready.
-#[derive(Default)]
-struct Waiting {
-    wakers: Vec<Waker>,
-    /// The connection is gone: nothing more will be noted.
-    gone: bool,
-}
-
-/// What a client sends: 0 is the first message, which has no kind.
-const KINDS: &[u8; 15] = b"\0BCDEFHPQSXcdfp";
-
-// Some of it is for tests alone.
-#[allow(dead_code)]
 impl WireState {
     /// Where the server said it is when it was last ready: `I` idle, `T` in a transaction, `E` in one that failed.
     /// 0 before the first time.
@@ -55,32 +37,9 @@ impl WireState {
         self.ready.load(Ordering::Acquire)
     }
 
-    /// Waits until the server has said that it is ready so often. `false`: the connection was gone before.
-    ///
-    /// Somebody else must poll the connection meanwhile.
-    pub(crate) async fn ready_at(&self, count: u64) -> bool {
-        poll_fn(|context| {
-            // First in line, then look: it may become so in between.
-            let mut waiting = self.waiting();
-            if self.ready() >= count || waiting.gone {
-                return Poll::Ready(self.ready() >= count);
-            }
-            if !waiting.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-                waiting.wakers.push(context.waker().clone());
-            }
-            Poll::Pending
-        })
-        .await
-    }
-
     /// What the last command said when it was complete.
     pub(crate) fn last_tag(&self) -> Tag {
         *self.tag.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many commands said exactly `ROLLBACK`: a COMMIT of a transaction that failed does.
-    pub(crate) fn rolled_back(&self) -> u64 {
-        self.rolled_back.load(Ordering::Acquire)
     }
 
     /// Whether the server has said that a backslash in `''` is a character like any other, and not since that it is not:
@@ -94,36 +53,14 @@ impl WireState {
         self.copy_refused.load(Ordering::Acquire)
     }
 
-    /// How many messages of a kind were sent: `P` parse, `B` bind, `S` sync, `Q` query, ..
-    pub(crate) fn sent(&self, kind: u8) -> u64 {
-        let index = KINDS.iter().position(|known| *known == kind);
-        index.map_or(0, |index| self.sent[index].load(Ordering::Acquire))
-    }
-
     /// How many messages were sent after which the server says that it is ready again: one for each statement.
     pub(crate) fn asked(&self) -> u64 {
-        self.sent(b'Q') + self.sent(b'S')
+        self.asked.load(Ordering::Acquire)
     }
 
-    /// How many bytes came, TLS taken off.
-    pub(crate) fn bytes_read(&self) -> u64 {
-        self.bytes_read.load(Ordering::Acquire)
-    }
-
-    /// How many bytes went, before TLS.
-    pub(crate) fn bytes_written(&self) -> u64 {
-        self.bytes_written.load(Ordering::Acquire)
-    }
-
-    /// The connection is gone.
-    pub(super) fn end(&self) {
-        let mut waiting = self.waiting();
-        waiting.gone = true;
-        wake(waiting);
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether the server was told that this is the end.
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     /// The process of the server, and what it takes to cancel what it does. 0 where it did not say.
@@ -144,16 +81,9 @@ impl fmt::Debug for WireState {
     }
 }
 
-/// The lock is given back first: those who wake up may want it.
-fn wake(mut waiting: MutexGuard<'_, Waiting>) {
-    let wakers = std::mem::take(&mut waiting.wakers);
-    drop(waiting);
-    wakers.into_iter().for_each(Waker::wake);
-}
-
 /// Of the side that writes, which is alone.
-fn add(counter: &AtomicU64, number: u64) {
-    counter.store(counter.load(Ordering::Relaxed) + number, Ordering::Release);
+fn add(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Release);
 }
 
 /// `COMMIT`, `INSERT 0 5`. The longest that there are have some 40 bytes.
@@ -206,10 +136,6 @@ impl FromServer {
     pub(super) fn new(state: Arc<WireState>, guard: Guard) -> Self {
         Self { state, guard: Some(guard) }
     }
-
-    pub(super) fn count(&self, bytes: usize) {
-        add(&self.state.bytes_read, bytes as u64);
-    }
 }
 
 impl Watch for FromServer {
@@ -233,15 +159,11 @@ impl Watch for FromServer {
             b'Z' => {
                 self.guard = None;
                 state.status.store(body.first().copied().unwrap_or_default(), Ordering::Release);
-                add(&state.ready, 1);
-                wake(state.waiting());
+                add(&state.ready);
             }
             b'C' => {
                 let tag = Tag::new(body);
                 *state.tag.lock().unwrap_or_else(PoisonError::into_inner) = tag;
-                if tag.as_str() == "ROLLBACK" {
-                    add(&state.rolled_back, 1);
-                }
             }
             b'S' => {
                 if let Some(value) = body.strip_prefix(CONFORMING) {
@@ -281,16 +203,15 @@ impl FromClient {
     pub(super) fn state(&self) -> &Arc<WireState> {
         &self.state
     }
-
-    pub(super) fn count(&self, bytes: usize) {
-        add(&self.state.bytes_written, bytes as u64);
-    }
 }
 
 impl Watch for FromClient {
     fn begins(&mut self, kind: u8, _: usize) -> Result<usize, Refusal> {
-        if let Some(index) = KINDS.iter().position(|known| *known == kind) {
-            add(&self.state.sent[index], 1);
+        match kind {
+            // A query in one message, and the end of one in several.
+            b'Q' | b'S' => add(&self.state.asked),
+            b'X' => self.state.ended.store(true, Ordering::Release),
+            _ => {}
         }
         Ok(0)
     }

@@ -129,7 +129,7 @@ fn the_first_message_of_a_client_has_no_kind() {
         }
         assert!(frames.is_between());
         let state = told.state();
-        assert_eq!([0, b'Q', b'X', b'S', b'?'].map(|kind| state.sent(kind)), [1, 1, 1, 0, 0]);
+        assert_eq!((state.asked(), state.is_ended()), (1, true));
     }
 }
 
@@ -203,7 +203,7 @@ fn what_tokio_postgres_drops_is_noted() {
                 ]
             );
         }
-        assert_eq!((state.status(), state.ready(), state.rolled_back()), (b'I', 4, 1));
+        assert_eq!((state.status(), state.ready()), (b'I', 4));
         assert_eq!(state.key(), (12345, 7));
         assert_eq!(state.last_tag().as_str(), "x".repeat(63));
     }
@@ -218,41 +218,6 @@ fn the_key_is_not_shown() {
     assert_eq!(state.key(), (1, 123_456_789));
     let told = format!("{state:?}");
     assert!(!told.contains("123456789"), "{told}");
-}
-
-#[test]
-fn waiting_for_the_server_to_be_ready() {
-    use futures_lite::future::{block_on, or};
-
-    let state = Arc::new(WireState::default());
-    let mut watch = FromServer::new(Arc::clone(&state), guard());
-    let mut frames = Frames::of_server();
-    assert!(block_on(state.ready_at(0)));
-    let waiting: Vec<_> = (1..=3)
-        .map(|count| {
-            let state = Arc::clone(&state);
-            std::thread::spawn(move || block_on(state.ready_at(count)))
-        })
-        .collect();
-    let gave_up = async {
-        crate::sleep(std::time::Duration::from_millis(50)).await;
-        false
-    };
-    assert!(!block_on(or(state.ready_at(1), gave_up)), "nobody said so");
-    frames.pass(&message(b'Z', b"I").repeat(2), &mut watch).unwrap();
-    let third = waiting.into_iter().enumerate().filter_map(|(index, thread)| {
-        if index < 2 {
-            assert!(thread.join().unwrap());
-            return None;
-        }
-        Some(thread)
-    });
-    let third: Vec<_> = third.collect();
-    state.end();
-    for thread in third {
-        assert!(!thread.join().unwrap(), "the connection is gone");
-    }
-    assert!(block_on(state.ready_at(2)) && !block_on(state.ready_at(3)));
 }
 
 /// What a client sends, and what of it goes out: by a socket that takes some bytes at a time of those that it is given.
