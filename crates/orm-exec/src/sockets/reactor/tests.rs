@@ -156,10 +156,10 @@ fn run_by(start: fn(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>), wait: D
 fn a_job_is_begun_where_it_is_told_to() {
     let here = thread::current().name().unwrap_or_default().to_owned();
     let (there, wait) = ("anyorm-sockets".to_owned(), Duration::from_millis(20));
-    assert_eq!(run_by(|job| spawn(job), wait), [there.clone(), there.clone()]);
-    assert_eq!(run_by(|job| begin(job), wait), [here.clone(), there.clone()]);
+    assert_eq!(run_by(spawn, wait), [there.clone(), there.clone()]);
+    assert_eq!(run_by(begin, wait), [here.clone(), there.clone()]);
     // It looks for a moment, and leaves the rest to the other thread.
-    assert_eq!(run_by(|job| begin_patiently(job), wait), [here.clone(), there]);
+    assert_eq!(run_by(begin_patiently, wait), [here.clone(), there]);
 }
 
 #[test]
