@@ -34,8 +34,9 @@ use crate::pool::{Holder, Lease, Pool, Stop};
 use crate::sync::{lock, note};
 use inline::Attempt;
 
-/// Up to so many values are encoded in a moment.
+/// Up to so many values, of so many bytes, are encoded in a moment.
 const SHORT: usize = 1_024;
+const SHORT_BYTES: usize = 64 * 1024;
 
 /// A program that runs, or will when this is first polled. It may be polled from different tasks over its life.
 ///
@@ -192,7 +193,8 @@ impl<S: Sink + 'static> Job<S> {
         inline::waits();
         let pool = work.lease.pool().clone();
         let urgency = if self.waits { Urgency::Waiting } else { work.lease.urgency(&work.program) };
-        let is_short = work.program.input.len() <= SHORT;
+        let input = &work.program.input;
+        let is_short = input.len() <= SHORT && input.bytes().len() <= SHORT_BYTES;
         let (shared, context) = self.share(work, Some(waker));
         match is_short {
             true => pool.hop_soon(urgency, shared.work(context)),

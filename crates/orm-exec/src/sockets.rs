@@ -13,7 +13,8 @@ mod reactor;
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
@@ -31,7 +32,7 @@ use reactor::Reactor;
 /// Runs a job to its end. It must not block. A panic of it ends it, and nothing else.
 ///
 /// # Panics
-/// If the operating system gives no thread.
+/// If the operating system gives no thread. Not after [`start`].
 pub(crate) fn spawn(job: impl Future<Output = ()> + Send + 'static) {
     make(job).schedule();
 }
@@ -42,7 +43,7 @@ pub(crate) fn spawn(job: impl Future<Output = ()> + Send + 'static) {
 /// # Panics
 /// As [`spawn`].
 pub(crate) fn begin(job: impl Future<Output = ()> + Send + 'static) {
-    make(job).run();
+    patience::without(make(job));
 }
 
 /// The same for a job whose answer is near: this thread looks for it for a moment, and wakes no other if it comes.
@@ -65,8 +66,55 @@ struct Sockets {
 /// The socket that the thread is woken through.
 const WAKER: Token = Token(0);
 
+/// How long it is waited after the system could not be asked.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// So many jobs have a turn before the system is asked what has happened.
 const TURNS: usize = 64;
+
+/// Starts the thread, if it does not run yet. Without it no job can be given.
+///
+/// # Errors
+/// If the operating system has no file or thread for it. Whoever comes next tries again.
+pub(crate) fn start() -> io::Result<()> {
+    static STARTS: Mutex<()> = Mutex::new(());
+    let runs = || SOCKETS.get().is_some();
+    if runs() {
+        return Ok(());
+    }
+    let _one_at_a_time = lock(&STARTS);
+    if runs() {
+        return Ok(());
+    }
+    let poll = Poll::new()?;
+    let registry = poll.registry().try_clone()?;
+    let waker = mio::Waker::new(&registry, WAKER)?;
+    let sockets = Arc::new(Sockets {
+        reactor: Reactor::new(registry),
+        jobs: Mutex::default(),
+        waits: AtomicBool::new(false),
+        waker,
+    });
+    let shared = Arc::clone(&sockets);
+    thread::Builder::new().name("anyorm-sockets".to_owned()).spawn(move || shared.run(poll))?;
+    SOCKETS.get_or_init(|| sockets);
+    Ok(())
+}
+
+static SOCKETS: OnceLock<Arc<Sockets>> = OnceLock::new();
+
+fn sockets() -> &'static Sockets {
+    loop {
+        if let Some(sockets) = SOCKETS.get() {
+            return sockets;
+        }
+        start().expect("a thread for the sockets of the process");
+    }
+}
+
+fn reactor() -> &'static Reactor {
+    &sockets().reactor
+}
 
 fn make(job: impl Future<Output = ()> + Send + 'static) -> Runnable {
     let quietly = async {
@@ -78,31 +126,6 @@ fn make(job: impl Future<Output = ()> + Send + 'static) -> Runnable {
     let (runnable, task) = async_task::spawn(quietly, schedule);
     task.detach();
     runnable
-}
-
-fn reactor() -> &'static Reactor {
-    &sockets().reactor
-}
-
-fn sockets() -> &'static Sockets {
-    static SOCKETS: OnceLock<Arc<Sockets>> = OnceLock::new();
-    // Not there until its thread runs: whoever comes after a failure tries again.
-    SOCKETS.get_or_init(|| {
-        let poll = Poll::new().expect("a place to wait for sockets");
-        let registry = poll.registry().try_clone().expect("a place to wait for sockets");
-        let waker = mio::Waker::new(&registry, WAKER).expect("a way to wake the thread of the sockets");
-        let sockets = Arc::new(Sockets {
-            reactor: Reactor::new(registry),
-            jobs: Mutex::default(),
-            waits: AtomicBool::new(false),
-            waker,
-        });
-        let shared = Arc::clone(&sockets);
-        let started =
-            thread::Builder::new().name("anyorm-sockets".to_owned()).spawn(move || shared.run(poll));
-        started.expect("a thread for the sockets of the process");
-        sockets
-    })
 }
 
 impl Sockets {
@@ -120,15 +143,19 @@ impl Sockets {
             for _ in 0..TURNS {
                 let job = lock(&self.jobs).pop_front();
                 let Some(job) = job else { break };
-                job.run();
+                // Its panic is caught in it, except one of what it panicked with: no thread comes after this one.
+                let _ = catch_unwind(|| job.run());
             }
             // Said before the list is looked at: a job that comes afterwards wakes the thread.
             self.waits.store(true, Ordering::SeqCst);
             let longest = (!lock(&self.jobs).is_empty()).then_some(Duration::ZERO);
             let polled = poll.poll(&mut events, longest);
             self.waits.store(false, Ordering::SeqCst);
-            if polled.is_ok() {
-                self.reactor.tell(&events);
+            match polled {
+                Ok(()) => self.reactor.tell(&events),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Nobody is there to be told, and it may pass.
+                Err(_) => thread::sleep(PAUSE),
             }
         }
     }

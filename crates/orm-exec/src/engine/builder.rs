@@ -313,7 +313,14 @@ fn connector(database: DatabaseOptions, hooks: Vec<ConnectHook>) -> Result<Box<d
         DatabaseOptions::Sqlite(options) => Ok(Box::new(SqliteConnector::new(options, hooks))),
         #[cfg(feature = "postgres")]
         DatabaseOptions::Postgres(options) => match hooks.as_slice() {
-            [] => Ok(Box::new(PostgresConnector::new(*options))),
+            [] => {
+                crate::sockets::start().map_err(|error| {
+                    Error::configuration(format!(
+                        "nobody can wait for the answers of a server: the system gives no thread or file for that: {error}"
+                    ))
+                })?;
+                Ok(Box::new(PostgresConnector::new(*options)))
+            }
             _ => Err(Error::configuration(
                 "`on_connect` is about SQLite: for PostgreSQL, say what a connection is to be set to in the URL, as \
                  `?options=-c statement_timeout=5000`",

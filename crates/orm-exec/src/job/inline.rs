@@ -65,11 +65,13 @@ pub(super) fn attempt<S: Sink + 'static>(work: &mut Work<S>, waker: &Waker) -> A
 fn look(lease: &mut Lease, program: &Program, waker: &Waker) -> Attempt {
     // What is encoded and decoded here is to be little, too.
     const MOST_VALUES: usize = 256;
+    const MOST_BYTES: usize = 64 * 1024;
     const MOST_STEPS: usize = 16;
     let pool = lease.pool().clone();
     let may_look = program.dispatch.unwrap_or(pool.dispatch()) == Dispatch::Auto
         && program.steps.len() <= MOST_STEPS
         && program.input.len() <= MOST_VALUES
+        && program.input.bytes().len() <= MOST_BYTES
         && !pool.is_cut_off()
         && lease.opened().is_some()
         && pool.may_look(Asked::by(program));

@@ -109,15 +109,25 @@ async fn is_open<S: mio::event::Source>(
                 return Err(error);
             }
             match other_side(socket) {
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                    Err(io::ErrorKind::WouldBlock.into())
-                }
+                Err(error) if is_under_way(&error) => Err(io::ErrorKind::WouldBlock.into()),
                 other => other.map(|()| ((), Left::Perhaps)),
             }
         })
     })
     .await
 }
+
+/// Whether the other side of a socket is not known because it has not answered yet: systems say so in two ways.
+fn is_under_way(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotConnected || error.raw_os_error() == IN_PROGRESS
+}
+
+/// `EINPROGRESS`.
+const IN_PROGRESS: Option<i32> = match () {
+    () if cfg!(any(target_os = "linux", target_os = "android")) => Some(115),
+    () if cfg!(unix) => Some(36),
+    () => None,
+};
 
 fn set_up(socket: &TcpStream, options: &PostgresOptions) -> io::Result<()> {
     // Each message is written as a whole: the system is not to wait for more.
@@ -179,11 +189,11 @@ impl AsyncWrite for Socket {
 fn read(mut socket: impl Read, buffer: &mut [u8]) -> io::Result<(usize, Left)> {
     let length = socket.read(buffer)?;
     // Less than asked for is all there is. Nothing at all is the end, and stays it.
-    let left = if (1..buffer.len()).contains(&length) { Left::Nothing } else { Left::Perhaps };
+    let left = if (1..buffer.len()).contains(&length) { Left::IN_PART } else { Left::Perhaps };
     Ok((length, left))
 }
 
 fn write(mut socket: impl Write, bytes: &[u8]) -> io::Result<(usize, Left)> {
     let length = socket.write(bytes)?;
-    Ok((length, if length < bytes.len() { Left::Nothing } else { Left::Perhaps }))
+    Ok((length, if length < bytes.len() { Left::IN_PART } else { Left::Perhaps }))
 }

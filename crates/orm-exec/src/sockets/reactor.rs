@@ -31,10 +31,10 @@ struct Source {
 
 /// Whether one may read, or write.
 #[derive(Debug, Default)]
-struct Direction(Mutex<Told>);
+struct Direction(Mutex<Known>);
 
 #[derive(Debug, Default)]
-struct Told {
+struct Known {
     /// The system said so, and nobody has found the contrary since.
     ready: bool,
     /// The other side is gone: there is an end to be read, of which nothing more will be said.
@@ -64,9 +64,27 @@ pub(crate) struct Watched<S: mio::event::Source> {
     socket: S,
     token: Token,
     source: Arc<Source>,
-    /// Whether the system tells of what there is to read. Only once somebody has waited for that: where all answers are
-    /// looked for by the thread that asks, none wakes the thread of the sockets.
-    tells_of_reads: bool,
+    /// What the system tells of. Of nothing before somebody had to wait for it: where all answers are looked for by the thread
+    /// that asks, none wakes the thread of the sockets.
+    told: Told,
+}
+
+/// What the system tells of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Told {
+    reads: bool,
+    writes: bool,
+}
+
+impl Told {
+    fn interest(self) -> Option<Interest> {
+        match (self.reads, self.writes) {
+            (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
+            (true, false) => Some(Interest::READABLE),
+            (false, true) => Some(Interest::WRITABLE),
+            (false, false) => None,
+        }
+    }
 }
 
 /// What an operation left to be read, or the room that it left for more to be written.
@@ -78,20 +96,43 @@ pub(crate) enum Left {
     Perhaps,
 }
 
+impl Left {
+    /// What an operation leaves that was done in part: the system tells of an edge after it. Some say nothing more before they were
+    /// asked in vain.
+    pub(crate) const IN_PART: Self = match cfg!(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "illumos",
+        target_os = "ios",
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "tvos",
+        target_os = "visionos",
+        target_os = "watchos",
+    )) {
+        true => Self::Nothing,
+        false => Self::Perhaps,
+    };
+}
+
 impl<S: mio::event::Source> Watched<S> {
+    /// One that is being connected: the system tells of its end as of room to write.
+    ///
     /// # Errors
-    /// If the system watches no more sockets.
-    pub(crate) fn new(mut socket: S) -> io::Result<Self> {
+    /// If the system watches no more sockets, or has no thread that waits for them.
+    pub(crate) fn new(socket: S) -> io::Result<Self> {
+        super::start()?;
         let reactor = super::reactor();
         let token = Token(reactor.next.fetch_add(1, Ordering::Relaxed));
         let source = Arc::<Source>::default();
         // First in the list: the first event may come before the registration has returned.
         lock(&reactor.sources).insert(token, Arc::clone(&source));
-        if let Err(error) = reactor.registry.register(&mut socket, token, Interest::WRITABLE) {
-            lock(&reactor.sources).remove(&token);
-            return Err(error);
-        }
-        Ok(Self { socket, token, source, tells_of_reads: false })
+        let mut watched = Self { socket, token, source, told: Told::default() };
+        watched.tell(Told { writes: true, reads: false })?;
+        Ok(watched)
     }
 
     pub(crate) fn get(&self) -> &S {
@@ -109,19 +150,18 @@ impl<S: mio::event::Source> Watched<S> {
     ) -> Poll<io::Result<T>> {
         let is_patient = patience::is_on();
         loop {
-            if self.tells_of_reads && !is_patient && !self.source.read.begin(cx) {
+            if self.told.reads && !is_patient && !self.source.read.begin(cx) {
                 return Poll::Pending;
             }
             if let Some(done) = self.source.read.attempt(|| operation(&self.socket)) {
                 return Poll::Ready(done);
             }
+            self.tell(Told { reads: !is_patient, ..self.told })?;
             if is_patient {
-                self.tell_of_reads(false)?;
                 patience::look_again();
                 return Poll::Pending;
             }
             // The system tells of what came before that, too.
-            self.tell_of_reads(true)?;
         }
     }
 
@@ -135,32 +175,38 @@ impl<S: mio::event::Source> Watched<S> {
         mut operation: impl FnMut(&S) -> io::Result<(T, Left)>,
     ) -> Poll<io::Result<T>> {
         loop {
-            if !self.source.write.begin(cx) {
+            if self.told.writes && !self.source.write.begin(cx) {
                 return Poll::Pending;
             }
-            if let Some(done) = self.source.write.attempt(|| operation(&self.socket)) {
-                return Poll::Ready(done);
+            match self.source.write.attempt(|| operation(&self.socket)) {
+                Some(done) => {
+                    // Room is there nearly always, and some systems tell of it whenever the other side has read.
+                    self.tell(Told { writes: false, ..self.told })?;
+                    return Poll::Ready(done);
+                }
+                None => self.tell(Told { writes: true, ..self.told })?,
             }
         }
     }
 
-    fn tell_of_reads(&mut self, tell: bool) -> io::Result<()> {
-        if self.tells_of_reads == tell {
-            return Ok(());
+    fn tell(&mut self, told: Told) -> io::Result<()> {
+        let registry = &super::reactor().registry;
+        match (self.told.interest(), told.interest()) {
+            (before, after) if before == after => {}
+            (None, Some(interest)) => registry.register(&mut self.socket, self.token, interest)?,
+            (Some(_), Some(interest)) => registry.reregister(&mut self.socket, self.token, interest)?,
+            (_, None) => registry.deregister(&mut self.socket)?,
         }
-        let interest = if tell { Interest::READABLE | Interest::WRITABLE } else { Interest::WRITABLE };
-        super::reactor().registry.reregister(&mut self.socket, self.token, interest)?;
-        self.tells_of_reads = tell;
+        self.told = told;
         Ok(())
     }
 }
 
 impl<S: mio::event::Source> Drop for Watched<S> {
     fn drop(&mut self) {
-        let reactor = super::reactor();
-        lock(&reactor.sources).remove(&self.token);
+        lock(&super::reactor().sources).remove(&self.token);
         // It is closed now, which the system takes for the same.
-        let _ = reactor.registry.deregister(&mut self.socket);
+        let _ = self.tell(Told::default());
     }
 }
 
@@ -176,22 +222,22 @@ impl Source {
 
 impl Direction {
     fn take_in(&self, ready: bool, ended: bool) -> Option<Waker> {
-        let mut told = lock(&self.0);
-        told.ready |= ready || ended;
-        told.ended |= ended;
-        if told.ready { told.waiting.take() } else { None }
+        let mut known = lock(&self.0);
+        known.ready |= ready || ended;
+        known.ended |= ended;
+        if known.ready { known.waiting.take() } else { None }
     }
 
     /// Whether there may be something. If not, the task is woken when there is.
     fn begin(&self, cx: &mut Context<'_>) -> bool {
-        let mut told = lock(&self.0);
-        if told.ready {
+        let mut known = lock(&self.0);
+        if known.ready {
             // Before the operation: what the system says from here on may be about what comes after it.
-            told.ready = false;
+            known.ready = false;
             return true;
         }
-        let before = note(&mut told.waiting, cx.waker());
-        drop(told);
+        let before = note(&mut known.waiting, cx.waker());
+        drop(known);
         drop(before);
         false
     }
@@ -205,8 +251,8 @@ impl Direction {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => (Err(error), Left::Perhaps),
             };
-            let mut told = lock(&self.0);
-            told.ready |= left == Left::Perhaps || told.ended;
+            let mut known = lock(&self.0);
+            known.ready |= left == Left::Perhaps || known.ended;
             return Some(done);
         }
     }

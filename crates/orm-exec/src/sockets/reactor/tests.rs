@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream as Std};
+use std::pin::Pin;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -11,9 +12,10 @@ use futures_lite::future::{block_on, or};
 use mio::net::TcpStream;
 
 use super::{Left, Watched};
-use crate::sockets::{begin, begin_patiently, reactor, spawn};
+use crate::sockets::{begin, begin_patiently, reactor, spawn, start};
 
 fn pair() -> (Watched<TcpStream>, Std) {
+    start().unwrap();
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let ours = Std::connect(listener.local_addr().unwrap()).unwrap();
     ours.set_nonblocking(true).unwrap();
@@ -132,7 +134,7 @@ fn other_errors_are_told() {
 }
 
 /// Runs a job that reads three bytes which come after a while, and answers the names of the threads that it ran on.
-fn run_by(start: fn(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>), wait: Duration) -> Vec<String> {
+fn run_by(start: fn(Pin<Box<dyn Future<Output = ()> + Send>>), wait: Duration) -> Vec<String> {
     let (mut ours, mut theirs) = pair();
     let other = thread::spawn(move || {
         thread::sleep(wait);
@@ -195,8 +197,42 @@ fn an_answer_that_is_near_stays_here() {
     }
 }
 
+/// An observer that asks another engine, say.
+#[test]
+fn a_job_may_wait_for_another_that_it_begins() {
+    for outer in [begin, begin_patiently] as [fn(_); 2] {
+        for inner in [begin, begin_patiently] as [fn(_); 2] {
+            let (mut ours, mut theirs) = pair();
+            let (mut others, mut their_others) = pair();
+            let (sender, receiver) = mpsc::channel();
+            let answers = thread::spawn(move || {
+                thread::sleep(Duration::from_millis(2));
+                their_others.write_all(b"inner").unwrap();
+                thread::sleep(Duration::from_millis(2));
+                theirs.write_all(b"outer").unwrap();
+                (theirs, their_others)
+            });
+            outer(Box::pin(async move {
+                let mut read_outer = Box::pin(read(&mut ours, 100));
+                assert!(futures_lite::future::poll_once(&mut read_outer).await.is_none());
+                let (done, is_done) = mpsc::channel();
+                inner(Box::pin(async move {
+                    assert_eq!(read(&mut others, 100).await.unwrap(), b"inner");
+                    done.send(()).unwrap();
+                }) as Pin<Box<dyn Future<Output = ()> + Send>>);
+                is_done.recv_timeout(Duration::from_secs(10)).expect("the inner one ends");
+                assert_eq!(read_outer.await.unwrap(), b"outer");
+                sender.send(()).unwrap();
+            }) as Pin<Box<dyn Future<Output = ()> + Send>>);
+            receiver.recv_timeout(Duration::from_secs(10)).expect("the outer one ends");
+            drop(answers.join().unwrap());
+        }
+    }
+}
+
 #[test]
 fn a_job_that_panics_ends_and_others_go_on() {
+    start().unwrap();
     for start in [
         || begin(async { panic!("in a job") }),
         || begin_patiently(async { panic!("in a job") }),
