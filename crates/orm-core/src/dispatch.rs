@@ -7,7 +7,7 @@
 /// looks for the answer for a moment.
 ///
 /// It is about reads that anyorm wrote itself and knows to be cheap: by key or unique value, or with a small limit, and
-/// without functions. Everything else runs on a worker thread whatever is chosen: raw SQL, writes, BEGIN and COMMIT,
+/// without functions. Everything else on SQLite runs on a worker thread whatever is chosen: raw SQL, writes, BEGIN and COMMIT,
 /// counts and aggregates, opening a file.
 ///
 /// # Example

@@ -178,7 +178,11 @@ impl<S: Sink + 'static> Job<S> {
                 let (pool, asked) = (work.lease.pool().clone(), Asked::by(&work.program));
                 let (shared, context) = self.share(work, None);
                 pool.look_for(Arc::clone(&shared).work(context));
-                pool.looked(asked, shared.is_done());
+                let is_here = shared.is_done();
+                pool.looked(asked, is_here);
+                if !is_here {
+                    inline::waits();
+                }
                 // Ready, or on the thread of the sockets by now: then this notes whom to wake.
                 Pin::new(self).poll(cx)
             }

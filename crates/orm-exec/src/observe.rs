@@ -46,10 +46,11 @@ pub use crate::pool::{Metric, MetricKind};
 /// | method | called |
 /// |---|---|
 /// | `hop`, `acquire_end`, `flush_end`, `repeated` | in the task that makes the call |
-/// | `statement`, `statement_end`, `job_end` | where the statements run: on a worker thread, or inline, on the thread of the task: see [`Dispatch`](crate::Dispatch) |
+/// | `statement`, `statement_end`, `job_end` | where the statements run: on a worker thread, or inline, on the thread of the task: see [`Dispatch`](crate::Dispatch). Of a server: on the thread of the task or on that of the sockets |
 /// | `inline`, `inline_aborted` | in the task that makes the call |
 ///
-/// All should return soon. A panic in `statement` ends the job like a panic of a decoder: it resumes in the task that
+/// All should return soon, and wait for no other call: whatever blocks the thread of the sockets, of which the process has one, keeps
+/// all answers of servers from all tasks. A panic in `statement` ends the job like a panic of a decoder: it resumes in the task that
 /// awaits. In the methods about what has happened already, a panic is dropped: it must not hide a commit.
 ///
 /// ```
@@ -74,7 +75,7 @@ pub use crate::pool::{Metric, MetricKind};
 /// # Ok::<_, anyorm::Error>(()) }).unwrap();
 /// ```
 pub trait Observer: Send + Sync {
-    /// A job was sent to a worker thread.
+    /// A job was sent to a worker thread, or left to the thread of the sockets.
     fn hop(&self) {}
 
     /// A job ran inline, without a hop.

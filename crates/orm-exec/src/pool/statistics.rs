@@ -127,7 +127,7 @@ statistics! {
         /// Connections that are out, and were unused for longer than the
         /// [leak threshold](crate::EngineBuilder::leak_threshold).
         gauge leaked: usize,
-        /// Jobs sent to a worker thread since the engine was opened.
+        /// Jobs sent to a worker thread, or left to the thread of the sockets, since the engine was opened.
         counter hops: u64,
         /// Jobs that ran inline, on the thread of their task. See [`Dispatch::Auto`](orm_core::Dispatch::Auto).
         counter inline: u64,

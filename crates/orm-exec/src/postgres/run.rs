@@ -286,6 +286,7 @@ impl<'a> Run<'a> {
                     }
                 }
                 Ok(()) => {}
+                Err(failure) if self.does_without(&sent[at], &failure) => {}
                 Err(failure) => {
                     if failed.is_none() && is_disconnected(&failure.error) {
                         lost = Some(at);

@@ -22,7 +22,7 @@ use super::steps::value;
 use super::trip::{Kind, Sent, Trip};
 use crate::observe::Rows;
 use crate::postgres::codec::copy_field;
-use crate::postgres::error::{is_ended_by_server, is_lost, stopped};
+use crate::postgres::error::{is_cancelled, is_disconnected, is_ended_by_server, is_lost, stopped};
 use crate::postgres::link::FormOf;
 use crate::postgres::parameters::array_literal;
 use crate::postgres::request::Request;
@@ -94,6 +94,19 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Whether a question that failed leaves all as it was: some servers speak the protocol, and do not know all that is asked.
+    /// Inside a transaction its failure is that of the transaction.
+    pub(super) fn does_without(&mut self, sent: &Sent, failure: &Failure) -> bool {
+        let passes = sent.kind == Kind::MayCopy
+            && !self.link.in_transaction()
+            && !is_disconnected(&failure.error)
+            && !is_cancelled(&failure.error);
+        if passes {
+            self.copies[sent.step] = None;
+        }
+        passes
+    }
+
     /// What the server says of a table.
     pub(super) fn note_copy(&mut self, step: usize, row: &Row<'_>) {
         if !matches!(row.value(0), Ok(ValueRef::Bool(true))) {
@@ -130,7 +143,10 @@ impl Run<'_> {
         };
         let copied = match fed {
             Ok(Fed::Room | Fed::Refused) => copied(request).await,
-            Ok(Fed::Lost(error)) => Err(error),
+            Ok(Fed::Lost(error)) => {
+                request.give_up();
+                Err(error)
+            }
             Ok(Fed::Stopped) => {
                 request.give_up();
                 return Err(Failure::at(sent.step, sent.first, stopped(&sent.sql)));

@@ -68,6 +68,8 @@ const NAMES: usize = 64;
 
 impl Watch for Named {
     fn begins(&mut self, kind: u8, length: usize) -> Result<usize, Refusal> {
+        // The data, or its end: whatever Sync follows is none in front of it.
+        self.begins_copy &= !matches!(kind, b'd' | b'c' | b'f');
         Ok(match kind {
             b'P' => length,
             b'B' | b'C' => NAMES,

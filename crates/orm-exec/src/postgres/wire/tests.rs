@@ -261,6 +261,9 @@ fn only_the_sync_that_begins_a_copy_becomes_a_flush_however_it_is_cut() {
         (vec![message(b'Q', b"COMMIT\0"), bind("s10"), execute.clone(), sync.clone()], false),
         (vec![bind("s1"), execute.clone(), sync.clone()], true),
         (vec![message(b'f', b"\0"), sync.clone()], false),
+        // From a client that sends no Sync in front of the data.
+        (vec![bind("s1"), execute.clone(), data.clone(), done.clone(), sync.clone()], false),
+        (vec![bind("s1"), execute.clone(), message(b'f', b"\0"), sync.clone()], false),
         // Without a name it is not ours.
         (vec![parse("", copy), bind(""), execute.clone(), sync.clone()], false),
         (vec![close("s1"), sync.clone()], false),
