@@ -10,9 +10,13 @@
 
 mod erased;
 mod hooks;
+mod members;
+mod parts;
 mod undo;
 
-pub(crate) use erased::{Adopt, AnyArena, Finder, Part, Parts};
+pub(crate) use erased::{Adopt, AnyArena, Finder};
+pub(crate) use members::Members;
+pub(crate) use parts::{Part, Parts};
 
 use std::any::Any;
 use std::collections::HashMap;
