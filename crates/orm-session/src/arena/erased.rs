@@ -549,11 +549,16 @@ impl<E: Entity> AnyArena for Arena<E> {
     }
 
     fn adopt_part(&mut self, rows: Box<dyn Any>, how: Adopt) -> Vec<u32> {
-        let rows = rows.downcast::<Vec<E>>().map(|rows| *rows).unwrap_or_default();
-        self.reserve(rows.len());
+        let rows = rows.downcast::<Vec<Slot<E>>>().map(|rows| *rows).unwrap_or_default();
+        self.reserve_keys(rows.len());
+        if self.slots.is_empty() && !how.over {
+            return self.adopt_first(rows, how.uncommitted);
+        }
+        self.reserve_slots(rows.len());
+        let rows = rows.into_iter().filter_map(|slot| slot.value);
         match how.over {
-            false => rows.into_iter().map(|row| self.adopt(row, how.uncommitted)).collect(),
-            true => rows.into_iter().map(|row| self.adopt_over(row, how.uncommitted)).collect(),
+            false => rows.map(|row| self.adopt(row, how.uncommitted)).collect(),
+            true => rows.map(|row| self.adopt_over(row, how.uncommitted)).collect(),
         }
     }
 
@@ -572,8 +577,8 @@ impl<E: Entity> AnyArena for Arena<E> {
     }
 
     fn follow_update(&mut self, rows: Box<dyn Any>, layer: usize) {
-        let rows = rows.downcast::<Vec<E>>().map(|rows| *rows).unwrap_or_default();
-        for row in rows {
+        let rows = rows.downcast::<Vec<Slot<E>>>().map(|rows| *rows).unwrap_or_default();
+        for row in rows.into_iter().filter_map(|slot| slot.value) {
             let slot = row.key().and_then(|key| self.find(&key));
             if let Some(slot) = slot.filter(|&slot| self.slots[slot as usize].state == State::Persistent) {
                 self.follow_row(slot, row, layer);

@@ -7,6 +7,9 @@ use orm_core::entity::{Entity, Key};
 use orm_core::row::{ColumnError, Row};
 use orm_core::value::ValueRef;
 
+use super::Slot;
+use crate::state::State;
+
 /// Collects something of each row of a step, on the worker.
 pub(crate) trait Part: Send {
     fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError>;
@@ -15,11 +18,13 @@ pub(crate) trait Part: Send {
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
-pub(super) struct Rows<E>(pub(super) Vec<E>);
+/// As slots, which an arena that has none yet takes as they are.
+pub(super) struct Rows<E>(pub(super) Vec<Slot<E>>);
 
 impl<E: Entity> Part for Rows<E> {
     fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError> {
-        self.0.push(E::decode(row).map_err(|error| error.of(E::meta().name))?);
+        let row = E::decode(row).map_err(|error| error.of(E::meta().name))?;
+        self.0.push(Slot::new(row, State::Persistent));
         Ok(())
     }
 
@@ -34,13 +39,14 @@ impl<E: Entity> Part for Rows<E> {
 
 pub(super) struct Joined<E> {
     pub(super) at: usize,
-    pub(super) rows: Vec<E>,
+    pub(super) rows: Vec<Slot<E>>,
 }
 
 impl<E: Entity> Part for Joined<E> {
     fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError> {
         if row.value(self.at + E::meta().key[0])? != ValueRef::Null {
-            self.rows.push(E::decode(&row.shifted(self.at)).map_err(|error| error.of(E::meta().name))?);
+            let row = E::decode(&row.shifted(self.at)).map_err(|error| error.of(E::meta().name))?;
+            self.rows.push(Slot::new(row, State::Persistent));
         }
         Ok(())
     }

@@ -43,7 +43,7 @@ pub(super) fn link_members(
         if let RelationKind::HasMany { inverse } = relation.kind {
             attach(tracker, target, inverse(), rows, place, how);
         }
-        fill_collection(tracker, place, leg, rows, into, how);
+        fill_collection(tracker, place, target, leg, rows, into, how);
     }
 }
 
@@ -68,13 +68,14 @@ fn attach(
 fn fill_collection(
     tracker: &mut Tracker,
     place: Place,
+    target: u32,
     leg: &Leg,
     rows: &[RawHandle],
     into: Fill,
     how: Adopt,
 ) {
     let relation = leg.relation;
-    let arena = tracker.arena_mut(place.arena);
+    let arena = tracker.arena(place.arena);
     let Link::Many(link) = arena.link(place.slot, relation.position) else { return };
     if into.leaves(link.state()) {
         return;
@@ -84,6 +85,8 @@ fn fill_collection(
         _ => None,
     };
     let pending = Pending::of(link, image);
+    let keys = pending.is_empty().then(|| tracker.arena(target).keys_of(rows));
+    let arena = tracker.arena_mut(place.arena);
     if let Some(layer) = how.uncommitted {
         arena.save_undo(place.slot, layer);
     }
@@ -99,6 +102,10 @@ fn fill_collection(
     }
     if let LinkMut::Many(link) = arena.link_mut(place.slot, relation.position) {
         set(link);
+        // Those of the rows, where these are all the members there are.
+        if let Some(keys) = keys {
+            return link.set_keys(keys);
+        }
         pending.put_back(link);
     }
     show_keys(tracker, place, relation);
@@ -120,6 +127,10 @@ impl Pending {
             removed.extend(before.iter().filter(|member| !after.contains(member)));
         }
         Self { added, removed }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
     }
 
     fn put_back(self, link: &mut dyn ManyLink) {
