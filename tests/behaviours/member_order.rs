@@ -314,22 +314,20 @@ async fn members_loaded_on_demand_come_in_order(db: Database) -> Result<()> {
 
 async fn members_that_were_pushed_stand_behind_those_in_order(db: Database) -> Result<()> {
     let mut session = town(&db).await?;
-    rooms(&db).await?;
-    let found = session.all(House::select().order_by(House::ID)).await?;
-    let [first, second] = [found[0], found[1]];
-    let (seven, least) = (session.get_one::<Room>(7).await?, session.get_one::<Room>(i64::MIN).await?);
-    session[second].rooms.push(seven);
-    session[first].rooms.remove(least);
-    session.load(&found, House::ROOMS).await?;
-    // The flush before the load has moved it.
-    assert_eq!(room_ids(&session, second), [-2, -1, 3, 7]);
-    session.rollback().await?;
-    let [first, second] = houses(&mut session, House::ROOMS).await?;
-    let seven = session.get_one::<Room>(7).await?;
-    session[second].rooms.push(seven);
-    assert_eq!(room_ids(&session, second), [-2, -1, 3, 7]);
+    session.set_autoflush(false);
+    elsewhere(&db, "INSERT INTO badges VALUES (4, 'd'), (-4, 'a'), (0, 'b'), (3, 'c')").await?;
+    elsewhere(&db, "INSERT INTO house_badges (house_id, badge_id) VALUES (1, 4), (1, 0), (1, 3)").await?;
+    let first = session.get_one::<House>(1).await?;
+    let (least, three) = (session.get_one::<Badge>(-4).await?, session.get_one::<Badge>(3).await?);
+    session[first].badges.push(least);
+    session[first].badges.remove(three);
+    session.load(&[first], House::BADGES).await?;
+    assert_eq!(badge_ids(&session, first), [0, 4, -4]);
     session.commit().await?;
-    assert_eq!(room_ids(&session, first), [i64::MIN, -5, 0, 2, i64::MAX]);
+    assert_eq!(badge_ids(&session, first), [0, 4, -4]);
+    session.clear();
+    let [first, _] = houses(&mut session, House::BADGES).await?;
+    assert_eq!(badge_ids(&session, first), [-4, 0, 4]);
     Ok(())
 }
 
