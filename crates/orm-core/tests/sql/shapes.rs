@@ -4,7 +4,7 @@ use orm_core::entity::{MemberOrder, Members};
 use orm_core::program::{ListAt, Returns, StatementShape};
 use orm_core::{Dialect, Entity, POSTGRES, SQLITE, shapes};
 
-use crate::entities::{Item, Order, POST_TAGS, Post, Tag, Ticket, User};
+use crate::entities::{Item, Order, POST_TAGS, Post, Tag, Ticket, User, entity};
 
 /// Asserts the text in both dialects, and answers the shapes.
 #[track_caller]
@@ -164,6 +164,18 @@ fn select_members_in_any_order() {
     assert_list(&postgres, &POSTGRES, 1, 2, "IN ($1, $2)");
 }
 
+entity! {
+    Word "words" key String = [0];
+    columns { 0 TEXT text: String; }
+    relations []
+}
+
+entity! {
+    Line "lines" key (i64, String) = [0, 1];
+    columns { 0 PAGE page: i64; 1 TEXT text: String; }
+    relations []
+}
+
 #[test]
 fn an_order_that_others_can_make_is_that_of_integers_and_uuids() {
     let can = |meta, members| shapes::is_order_of_keys(meta, members);
@@ -171,8 +183,9 @@ fn an_order_that_others_can_make_is_that_of_integers_and_uuids() {
     assert!(can(User::meta(), &Members { one: true, ..Members::PLAIN }));
     assert!(!can(Tag::meta(), &BY_NAME), "by name");
     assert!(!can(User::meta(), &Members { position: Some(|| 3), ..Members::PLAIN }), "by place");
-    assert!(!can(Order::meta(), &Members::PLAIN), "texts are compared by the rules of a language");
-    assert!(!can(Item::meta(), &Members::PLAIN), "a text among the columns of the key");
+    assert!(can(Order::meta(), &Members::PLAIN), "several columns");
+    assert!(!can(Word::meta(), &Members::PLAIN), "texts are compared by the rules of a language");
+    assert!(!can(Line::meta(), &Members::PLAIN), "a text among the columns of the key");
 }
 
 #[test]
