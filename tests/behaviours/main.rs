@@ -46,6 +46,7 @@ mod linking;
 mod load_all;
 mod loaders;
 mod made_keys;
+mod member_order;
 mod merge_again;
 mod merging;
 mod narrowed;
@@ -119,6 +120,7 @@ const ALL: &[&[Behaviour]] = &[
     load_all::BEHAVIOURS,
     loaders::BEHAVIOURS,
     made_keys::BEHAVIOURS,
+    member_order::BEHAVIOURS,
     merge_again::BEHAVIOURS,
     merging::BEHAVIOURS,
     narrowed::BEHAVIOURS,

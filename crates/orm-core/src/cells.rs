@@ -1,5 +1,7 @@
 //! Parameter rows as one flat buffer: cells that point into one byte vector, no allocation per row or value.
 
+use std::cmp::Ordering;
+
 use crate::dialect::Dialect;
 use crate::types::ColumnType;
 use crate::value::wire::{self, WireType};
@@ -323,6 +325,22 @@ impl Cells {
         }
     }
 
+    /// How the values of the cells at two places are ordered: integers by what they are, text, bytes and values in the
+    /// form of their type by their bytes, which for UUIDs is how a database orders them. Whatever else counts as equal.
+    ///
+    /// # Panics
+    /// If an index is out of range.
+    #[inline]
+    pub fn order(&self, left: usize, right: usize) -> Ordering {
+        match (self.value(left), self.value(right)) {
+            (ValueRef::Int(left), ValueRef::Int(right)) => left.cmp(&right),
+            (ValueRef::Text(left), ValueRef::Text(right))
+            | (ValueRef::Bytes(left), ValueRef::Bytes(right))
+            | (ValueRef::Wire(_, left), ValueRef::Wire(_, right)) => left.cmp(right),
+            _ => Ordering::Equal,
+        }
+    }
+
     /// Whether the cells at two places would store the same: NaN equals NaN, 0.0 differs from -0.0.
     ///
     /// # Panics
@@ -429,6 +447,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn order_is_that_of_a_database() {
+        let mut cells = Cells::default();
+        [i64::MIN, -2, -1, 0, 1, 2, 256, i64::MAX].into_iter().for_each(|value| cells.int(value));
+        for form in [[0_u8, 9], [1, 0], [0x7f, 1], [0x80, 0], [0xff, 0xff]] {
+            cells.wire(WireType::Uuid, &form);
+        }
+        for part in [0..8, 8..13] {
+            for (left, right) in part.clone().flat_map(|left| part.clone().map(move |right| (left, right))) {
+                assert_eq!(cells.order(left, right), left.cmp(&right), "{left} and {right}");
+            }
+        }
+        assert_eq!(cells.order(0, 9), Ordering::Equal, "of different types");
     }
 
     #[test]

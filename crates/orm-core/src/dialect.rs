@@ -96,6 +96,9 @@ pub struct Dialect {
     pub arrays: bool,
     /// Whether the rows of a query can be had as text, by COPY, which takes no parameters.
     pub copies: bool,
+    /// Whether rows travel from a server while it is still finding others. An order that it must sort for holds all of them
+    /// back until the last one is found, so whoever can make that order of what was read does not ask for it.
+    pub streams_rows: bool,
     /// Whether sums and averages of integers are of a type of their own (NUMERIC) and need a CAST.
     pub numeric_aggregates: bool,
 }

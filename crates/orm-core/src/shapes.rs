@@ -16,6 +16,7 @@ use crate::entity::{ColumnMeta, EntityMeta, LinkTable, Members};
 use crate::expr::Node;
 use crate::program::{Returns, StatementShape};
 use crate::render::Writer;
+use crate::types::ColumnType;
 
 /// `INSERT INTO "users" ("id", "name") VALUES (?, ?)`: all columns, in the order of the metadata,
 /// but for those that the database computes.
@@ -186,29 +187,41 @@ pub fn select_by_keys_and(
     (out.shape(Returns::Rows, true), input)
 }
 
+/// Whether members that were read in any order can be put into their own by whoever has read them: they are ordered by
+/// nothing but their key, whose columns a database orders as [`Cells::order`] does.
+pub fn is_order_of_keys(target: &EntityMeta, members: &Members) -> bool {
+    let has_one_order = |column: &ColumnMeta| {
+        matches!(column.ty, ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt | ColumnType::Uuid)
+    };
+    members.ordered_by().next().is_none() && target.key_columns().all(has_one_order)
+}
+
 /// `SELECT "id", "author_id" FROM "posts" WHERE "author_id" IN () ORDER BY "id"`: the rows that refer to a list of
-/// keys by the columns given, ordered as members of a collection are, then by their own key. The one parameter is the
-/// list; its elements are the keys referred to.
+/// keys by the columns given, ordered as these members of a collection are, then by their own key; without `members`, in
+/// any order, without ORDER BY. The one parameter is the list; its elements are the keys referred to.
 pub fn select_by_foreign_key(
     meta: &EntityMeta,
     dialect: &Dialect,
     fk_columns: &[usize],
-    members: &Members,
+    members: Option<&Members>,
 ) -> StatementShape {
     let mut out = Writer::new(dialect);
     select_all(&mut out, meta);
     out.push(" WHERE ").in_list(None, &named(meta, fk_columns).collect::<Vec<_>>());
-    out.push(" ORDER BY ");
-    order_terms(&mut out, members, |out, column| {
-        out.name(meta.columns[column].name);
-    });
-    out.names(key_names(meta));
+    if let Some(members) = members {
+        out.push(" ORDER BY ");
+        order_terms(&mut out, members, |out, column| {
+            out.name(meta.columns[column].name);
+        });
+        out.names(key_names(meta));
+    }
     cheap(out.shape(Returns::Rows, true))
 }
 
 /// `SELECT "tags"."id", "tags"."name", "post_tags"."post_id" FROM "post_tags" JOIN "tags" ON "tags"."id" =
 /// "post_tags"."tag_id" WHERE "post_tags"."post_id" IN () ORDER BY "tags"."id"`: the targets of a list of sources
-/// along a table of links, ordered as members of a collection are, then by the targets' key.
+/// along a table of links, ordered as these members of a collection are, then by the targets' key; without `members`, in
+/// any order, without ORDER BY.
 ///
 /// Each row has the columns of the target, then the source's key as the link has it. The one parameter is the list;
 /// its elements are the sources' keys.
@@ -216,7 +229,7 @@ pub fn select_through(
     target: &EntityMeta,
     dialect: &Dialect,
     through: &LinkTable,
-    members: &Members,
+    members: Option<&Members>,
 ) -> StatementShape {
     let mut out = Writer::new(dialect);
     out.push("SELECT ");
@@ -230,13 +243,16 @@ pub fn select_through(
     out.separated(" AND ", key_names(target).zip(through.target), |out, (key, link)| {
         out.column(target.table, key).push(" = ").column(through.table, link);
     });
-    out.push(" WHERE ").in_list(Some(through.table), through.source).push(" ORDER BY ");
-    order_terms(&mut out, members, |out, column| {
-        out.column(target.table, target.columns[column].name);
-    });
-    out.separated(", ", key_names(target), |out, key| {
-        out.column(target.table, key);
-    });
+    out.push(" WHERE ").in_list(Some(through.table), through.source);
+    if let Some(members) = members {
+        out.push(" ORDER BY ");
+        order_terms(&mut out, members, |out, column| {
+            out.column(target.table, target.columns[column].name);
+        });
+        out.separated(", ", key_names(target), |out, key| {
+            out.column(target.table, key);
+        });
+    }
     cheap(out.shape(Returns::Rows, true))
 }
 

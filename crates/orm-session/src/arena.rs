@@ -10,9 +10,13 @@
 
 mod erased;
 mod hooks;
+mod members;
+mod parts;
 mod undo;
 
-pub(crate) use erased::{Adopt, AnyArena, Finder, Part, Parts};
+pub(crate) use erased::{Adopt, AnyArena, Finder};
+pub(crate) use members::Members;
+pub(crate) use parts::{Part, Parts};
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -61,6 +65,13 @@ struct Slot<E> {
     /// Read in the transaction, where it may be uncommitted, and not changed by a flush since.
     as_read: bool,
     state: State,
+}
+
+impl<E> Slot<E> {
+    /// One that had no tenant before.
+    fn new(value: E, state: State) -> Self {
+        Self { value: Some(value), generation: 0, image: NO_IMAGE, layer: 0, as_read: false, state }
+    }
 }
 
 /// A row as the transaction has it, and whose it is.
@@ -176,6 +187,28 @@ impl<E: Entity> Arena<E> {
         slot
     }
 
+    /// Takes in rows that were read where none is tracked yet, as they are: nothing is moved. Answers their slots.
+    fn adopt_first(&mut self, mut rows: Vec<Slot<E>>, uncommitted: Option<usize>) -> Vec<u32> {
+        let mut slots = Vec::with_capacity(rows.len());
+        let mut next = self.next_slot();
+        rows.retain(|row| {
+            let key = row.value.as_ref().and_then(E::key);
+            let slot = key.map_or(next, |key| *self.map.entry(key).or_insert(next));
+            slots.push(slot);
+            let is_first = slot == next;
+            next += u32::from(is_first);
+            is_first
+        });
+        self.slots = rows;
+        for slot in 0..next {
+            if let Some(layer) = uncommitted {
+                self.note(slot, layer, Undo::Loaded);
+            }
+            self.loaded(slot);
+        }
+        slots
+    }
+
     /// Takes in a row that was read, over what the slot that has its key holds: its pending changes are gone. A pending
     /// delete stays, with the value that it has.
     pub(crate) fn adopt_over(&mut self, row: E, uncommitted: Option<usize>) -> u32 {
@@ -207,6 +240,11 @@ impl<E: Entity> Arena<E> {
     /// Makes room for `rows` more.
     pub(crate) fn reserve(&mut self, rows: usize) {
         self.reserve_slots(rows);
+        self.reserve_keys(rows);
+    }
+
+    /// Makes room for the keys of `rows` more.
+    fn reserve_keys(&mut self, rows: usize) {
         self.map.reserve(rows);
     }
 
@@ -280,14 +318,7 @@ impl<E: Entity> Arena<E> {
                 slot.state = state;
             }
             None => {
-                self.slots.push(Slot {
-                    value: Some(value),
-                    generation: 0,
-                    image: NO_IMAGE,
-                    layer: 0,
-                    as_read: false,
-                    state,
-                });
+                self.slots.push(Slot::new(value, state));
             }
         }
         at

@@ -23,6 +23,7 @@ use orm_core::relation::{Leg, Link, LinkMut, OneState};
 use orm_core::{Dialect, Error, Result, shapes};
 
 use crate::arena::{Adopt, Part};
+use crate::events::Moments;
 use crate::tracker::{Place, Tracker};
 
 /// The statement that reads the targets of a list of sources, and the columns of the source that the list is made of.
@@ -32,9 +33,32 @@ struct Statement {
     input: Cells,
     /// The first of the source's columns, and how many there are.
     list: (u16, u16),
+    order: Order,
 }
 
-fn statement_of(leg: &Leg, dialect: &Dialect) -> Result<Statement> {
+/// Who puts the members of each collection in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// The statement: rows come as the members are to stand.
+    OfRows,
+    /// The session, by their keys, once they were read: the database need not wait for the last row before it sends the
+    /// first.
+    OfKeys,
+}
+
+impl Order {
+    fn of(relation: &RelationMeta, tracker: &Tracker, dialect: &Dialect) -> Self {
+        let target = (relation.target)();
+        // Hooks are called as the rows come in.
+        let shows_rows = || tracker.moments_of(target).contains(Moments::AFTER_LOAD);
+        match dialect.streams_rows && shapes::is_order_of_keys(target, &relation.members) && !shows_rows() {
+            true => Self::OfKeys,
+            false => Self::OfRows,
+        }
+    }
+}
+
+fn statement_of(leg: &Leg, tracker: &Tracker, dialect: &Dialect) -> Result<Statement> {
     let relation = leg.relation;
     let (source, target) = ((relation.source)(), (relation.target)());
     let columns = match &relation.kind {
@@ -43,8 +67,11 @@ fn statement_of(leg: &Leg, dialect: &Dialect) -> Result<Statement> {
     };
     let list = neighbours(source, columns)?;
     if let Some(narrowed) = leg.compile(dialect)? {
-        return Ok(Statement { shape: (*narrowed.shape).clone(), input: narrowed.input, list });
+        let (shape, input) = ((*narrowed.shape).clone(), narrowed.input);
+        return Ok(Statement { shape, input, list, order: Order::OfRows });
     }
+    let order = Order::of(relation, tracker, dialect);
+    let members = (order == Order::OfRows).then_some(&relation.members);
     let shape = match &relation.kind {
         RelationKind::BelongsTo { .. } => shapes::select_by_keys(target, dialect),
         RelationKind::HasMany { inverse } => {
@@ -54,13 +81,11 @@ fn statement_of(leg: &Leg, dialect: &Dialect) -> Result<Statement> {
                     relation.path()
                 )));
             };
-            shapes::select_by_foreign_key(target, dialect, columns, &relation.members)
+            shapes::select_by_foreign_key(target, dialect, columns, members)
         }
-        RelationKind::ManyToMany { through } => {
-            shapes::select_through(target, dialect, through, &relation.members)
-        }
+        RelationKind::ManyToMany { through } => shapes::select_through(target, dialect, through, members),
     };
-    Ok(Statement { shape, input: Cells::default(), list })
+    Ok(Statement { shape, input: Cells::default(), list, order })
 }
 
 /// A list travels as neighbouring columns.
@@ -97,6 +122,7 @@ struct Read {
     targets: Vec<u32>,
     /// The source that each row belongs to, where that stands in the row.
     owners: Option<Vec<Option<u32>>>,
+    order: Order,
 }
 
 impl Read {
@@ -105,6 +131,7 @@ impl Read {
         tracker: &mut Tracker,
         relation: &'static RelationMeta,
         parts: Vec<Box<dyn Part>>,
+        order: Order,
         how: Adopt,
     ) -> Self {
         let (source, target) = (tracker.ensure((relation.source)()), tracker.ensure((relation.target)()));
@@ -115,15 +142,20 @@ impl Read {
             targets.iter().for_each(|&slot| tracker.drop_expressions(Place { arena: target, slot }));
         }
         let owners = parts.next().map(|keys| tracker.arena(source).find_part(keys.into_any()));
-        Self { targets, owners }
+        Self { targets, owners, order }
     }
 
     /// Links sources and targets. Answers the targets' slots, each once.
     fn link(self, tracker: &mut Tracker, leg: &Leg, sources: &[u32], into: Fill, how: Adopt) -> Vec<u32> {
-        let Self { targets, owners } = self;
+        let Self { targets, owners, order } = self;
         match owners {
             Some(owners) => {
-                fill::link_members(tracker, leg, sources, &targets, owners, into, how);
+                let arena = tracker.ensure((leg.relation.target)());
+                let mut members = tracker.arena(arena).members(&targets, &owners, tracker.session());
+                if order == Order::OfKeys {
+                    tracker.arena(arena).order_by_key(&mut members);
+                }
+                fill::link_members(tracker, leg, sources, &members, into, how);
                 each_once(targets)
             }
             None => {

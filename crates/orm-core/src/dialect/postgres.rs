@@ -47,6 +47,7 @@ pub static POSTGRES: Dialect = Dialect {
     typed_parameters: true,
     arrays: true,
     copies: true,
+    streams_rows: true,
     numeric_aggregates: true,
 };
 

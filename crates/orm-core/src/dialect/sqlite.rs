@@ -42,6 +42,7 @@ pub static SQLITE: Dialect = Dialect {
     typed_parameters: false,
     arrays: false,
     copies: false,
+    streams_rows: false,
     numeric_aggregates: false,
 };
 

@@ -4,7 +4,7 @@ use orm_core::entity::{MemberOrder, Members};
 use orm_core::program::{ListAt, Returns, StatementShape};
 use orm_core::{Dialect, Entity, POSTGRES, SQLITE, shapes};
 
-use crate::entities::{Item, Order, POST_TAGS, Post, Tag, Ticket, User};
+use crate::entities::{Item, Order, POST_TAGS, Post, Tag, Ticket, User, entity};
 
 /// Asserts the text in both dialects, and answers the shapes.
 #[track_caller]
@@ -128,7 +128,7 @@ fn select_a_list_of_composite_keys() {
 #[test]
 fn select_children() {
     let [sqlite, _] = both(
-        |dialect| shapes::select_by_foreign_key(Item::meta(), dialect, &[0, 1], &Members::PLAIN),
+        |dialect| shapes::select_by_foreign_key(Item::meta(), dialect, &[0, 1], Some(&Members::PLAIN)),
         r#"SELECT "region", "number", "line", "price" FROM "order_items" WHERE ("region", "number") IN (VALUES ) ORDER BY "region", "number", "line""#,
         r#"SELECT "region", "number", "line", "price" FROM "order_items" WHERE ("region", "number") IN () ORDER BY "region", "number", "line""#,
     );
@@ -138,11 +138,54 @@ fn select_children() {
 #[test]
 fn select_along_links() {
     let [sqlite, _] = both(
-        |dialect| shapes::select_through(Tag::meta(), dialect, &POST_TAGS, &Members::PLAIN),
+        |dialect| shapes::select_through(Tag::meta(), dialect, &POST_TAGS, Some(&Members::PLAIN)),
         r#"SELECT "tags"."id", "tags"."name", "post_tags"."post_id" FROM "post_tags" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" WHERE "post_tags"."post_id" IN () ORDER BY "tags"."id""#,
         r#"SELECT "tags"."id", "tags"."name", "post_tags"."post_id" FROM "post_tags" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" WHERE "post_tags"."post_id" IN () ORDER BY "tags"."id""#,
     );
     assert_list(&sqlite, &SQLITE, 1, 1, r#""post_tags"."post_id" IN (?) ORDER BY "tags"."id""#);
+}
+
+#[test]
+fn select_members_in_any_order() {
+    let children = |dialect| shapes::select_by_foreign_key(Item::meta(), dialect, &[0, 1], None);
+    let [sqlite, postgres] = both(
+        children,
+        r#"SELECT "region", "number", "line", "price" FROM "order_items" WHERE ("region", "number") IN (VALUES )"#,
+        r#"SELECT "region", "number", "line", "price" FROM "order_items" WHERE ("region", "number") IN ()"#,
+    );
+    assert_list(&sqlite, &SQLITE, 2, 1, "IN (VALUES (?, ?))");
+    assert_list(&postgres, &POSTGRES, 2, 1, "IN (($1, $2))");
+    let [sqlite, postgres] = both(
+        |dialect| shapes::select_through(Tag::meta(), dialect, &POST_TAGS, None),
+        r#"SELECT "tags"."id", "tags"."name", "post_tags"."post_id" FROM "post_tags" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" WHERE "post_tags"."post_id" IN ()"#,
+        r#"SELECT "tags"."id", "tags"."name", "post_tags"."post_id" FROM "post_tags" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" WHERE "post_tags"."post_id" IN ()"#,
+    );
+    assert_list(&sqlite, &SQLITE, 1, 2, "IN (?, ?)");
+    assert_list(&postgres, &POSTGRES, 1, 2, "IN ($1, $2)");
+}
+
+entity! {
+    Word "words" key String = [0];
+    columns { 0 TEXT text: String; }
+    relations []
+}
+
+entity! {
+    Line "lines" key (i64, String) = [0, 1];
+    columns { 0 PAGE page: i64; 1 TEXT text: String; }
+    relations []
+}
+
+#[test]
+fn an_order_that_others_can_make_is_that_of_integers_and_uuids() {
+    let can = |meta, members| shapes::is_order_of_keys(meta, members);
+    assert!(can(Tag::meta(), &Members::PLAIN));
+    assert!(can(User::meta(), &Members { one: true, ..Members::PLAIN }));
+    assert!(!can(Tag::meta(), &BY_NAME), "by name");
+    assert!(!can(User::meta(), &Members { position: Some(|| 3), ..Members::PLAIN }), "by place");
+    assert!(can(Order::meta(), &Members::PLAIN), "several columns");
+    assert!(!can(Word::meta(), &Members::PLAIN), "texts are compared by the rules of a language");
+    assert!(!can(Line::meta(), &Members::PLAIN), "a text among the columns of the key");
 }
 
 #[test]
@@ -200,7 +243,7 @@ const BY_NAME: Members =
 fn select_by_foreign_key_in_an_order() {
     let members = Members { position: Some(|| 3), ..BY_NAME };
     both(
-        |dialect| shapes::select_by_foreign_key(User::meta(), dialect, &[0], &members),
+        |dialect| shapes::select_by_foreign_key(User::meta(), dialect, &[0], Some(&members)),
         r#"SELECT "id", "email", "name", "age", "active" FROM "users" WHERE "id" IN () ORDER BY "age", "email" DESC, "id""#,
         r#"SELECT "id", "email", "name", "age", "active" FROM "users" WHERE "id" IN () ORDER BY "age", "email" DESC, "id""#,
     );
@@ -209,6 +252,6 @@ fn select_by_foreign_key_in_an_order() {
 #[test]
 fn select_through_in_an_order() {
     let [sqlite, _] = [&SQLITE, &POSTGRES]
-        .map(|dialect| shapes::select_through(Tag::meta(), dialect, &POST_TAGS, &BY_NAME));
+        .map(|dialect| shapes::select_through(Tag::meta(), dialect, &POST_TAGS, Some(&BY_NAME)));
     assert!(sqlite.sql.ends_with(r#" ORDER BY "tags"."name" DESC, "tags"."id""#), "{}", sqlite.sql);
 }

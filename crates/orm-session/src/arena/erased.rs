@@ -6,10 +6,12 @@ use std::num::NonZeroU32;
 use orm_core::entity::{Entity, EntityMeta, Key};
 use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, ManyState};
-use orm_core::row::{CellsRow, ColumnError, Row};
+use orm_core::row::{CellsRow, Row};
 use orm_core::value::ValueRef;
-use orm_core::{Cells, Result, Sink};
+use orm_core::{Cells, Result};
 
+use super::members::Members;
+use super::parts::{Joined, Keys, Part, Rows};
 use super::undo::{Recovered, Undo};
 use super::{Arena, Image, Map, NO_IMAGE, Slot};
 use crate::events::Moments;
@@ -73,8 +75,8 @@ pub(crate) trait AnyArena: Any + Send {
     fn encode_row_key(&self, slot: u32, cells: &mut Cells);
     /// Adds the key in the value.
     fn encode_key(&self, slot: u32, cells: &mut Cells);
-    /// The members' keys for serde: a `Vec<E::Key>`.
-    fn keys_of(&self, slots: &[u32]) -> Box<dyn Any>;
+    /// The members' keys for serde: a `Vec<E::Key>`. Stale handles are passed over.
+    fn keys_of(&self, members: &[RawHandle]) -> Box<dyn Any>;
 
     // Values and images.
 
@@ -158,6 +160,10 @@ pub(crate) trait AnyArena: Any + Send {
     fn follow_update(&mut self, rows: Box<dyn Any>, layer: usize);
     /// The slots of the keys that `keys_part` collected.
     fn find_part(&self, keys: Box<dyn Any>) -> Vec<Option<u32>>;
+    /// Those of some slots that can be members, each with its owner: by owner, then in the order given.
+    fn members(&self, slots: &[u32], owners: &[Option<u32>], session: NonZeroU32) -> Members;
+    /// Puts the members of each owner in the order of their rows' keys, as the database has it.
+    fn order_by_key(&self, members: &mut Members);
 }
 
 /// How rows that were read are taken in.
@@ -174,73 +180,6 @@ pub(crate) type EachChange<'a> = &'a mut dyn FnMut(u32, bool, &mut Vec<u16>) -> 
 
 /// Answers the slot that had a key.
 pub(crate) type Finder = Box<dyn Fn(&dyn Any) -> Option<u32>>;
-
-/// Collects something of each row of a step, on the worker.
-pub(crate) trait Part: Send {
-    fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError>;
-    /// Forgets the rows so far.
-    fn clear(&mut self);
-    fn into_any(self: Box<Self>) -> Box<dyn Any>;
-}
-
-struct Rows<E>(Vec<E>);
-
-impl<E: Entity> Part for Rows<E> {
-    fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError> {
-        self.0.push(E::decode(row).map_err(|error| error.of(E::meta().name))?);
-        Ok(())
-    }
-
-    fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        Box::new(self.0)
-    }
-}
-
-struct Joined<E> {
-    at: usize,
-    rows: Vec<E>,
-}
-
-impl<E: Entity> Part for Joined<E> {
-    fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError> {
-        if row.value(self.at + E::meta().key[0])? != ValueRef::Null {
-            self.rows.push(E::decode(&row.shifted(self.at)).map_err(|error| error.of(E::meta().name))?);
-        }
-        Ok(())
-    }
-
-    fn clear(&mut self) {
-        self.rows.clear();
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        Box::new(self.rows)
-    }
-}
-
-struct Keys<K> {
-    at: usize,
-    keys: Vec<K>,
-}
-
-impl<K: Key> Part for Keys<K> {
-    fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError> {
-        self.keys.push(K::decode(row, self.at)?);
-        Ok(())
-    }
-
-    fn clear(&mut self) {
-        self.keys.clear();
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        Box::new(self.keys)
-    }
-}
 
 impl<E: Entity> AnyArena for Arena<E> {
     fn meta(&self) -> &'static EntityMeta {
@@ -395,8 +334,9 @@ impl<E: Entity> AnyArena for Arena<E> {
         }
     }
 
-    fn keys_of(&self, slots: &[u32]) -> Box<dyn Any> {
-        let keys: Vec<E::Key> = slots.iter().filter_map(|&slot| self.value(slot).key()).collect();
+    fn keys_of(&self, members: &[RawHandle]) -> Box<dyn Any> {
+        let mut keys: Vec<E::Key> = Vec::with_capacity(members.len());
+        keys.extend(members.iter().filter_map(|&member| self.read(member)?.key()));
         Box::new(keys)
     }
 
@@ -609,11 +549,16 @@ impl<E: Entity> AnyArena for Arena<E> {
     }
 
     fn adopt_part(&mut self, rows: Box<dyn Any>, how: Adopt) -> Vec<u32> {
-        let rows = rows.downcast::<Vec<E>>().map(|rows| *rows).unwrap_or_default();
-        self.reserve(rows.len());
+        let rows = rows.downcast::<Vec<Slot<E>>>().map(|rows| *rows).unwrap_or_default();
+        self.reserve_keys(rows.len());
+        if self.slots.is_empty() && !how.over {
+            return self.adopt_first(rows, how.uncommitted);
+        }
+        self.reserve_slots(rows.len());
+        let rows = rows.into_iter().filter_map(|slot| slot.value);
         match how.over {
-            false => rows.into_iter().map(|row| self.adopt(row, how.uncommitted)).collect(),
-            true => rows.into_iter().map(|row| self.adopt_over(row, how.uncommitted)).collect(),
+            false => rows.map(|row| self.adopt(row, how.uncommitted)).collect(),
+            true => rows.map(|row| self.adopt_over(row, how.uncommitted)).collect(),
         }
     }
 
@@ -632,8 +577,8 @@ impl<E: Entity> AnyArena for Arena<E> {
     }
 
     fn follow_update(&mut self, rows: Box<dyn Any>, layer: usize) {
-        let rows = rows.downcast::<Vec<E>>().map(|rows| *rows).unwrap_or_default();
-        for row in rows {
+        let rows = rows.downcast::<Vec<Slot<E>>>().map(|rows| *rows).unwrap_or_default();
+        for row in rows.into_iter().filter_map(|slot| slot.value) {
             let slot = row.key().and_then(|key| self.find(&key));
             if let Some(slot) = slot.filter(|&slot| self.slots[slot as usize].state == State::Persistent) {
                 self.follow_row(slot, row, layer);
@@ -643,7 +588,21 @@ impl<E: Entity> AnyArena for Arena<E> {
 
     fn find_part(&self, keys: Box<dyn Any>) -> Vec<Option<u32>> {
         let keys = keys.downcast::<Vec<E::Key>>().map(|keys| *keys).unwrap_or_default();
-        keys.iter().map(|key| self.find(key)).collect()
+        let mut last: Option<(&E::Key, Option<u32>)> = None;
+        let find = |key| match last {
+            // Rows of one owner often stand together.
+            Some((before, slot)) if before == key => slot,
+            _ => last.insert((key, self.find(key))).1,
+        };
+        keys.iter().map(find).collect()
+    }
+
+    fn members(&self, slots: &[u32], owners: &[Option<u32>], session: NonZeroU32) -> Members {
+        Arena::members(self, slots, owners, session)
+    }
+
+    fn order_by_key(&self, members: &mut Members) {
+        Arena::order_by_key(self, members);
     }
 }
 
@@ -656,21 +615,4 @@ fn encode_alike(rows: &[Place], cells: &mut Cells, mut encode: impl FnMut(Place,
     // An eighth more, for the first ones are often the shortest.
     cells.reserve_bytes((cells.bytes().len() - before) * others.len() / SAMPLE * 9 / 8);
     others.iter().for_each(|&row| encode(row, cells));
-}
-
-/// The parts of a program that reads: for each step, who collects its rows.
-pub(crate) struct Parts(pub(crate) Vec<Vec<Box<dyn Part>>>);
-
-impl Sink for Parts {
-    fn row(&mut self, step: u16, row: &Row<'_>) -> Result<(), ColumnError> {
-        for part in &mut self.0[step as usize] {
-            part.row(row)?;
-        }
-        Ok(())
-    }
-
-    fn restart(&mut self) -> bool {
-        self.0.iter_mut().flatten().for_each(|part| part.clear());
-        true
-    }
 }

@@ -4,7 +4,7 @@ use orm_core::entity::{RelationKind, RelationMeta};
 use orm_core::handle::RawHandle;
 use orm_core::relation::{Leg, Link, LinkMut, ManyLink, ManyState};
 
-use crate::arena::Adopt;
+use crate::arena::{Adopt, Members};
 use crate::tracker::{Place, Tracker};
 use crate::unit_of_work::show_keys;
 
@@ -24,38 +24,26 @@ impl Fill {
     }
 }
 
-/// Gives each source the targets whose row says that it is their owner.
+/// Gives each source its members.
 pub(super) fn link_members(
     tracker: &mut Tracker,
     leg: &Leg,
     sources: &[u32],
-    targets: &[u32],
-    owners: Vec<Option<u32>>,
+    members: &Members,
     into: Fill,
     how: Adopt,
 ) {
     let relation = leg.relation;
     let (source, target) = (tracker.ensure((relation.source)()), tracker.ensure((relation.target)()));
-    let mut members: Vec<(u32, RawHandle)> = Vec::with_capacity(targets.len());
-    for (owner, &slot) in owners.into_iter().zip(targets) {
-        // A row that this session deletes is no member any more.
-        let place = Place { arena: target, slot };
-        if let Some(owner) = owner.filter(|_| tracker.state(place).is_live()) {
-            members.push((owner, tracker.handle(place)));
-        }
-    }
-    // By owner, in the order of the rows: one list, cut into the members of each.
-    members.sort_by_key(|(owner, _)| *owner);
-    let owners: Vec<u32> = members.iter().map(|(owner, _)| *owner).collect();
-    let members: Vec<RawHandle> = members.into_iter().map(|(_, member)| member).collect();
+    let mut next = 0;
     for &slot in sources {
-        let first = owners.partition_point(|&owner| owner < slot);
-        let count = owners[first..].iter().take_while(|&&owner| owner == slot).count();
-        let (rows, place) = (&members[first..first + count], Place { arena: source, slot });
+        let (rows, end) = members.of(slot, next);
+        next = end;
+        let place = Place { arena: source, slot };
         if let RelationKind::HasMany { inverse } = relation.kind {
             attach(tracker, target, inverse(), rows, place, how);
         }
-        fill_collection(tracker, place, leg, rows, into, how);
+        fill_collection(tracker, place, target, leg, rows, into, how);
     }
 }
 
@@ -80,13 +68,14 @@ fn attach(
 fn fill_collection(
     tracker: &mut Tracker,
     place: Place,
+    target: u32,
     leg: &Leg,
     rows: &[RawHandle],
     into: Fill,
     how: Adopt,
 ) {
     let relation = leg.relation;
-    let arena = tracker.arena_mut(place.arena);
+    let arena = tracker.arena(place.arena);
     let Link::Many(link) = arena.link(place.slot, relation.position) else { return };
     if into.leaves(link.state()) {
         return;
@@ -96,6 +85,8 @@ fn fill_collection(
         _ => None,
     };
     let pending = Pending::of(link, image);
+    let keys = pending.is_empty().then(|| tracker.arena(target).keys_of(rows));
+    let arena = tracker.arena_mut(place.arena);
     if let Some(layer) = how.uncommitted {
         arena.save_undo(place.slot, layer);
     }
@@ -111,6 +102,10 @@ fn fill_collection(
     }
     if let LinkMut::Many(link) = arena.link_mut(place.slot, relation.position) {
         set(link);
+        // Those of the rows, where these are all the members there are.
+        if let Some(keys) = keys {
+            return link.set_keys(keys);
+        }
         pending.put_back(link);
     }
     show_keys(tracker, place, relation);
@@ -132,6 +127,10 @@ impl Pending {
             removed.extend(before.iter().filter(|member| !after.contains(member)));
         }
         Self { added, removed }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
     }
 
     fn put_back(self, link: &mut dyn ManyLink) {

@@ -6,7 +6,7 @@ use orm_core::row::{ColumnError, Row};
 use orm_core::stmt::{Load, Loads};
 use orm_core::{Cell, Dialect, Result};
 
-use super::{Fill, Read, parts_of, statement_of};
+use super::{Fill, Order, Read, parts_of, statement_of};
 use crate::arena::{Adopt, Part};
 use crate::tracker::Tracker;
 
@@ -15,18 +15,23 @@ pub(crate) struct LoadPlan<'q> {
     loads: &'q Loads,
     /// The query's own step.
     own: u16,
-    /// The step of each: the query's own where its targets ride in the query's rows.
-    steps: Vec<u16>,
+    /// The step of each: the query's own where its targets ride in the query's rows. And how its rows come.
+    steps: Vec<(u16, Order)>,
 }
 
 impl<'q> LoadPlan<'q> {
     /// Puts a step for each relation behind the query's, which is the last one so far.
-    pub(crate) fn new(loads: &'q Loads, program: &mut Program, dialect: &Dialect) -> Result<Self> {
+    pub(crate) fn new(
+        loads: &'q Loads,
+        program: &mut Program,
+        tracker: &Tracker,
+        dialect: &Dialect,
+    ) -> Result<Self> {
         let mut plan = Self { loads, own: (program.steps.len() - 1) as u16, steps: Vec::new() };
         for load in loads.nodes() {
             let step = match load.joined {
-                Some(_) => plan.own,
-                None => plan.add_step(load, program, dialect)?,
+                Some(_) => (plan.own, Order::OfRows),
+                None => plan.add_step(load, program, tracker, dialect)?,
             };
             plan.steps.push(step);
         }
@@ -34,11 +39,17 @@ impl<'q> LoadPlan<'q> {
     }
 
     /// The step takes its list from the rows of the source, which may ride in those of the query.
-    fn add_step(&self, load: &Load, program: &mut Program, dialect: &Dialect) -> Result<u16> {
-        let statement = statement_of(&load.leg, dialect)?;
+    fn add_step(
+        &self,
+        load: &Load,
+        program: &mut Program,
+        tracker: &Tracker,
+        dialect: &Dialect,
+    ) -> Result<(u16, Order)> {
+        let statement = statement_of(&load.leg, tracker, dialect)?;
         let (step, first) = match load.parent {
             None => (self.own, 0),
-            Some(parent) => (self.steps[parent], self.loads.nodes()[parent].joined.unwrap_or_default()),
+            Some(parent) => (self.steps[parent].0, self.loads.nodes()[parent].joined.unwrap_or_default()),
         };
         let (column, width) = statement.list;
         let list = Cell::List { step, column: first as u16 + column, width };
@@ -47,7 +58,7 @@ impl<'q> LoadPlan<'q> {
             input.append(&statement.input);
             input.push(list);
         });
-        Ok(at)
+        Ok((at, statement.order))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -57,7 +68,7 @@ impl<'q> LoadPlan<'q> {
     /// The collectors of the relations.
     pub(crate) fn parts(&self, tracker: &mut Tracker) -> Collectors {
         let nodes = self.loads.nodes().iter().zip(&self.steps);
-        let each = nodes.map(|(load, &step)| {
+        let each = nodes.map(|(load, &(step, _))| {
             let parts = match load.joined {
                 Some(at) => {
                     let target = tracker.ensure((load.leg.relation.target)());
@@ -76,8 +87,11 @@ impl<'q> LoadPlan<'q> {
         // All rows before any link: a row that overwrites an entity takes its collections away.
         let read: Vec<Read> = nodes
             .iter()
+            .zip(&self.steps)
             .zip(parts.0)
-            .map(|(load, collector)| Read::adopt(tracker, load.leg.relation, collector.parts, how))
+            .map(|((load, &(_, order)), collector)| {
+                Read::adopt(tracker, load.leg.relation, collector.parts, order, how)
+            })
             .collect();
         let mut slots: Vec<Vec<u32>> = Vec::with_capacity(nodes.len());
         for (load, read) in nodes.iter().zip(read) {

@@ -5,7 +5,7 @@ use orm_core::program::Program;
 use orm_core::relation::{Leg, Link, OneState};
 use orm_core::{Cells, Dialect, Result};
 
-use super::{Fill, Read, parts_of, statement_of};
+use super::{Fill, Order, Read, parts_of, statement_of};
 use crate::arena::{Adopt, Parts};
 use crate::state::State;
 use crate::tracker::{Place, Tracker};
@@ -21,6 +21,7 @@ pub(crate) struct Request<'q> {
     /// Those whose targets are not known.
     unknown: Vec<u32>,
     into: Fill,
+    order: Order,
 }
 
 impl<'q> Request<'q> {
@@ -43,15 +44,16 @@ impl<'q> Request<'q> {
             }
         };
         let unknown = slots.iter().copied().filter(unknown).collect();
-        Self { leg, source, slots, unknown, into }
+        Self { leg, source, slots, unknown, into, order: Order::OfRows }
     }
 
     /// What has to be read, if anything.
-    pub(crate) fn program(&self, tracker: &Tracker, dialect: &Dialect) -> Result<Option<Program>> {
+    pub(crate) fn program(&mut self, tracker: &Tracker, dialect: &Dialect) -> Result<Option<Program>> {
         if self.unknown.is_empty() {
             return Ok(None);
         }
-        let statement = statement_of(self.leg, dialect)?;
+        let statement = statement_of(self.leg, tracker, dialect)?;
+        self.order = statement.order;
         let mut program = Program::default();
         for slots in self.unknown.chunks(KEYS_AT_ONCE) {
             program.add(statement.shape.with_list(slots.len(), dialect).into(), |input| {
@@ -80,7 +82,7 @@ impl<'q> Request<'q> {
     /// Takes in what was read.
     pub(crate) fn adopt(&self, tracker: &mut Tracker, parts: Parts, how: Adopt) {
         for (slots, parts) in self.unknown.chunks(KEYS_AT_ONCE).zip(parts.0) {
-            let read = Read::adopt(tracker, self.leg.relation, parts, how);
+            let read = Read::adopt(tracker, self.leg.relation, parts, self.order, how);
             read.link(tracker, self.leg, slots, self.into, how);
         }
     }

@@ -281,7 +281,7 @@ impl Session {
             input.append(&values);
             keys.iter().for_each(|key| key.encode(input));
         });
-        let plan = LoadPlan::new(&loads, &mut program, dialect)?;
+        let plan = LoadPlan::new(&loads, &mut program, &self.tracker, dialect)?;
         if !overwrite && !plan.is_empty() {
             // Of the entities themselves, those with changes keep them; members may have come and gone.
             let mut tables = Vec::new();

@@ -346,7 +346,7 @@ impl Session {
             for relation in cascades_to_hooks(&self.tracker, self.tracker.arena(arena).meta()) {
                 let source = (relation.source)();
                 let RelationKind::BelongsTo { columns, .. } = relation.kind else { continue };
-                let shape = shapes::select_by_foreign_key(source, dialect, columns, &Members::PLAIN);
+                let shape = shapes::select_by_foreign_key(source, dialect, columns, Some(&Members::PLAIN));
                 for slots in slots.chunks(KEYS_AT_ONCE) {
                     let tracked = self.tracker.arena(arena);
                     program.add(shape.with_list(slots.len(), dialect).into(), |input| {

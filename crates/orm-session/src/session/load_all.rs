@@ -138,7 +138,7 @@ impl Session {
         }
         let (step, sql) = (program.next_step()?, Arc::clone(&compiled.shape.sql));
         program.add(compiled.shape, |input| input.append(&compiled.input));
-        let loads = LoadPlan::new(statement.loads(), program, self.engine.dialect())?;
+        let loads = LoadPlan::new(statement.loads(), program, &self.tracker, self.engine.dialect())?;
         Ok(Planned { step, sql, overwrite: statement.populates_existing(), loads })
     }
 

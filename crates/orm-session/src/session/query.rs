@@ -445,7 +445,7 @@ impl Session {
         let compiled = statement.compile(self.engine.dialect())?;
         let sql = std::sync::Arc::clone(&compiled.shape.sql);
         let mut program = Program::from(compiled);
-        let plan = LoadPlan::new(statement.loads(), &mut program, self.engine.dialect())?;
+        let plan = LoadPlan::new(statement.loads(), &mut program, &self.tracker, self.engine.dialect())?;
         let sink = Rows::<S>::new(0, plan.parts(&mut self.tracker));
         let (_, sink) = self.run(program, sink, location).await?;
         let tracked = self.adopt_all::<S>(sink.rows, overwrite).await;
@@ -507,7 +507,7 @@ impl Session {
         into: load::Fill,
         location: &'static Location<'static>,
     ) -> Result<Vec<u32>> {
-        let request = load::Request::new(&mut self.tracker, leg, slots, into);
+        let mut request = load::Request::new(&mut self.tracker, leg, slots, into);
         if let Some(program) = request.program(&self.tracker, self.engine.dialect())? {
             let parts = request.parts(&mut self.tracker, program.steps.len());
             let (_, parts) = self.run(program, parts, location).await?;

@@ -17,9 +17,7 @@ pub(crate) fn show_keys(tracker: &mut Tracker, place: Place, relation: &'static 
     }
     let target = tracker.ensure((relation.target)());
     let Link::Many(link) = tracker.arena(place.arena).link(place.slot, relation.position) else { return };
-    let arena = tracker.arena(target);
-    let slots: Vec<u32> = link.members().into_iter().filter_map(|member| arena.slot(member)).collect();
-    let keys = arena.keys_of(&slots);
+    let keys = tracker.arena(target).keys_of(&link.members());
     if let LinkMut::Many(link) = tracker.arena_mut(place.arena).link_mut(place.slot, relation.position) {
         link.set_keys(keys);
     }
