@@ -6,6 +6,12 @@ use std::collections::BinaryHeap;
 use super::order::components;
 use super::waits::{Wait, WayOut};
 
+/// The largest circle of which the ways out are taken one by one. Of what is left of a larger one, twice as many each
+/// time; those that are needless are given back.
+const SMALL: usize = 256;
+
+const OTHER: u8 = 1;
+
 /// A way out that is taken: of which wait, and which of its ways.
 #[derive(Clone, Copy)]
 pub(super) struct Taken {
@@ -50,15 +56,25 @@ impl<'a> Ways<'a> {
         let all: Vec<usize> = (0..self.of.len()).collect();
         loop {
             // The first circle comes first: equal input gives an equal plan.
-            let mut circles: BinaryHeap<Reverse<Vec<usize>>> = self.circles(&all).map(Reverse).collect();
+            let found = self.circles(&all).map(|circle| Reverse((circle, 1)));
+            let mut circles: BinaryHeap<Reverse<(Vec<usize>, usize)>> = found.collect();
             if circles.is_empty() {
                 return Ok(());
             }
-            while let Some(Reverse(circle)) = circles.pop() {
-                let Some(Taken { wait, way }) = self.best(&circle) else { return Err(circle) };
-                self.taken[wait] = Some(way);
-                self.order.push(wait);
-                circles.extend(self.circles(&circle).map(Reverse));
+            while let Some(Reverse((circle, most))) = circles.pop() {
+                let best = self.best(&circle, most);
+                if best.is_empty() {
+                    return Err(circle);
+                }
+                for Taken { wait, way } in best {
+                    self.taken[wait] = Some(way);
+                    self.order.push(wait);
+                }
+                let left = self.circles(&circle).map(|left| {
+                    let most = if left.len() > SMALL { 2 * most } else { 1 };
+                    Reverse((left, most))
+                });
+                circles.extend(left);
             }
             // Who waits for another operation instead may be on a larger circle now.
         }
@@ -90,17 +106,23 @@ impl<'a> Ways<'a> {
         (need != *after).then_some(need)
     }
 
-    /// A way out of a circle: the first of the best kind.
-    fn best(&self, circle: &[usize]) -> Option<Taken> {
+    /// Ways out of a circle: the first of the best kind.
+    fn best(&self, circle: &[usize], most: usize) -> Vec<Taken> {
         let is_open = |wait: &usize| {
             self.taken[*wait].is_none() && circle.binary_search(&self.waits[*wait].before).is_ok()
         };
         let open = circle.iter().flat_map(|&member| &self.of[member]).copied().filter(is_open);
-        let kinds = open.flat_map(|wait| {
+        let own_best = |wait: usize| {
             let ways = self.waits[wait].ways.iter().enumerate();
-            ways.map(move |(way, kind)| (rank(kind), wait, way))
-        });
-        kinds.min().map(|(_, wait, way)| Taken { wait, way })
+            ways.map(|(way, kind)| (rank(kind), wait, way)).min()
+        };
+        let mut ways: Vec<(u8, usize, usize)> = open.filter_map(own_best).collect();
+        ways.sort_unstable();
+        let Some(&(first, ..)) = ways.first() else { return Vec::new() };
+        // What is waited for instead may close another circle, and is seen before the next one.
+        let most = if first == OTHER { 1 } else { most };
+        let alike = ways.into_iter().take(most).take_while(|(rank, ..)| *rank == first);
+        alike.map(|(_, wait, way)| Taken { wait, way }).collect()
     }
 
     /// One way out may make another one needless that was taken before.
@@ -167,7 +189,7 @@ impl<'a> Ways<'a> {
 fn rank(way: &WayOut) -> u8 {
     match way {
         WayOut::Clear { .. } => 0,
-        WayOut::Other { .. } => 1,
+        WayOut::Other { .. } => OTHER,
         WayOut::Later { .. } => 2,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::check;
+use super::random::Random;
 use super::replay::Done;
 use super::schema::{Column, Foreign, Schema, TABLES, Table};
 use super::work::{Change, Work};
@@ -120,11 +122,11 @@ fn circles(rows: usize, size: usize) -> Work {
     Work { rows: rows.collect() }
 }
 
-/// The table of those rows.
-fn one_unique_column() -> Schema {
-    let columns = [(false, false), (true, true)];
-    let columns = columns.map(|(is_nullable, is_unique)| Column { is_nullable, is_unique });
-    let table = Table { key: 1, columns: columns.into(), ..Table::default() };
+/// The table of those rows, with as many columns as are passed on.
+fn unique_columns(count: usize) -> Schema {
+    let unique = (0..count).map(|_| Column { is_nullable: true, is_unique: true });
+    let key = Column { is_nullable: false, is_unique: false };
+    let table = Table { key: 1, columns: std::iter::once(key).chain(unique).collect(), ..Table::default() };
     let schema = Schema { tables: vec![table] };
     schema.install(&(0..TABLES).collect::<Vec<_>>());
     schema
@@ -132,7 +134,7 @@ fn one_unique_column() -> Schema {
 
 #[test]
 fn many_circles_cost_what_their_rows_cost() {
-    let schema = one_unique_column();
+    let schema = unique_columns(1);
     for size in [2, 3] {
         let cost = |rows: usize| median(&mut Done::new(&schema, &circles(rows, size)), 5, 2);
         let ratios: Vec<f64> =
@@ -144,10 +146,34 @@ fn many_circles_cost_what_their_rows_cost() {
 
 #[test]
 fn one_row_of_each_circle_is_null_first() {
-    let schema = one_unique_column();
+    let schema = unique_columns(1);
     for size in [2, 3] {
         let plan = Done::new(&schema, &circles(6_000, size)).plan().expect("there is an order");
         let rows: Vec<u32> = plan.program.steps.iter().map(|step| step.rows).collect();
         assert_eq!(rows, [6_000 / size as u32, 6_000], "circles of {size}");
     }
+}
+
+#[test]
+fn a_large_circle_of_many_circles_is_left_by_what_it_takes() {
+    const MANY: usize = 600;
+    let mut random = Random::new(1);
+    let orders = [random.shuffled(MANY), random.shuffled(MANY)];
+    let row = |key: usize, a: usize, b: usize| vec![Some(key as i64), Some(a as i64), Some(b as i64)];
+    let rows = (0..MANY).map(|at| Change {
+        table: 0,
+        before: Some(row(at, at, at)),
+        after: Some(row(at, orders[0][at], orders[1][at])),
+        by_handle: false,
+    });
+    let work = Work { rows: rows.collect() };
+    let schema = unique_columns(2);
+    check(&schema, &work).unwrap();
+    let plan = Done::new(&schema, &work).plan().expect("there is an order");
+    let own = plan.origins.iter().filter_map(|origin| match origin {
+        Origin::Reference { rows, .. } => Some(rows.len()),
+        _ => None,
+    });
+    let null_first: usize = own.sum();
+    assert!(null_first < MANY / 2, "{null_first} of {MANY} rows are NULL first");
 }
