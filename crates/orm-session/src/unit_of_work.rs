@@ -36,6 +36,7 @@ mod schedule;
 mod settle;
 mod unique;
 mod waits;
+mod ways_out;
 
 pub(crate) use delete::references_to;
 pub(crate) use edits::show_keys;

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use orm_core::entity::{EntityMeta, OnDelete, RelationKind, RelationMeta};
 use orm_core::relation::Link;
 
-use super::order::{Edge, stored};
+use super::order::{Edge, components, stored};
 use crate::state::State;
 use crate::tracker::{Place, Tracker};
 
@@ -49,39 +49,66 @@ impl Nulled {
 }
 
 /// The deletes that would take rows along.
-pub(super) struct Takers<'a> {
-    cascaded: &'a HashMap<Place, Place>,
-    /// What the rows that go along refer to, so that they go with it.
-    leads: HashMap<Place, Vec<Place>>,
+#[derive(Default)]
+pub(super) struct Takers {
+    /// The place of a row that goes along among the lists of those that take it. Rows of a chain share one.
+    lists: HashMap<Place, usize>,
+    roots: Vec<Vec<Place>>,
 }
 
-impl<'a> Takers<'a> {
-    /// `edges` are the references among the rows.
-    pub(super) fn of(rows: &[Place], edges: &[Vec<Edge>], cascaded: &'a HashMap<Place, Place>) -> Self {
-        let mut leads: HashMap<Place, Vec<Place>> = HashMap::new();
-        let own = edges.iter().flatten().filter(|edge| edge.on_delete == Some(OnDelete::Cascade));
-        for edge in own.filter(|edge| cascaded.contains_key(&rows[edge.of])) {
-            leads.entry(rows[edge.of]).or_default().push(rows[edge.to]);
+impl Takers {
+    /// `edges` are the references among the rows. All that go along are among those.
+    pub(super) fn of(rows: &[Place], edges: &[Vec<Edge>], cascaded: &HashMap<Place, Place>) -> Self {
+        let mut takers = Self::default();
+        if cascaded.is_empty() {
+            return takers;
         }
-        Self { cascaded, leads }
+        let at: HashMap<Place, usize> = rows.iter().enumerate().map(|(at, &row)| (row, at)).collect();
+        // What a row goes along with: what it refers to so, and the row whose delete is known to take it.
+        let leads: Vec<Vec<usize>> = rows
+            .iter()
+            .zip(edges)
+            .map(|(row, edges)| {
+                let Some(root) = cascaded.get(row) else { return Vec::new() };
+                let own = edges.iter().filter(|edge| edge.on_delete == Some(OnDelete::Cascade));
+                own.map(|edge| edge.to).rev().chain(at.get(root).copied()).collect()
+            })
+            .collect();
+        for mut members in components(&leads) {
+            members.sort_unstable();
+            let is_inside = |to: &usize| members.binary_search(to).is_ok();
+            let all = members.iter().flat_map(|&member| &leads[member]);
+            let beyond: Vec<Place> = all.filter(|to| !is_inside(to)).map(|&to| rows[to]).collect();
+            if !beyond.is_empty() {
+                let list = takers.joined(&beyond);
+                takers.lists.extend(members.into_iter().map(|member| (rows[member], list)));
+            }
+        }
+        takers
     }
 
-    /// The deleted rows of which the first takes a row along; or itself, if it goes with none.
-    pub(super) fn of_row(&self, row: Place) -> Vec<Place> {
-        let (mut roots, mut seen, mut path) = (Vec::new(), HashSet::new(), vec![row]);
-        while let Some(next) = path.pop() {
-            if !seen.insert(next) {
-                continue;
-            }
-            match self.cascaded.get(&next) {
-                None => roots.push(next),
-                Some(&root) => {
-                    path.push(root);
-                    path.extend(self.leads.get(&next).into_iter().flatten());
-                }
-            }
+    /// The list of what takes some rows along, or of the rows themselves that go along with none.
+    fn joined(&mut self, rows: &[Place]) -> usize {
+        let mut lists: Vec<usize> = rows.iter().filter_map(|row| self.lists.get(row).copied()).collect();
+        lists.sort_unstable();
+        lists.dedup();
+        if let [list] = lists[..]
+            && rows.iter().all(|row| self.lists.contains_key(row) || self.roots[list].contains(row))
+        {
+            return list;
         }
-        roots
+        let (mut roots, mut seen) = (Vec::new(), HashSet::new());
+        for row in rows {
+            let own = self.of_row(row).unwrap_or(std::slice::from_ref(row));
+            roots.extend(own.iter().copied().filter(|&root| seen.insert(root)));
+        }
+        self.roots.push(roots);
+        self.roots.len() - 1
+    }
+
+    /// The deleted rows of which the first takes a row along, if it goes with any.
+    pub(super) fn of_row(&self, row: &Place) -> Option<&[Place]> {
+        Some(&self.roots[*self.lists.get(row)?])
     }
 }
 

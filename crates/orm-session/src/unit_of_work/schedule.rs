@@ -1,15 +1,16 @@
 //! Sorting operations where the default order would take a unique value before it is given up.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 
 use orm_core::{Error, Result};
 
 use super::collect::Collected;
 use super::operations::{Op, Operations, Reference};
-use super::order::{Deferred, components};
+use super::order::Deferred;
 use super::unique::Handover;
 use super::waits::{Wait, WayOut, waits};
+use super::ways_out::{Taken, ways_out};
 use crate::tracker::{Place, Tracker};
 
 /// Sorts the operations so that every reference finds its row, every row goes after those that refer to it, and every
@@ -25,122 +26,96 @@ pub(super) fn schedule(
     handovers: Vec<Handover>,
 ) -> Result<Operations> {
     let waits = waits(tracker, collected, &operations, handovers);
-    let mut taken: Vec<Taken> = Vec::new();
-    loop {
-        let (trial, edges) = Trial::of(&operations, &waits, &taken);
-        let stuck = match sort(trial.list.len(), &edges) {
-            Ok(order) => {
-                return Ok(without_needless(&operations, &waits, taken)
-                    .unwrap_or_else(|| trial.sorted(order, operations.hand_over)));
-            }
-            Err(stuck) => stuck,
-        };
-        let circle = circle_among(&stuck, &edges);
-        match next_way_out(&waits, &taken, &circle) {
-            Some(way) => taken.push(way),
-            None => return Err(circular(tracker, collected, &operations, &circle)),
-        }
-    }
-}
-
-/// A way out that is taken: of which wait, and which of its ways.
-#[derive(Clone, Copy)]
-struct Taken {
-    wait: usize,
-    way: usize,
-}
-
-/// A way out of a circle: the first of the best kind.
-fn next_way_out(waits: &[Wait], taken: &[Taken], circle: &[usize]) -> Option<Taken> {
-    let is_inside = |at: &usize| circle.binary_search(at).is_ok();
-    let is_open = |at: &usize| {
-        let Wait { before, after, ways } = &waits[*at];
-        let is_taken = || taken.iter().any(|taken| taken.wait == *at);
-        !ways.is_empty() && is_inside(before) && is_inside(after) && !is_taken()
+    let taken = match ways_out(operations.list.len(), &waits) {
+        Ok(taken) => taken,
+        Err(circle) => return Err(circular(tracker, collected, &operations, &circle)),
     };
-    let open: Vec<usize> = (0..waits.len()).filter(is_open).collect();
-    // A value that is given up for NULL may let go of several; what is written later, of one.
-    let kinds: [fn(&WayOut) -> bool; 3] = [
-        |way| matches!(way, WayOut::Clear { .. }),
-        |way| matches!(way, WayOut::Other { .. }),
-        |way| matches!(way, WayOut::Later { .. }),
-    ];
-    kinds.iter().find_map(|is_of_kind| {
-        open.iter().find_map(|&wait| Some(Taken { wait, way: waits[wait].ways.iter().position(is_of_kind)? }))
-    })
-}
-
-/// One way out may make another one needless that was taken before.
-fn without_needless(operations: &Operations, waits: &[Wait], mut taken: Vec<Taken>) -> Option<Operations> {
-    let mut best = None;
-    let mut at = 0;
-    while taken.len() > 1 && at < taken.len() {
-        let mut less = taken.clone();
-        less.remove(at);
-        let (trial, edges) = Trial::of(operations, waits, &less);
-        match sort(trial.list.len(), &edges) {
-            Ok(order) => {
-                best = Some(trial.sorted(order, operations.hand_over));
-                taken = less;
-            }
-            Err(_) => at += 1,
-        }
+    let (all, edges) = Extended::of(operations, &waits, &taken);
+    match sort(all.operations.list.len(), &edges) {
+        Ok(order) => Ok(all.sorted(order)),
+        Err(stuck) => Err(circular(tracker, collected, &all.operations, &stuck)),
     }
-    best
 }
 
 /// Operations, with those of the ways out that are taken.
-struct Trial {
-    list: Vec<Op>,
-    references: Vec<Reference>,
+struct Extended {
+    operations: Operations,
+    /// The statements that write some columns of a row besides the one that writes the row: where each is in the list,
+    /// by the row and whether the columns become NULL.
+    extras: HashMap<(Place, bool), usize>,
 }
 
-impl Trial {
+impl Extended {
     /// With what comes before what.
-    fn of(operations: &Operations, waits: &[Wait], taken: &[Taken]) -> (Self, Vec<(usize, usize)>) {
-        let mut trial = Self { list: operations.list.clone(), references: operations.references.clone() };
-        let is_taken = |at: usize| taken.iter().any(|taken| taken.wait == at);
-        let kept = waits.iter().enumerate().filter(|(at, wait)| wait.ways.is_empty() || !is_taken(*at));
-        let mut edges: Vec<(usize, usize)> = kept.map(|(_, wait)| (wait.before, wait.after)).collect();
+    fn of(operations: Operations, waits: &[Wait], taken: &[Taken]) -> (Self, Vec<(usize, usize)>) {
+        let planned = operations.list.len();
+        let mut all = Self { extras: extras(&operations), operations };
+        let (mut clears, mut freed) = (Vec::new(), Vec::new());
+        let mut is_taken = vec![false; waits.len()];
+        taken.iter().for_each(|taken| is_taken[taken.wait] = true);
+        let kept = waits.iter().zip(is_taken).filter(|(_, is_taken)| !is_taken);
+        let mut edges: Vec<(usize, usize)> = kept.map(|(wait, _)| (wait.before, wait.after)).collect();
         for &Taken { wait, way } in taken {
             let Wait { before, after, ways } = &waits[wait];
             match &ways[way] {
                 WayOut::Clear { row, columns } => {
-                    let clear = trial.extra(*row, columns, true);
+                    let clear = all.extra(*row, columns, true);
                     // NULL first, then whatever becomes of the row, which waited or was waited for.
-                    edges.extend([(clear, *after), (clear, *before)]);
+                    match clear < planned {
+                        true => edges.extend([(clear, *after), (clear, *before)]),
+                        false => {
+                            clears.push(clear);
+                            freed.extend([*after, *before]);
+                        }
+                    }
                 }
                 WayOut::Later { row, columns } => {
-                    let later = trial.extra(*row, columns, false);
+                    let later = all.extra(*row, columns, false);
                     edges.extend([(*before, later), (*after, later)]);
                 }
                 WayOut::Other { before } => edges.push((*before, *after)),
             }
         }
-        (trial, edges)
-    }
-
-    fn sorted(self, order: Vec<usize>, hand_over: bool) -> Operations {
-        let list = order.into_iter().map(|at| self.list[at]).collect();
-        Operations { list, references: self.references, hand_over }
+        // Once one of them is due, all are: many circles share a statement.
+        clears.sort_unstable();
+        clears.dedup();
+        edges.extend(clears.windows(2).map(|pair| (pair[0], pair[1])));
+        edges.extend(clears.last().into_iter().flat_map(|&last| freed.iter().map(move |&op| (last, op))));
+        (all, edges)
     }
 
     /// The statement that writes some columns of a row besides the one that writes the row: one for all of them.
     fn extra(&mut self, row: Place, columns: &[usize], to_null: bool) -> usize {
-        let is_own = |reference: &Reference| reference.deferred.row == row && reference.to_null == to_null;
-        if let Some(reference) = self.references.iter().position(is_own) {
-            let own = &mut self.references[reference].deferred.columns;
+        let Operations { list, references, .. } = &mut self.operations;
+        let at = *self.extras.entry((row, to_null)).or_insert_with(|| {
+            list.push(Op::Reference { reference: references.len() });
+            references.push(Reference { deferred: Deferred { row, columns: Vec::new() }, to_null });
+            list.len() - 1
+        });
+        if let Op::Reference { reference } = list[at] {
+            let own = &mut references[reference].deferred.columns;
             own.extend_from_slice(columns);
             own.sort_unstable();
             own.dedup();
-            let there = |op: &Op| matches!(op, Op::Reference { reference: at } if *at == reference);
-            return self.list.iter().position(there).expect("each reference is in the list");
         }
-        self.list.push(Op::Reference { reference: self.references.len() });
-        let columns = columns.to_vec();
-        self.references.push(Reference { deferred: Deferred { row, columns }, to_null });
-        self.list.len() - 1
+        at
     }
+
+    fn sorted(self, order: Vec<usize>) -> Operations {
+        let Operations { list, references, hand_over } = self.operations;
+        Operations { list: order.into_iter().map(|at| list[at]).collect(), references, hand_over }
+    }
+}
+
+fn extras(operations: &Operations) -> HashMap<(Place, bool), usize> {
+    let mut extras = HashMap::new();
+    for (at, op) in operations.list.iter().enumerate() {
+        if let Op::Reference { reference } = *op {
+            let Reference { deferred, to_null } = &operations.references[reference];
+            extras.entry((deferred.row, *to_null)).or_insert(at);
+        }
+    }
+    extras
 }
 
 /// A topological order that takes the lowest node that may come next; or the nodes of which none may.
@@ -169,23 +144,6 @@ fn sort(nodes: usize, edges: &[(usize, usize)]) -> Result<Vec<usize>, Vec<usize>
         return Ok(order);
     }
     Err((0..nodes).filter(|&node| waits_for[node] > 0).collect())
-}
-
-/// The first circle among operations that wait: not those that only wait for one.
-fn circle_among(stuck: &[usize], edges: &[(usize, usize)]) -> Vec<usize> {
-    let mut needs = vec![Vec::new(); stuck.len()];
-    for (before, after) in edges {
-        if let (Ok(before), Ok(after)) = (stuck.binary_search(before), stuck.binary_search(after)) {
-            needs[after].push(before);
-        }
-    }
-    let circles = components(&needs).into_iter().filter(|members| members.len() > 1);
-    let mut circle: Vec<usize> = circles
-        .map(|members| members.into_iter().map(|at| stuck[at]).collect())
-        .min_by_key(|members: &Vec<usize>| members.iter().copied().min())
-        .unwrap_or_default();
-    circle.sort_unstable();
-    circle
 }
 
 fn circular(tracker: &Tracker, collected: &Collected, operations: &Operations, circle: &[usize]) -> Error {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use orm_core::entity::{EntityMeta, RelationKind};
+use orm_core::entity::{EntityMeta, RelationKind, RelationMeta};
 
 use super::collect::{Collected, rekeyed};
 use super::operations::{Op, Operations, columns_of};
@@ -29,14 +29,39 @@ pub(super) fn handovers(tracker: &Tracker, collected: &Collected, operations: &O
     let mut handovers = Vec::new();
     let arenas = arenas_that_give_up(tracker, collected);
     let renames = if arenas.is_empty() { Renames::default() } else { Renames::of(tracker, collected) };
+    let ends = if arenas.is_empty() { Ends::default() } else { Ends::of(collected, operations) };
     for arena in arenas {
         let meta = tracker.arena(arena).meta();
         for columns in unique_values(meta) {
-            find(tracker, collected, operations, &renames, (arena, &columns), &mut handovers);
+            find(tracker, collected, operations, &ends, &renames, (arena, &columns), &mut handovers);
         }
     }
     after_new_keys(tracker, collected, operations, &mut handovers);
     handovers
+}
+
+/// Where rows go, and where references become NULL by criteria, as places in the list.
+#[derive(Default)]
+struct Ends {
+    deletes: HashMap<Place, usize>,
+    nulls: HashMap<(*const RelationMeta, Place), usize>,
+}
+
+impl Ends {
+    fn of(collected: &Collected, operations: &Operations) -> Self {
+        let mut ends = Self::default();
+        for (at, op) in operations.list.iter().enumerate() {
+            match *op {
+                Op::Delete { row } => ends.deletes.insert(row, at),
+                Op::NullReferences { effect, row } => {
+                    let relation: *const RelationMeta = collected.effects.nulled[effect].0;
+                    ends.nulls.insert((relation, row), at)
+                }
+                _ => None,
+            };
+        }
+        ends
+    }
 }
 
 /// A row that refers to one whose key changes is written after it: it is given the new key.
@@ -127,6 +152,7 @@ fn find(
     tracker: &Tracker,
     collected: &Collected,
     operations: &Operations,
+    ends: &Ends,
     renames: &Renames,
     (arena, columns): (u32, &[usize]),
     handovers: &mut Vec<Handover>,
@@ -169,12 +195,12 @@ fn find(
     }
     // What goes along with a deleted row gives its values up with it.
     for (&row, root) in collected.effects.cascaded.iter().filter(|(row, _)| row.arena == arena) {
-        let delete = operations.list.iter().position(|op| matches!(op, Op::Delete { row } if row == root));
-        if let Some((at, value)) = delete.zip(stored(row, true)) {
+        if let Some((&at, value)) = ends.deletes.get(root).zip(stored(row, true)) {
             given.entry(value).or_insert((at, row, columns.to_vec()));
         }
     }
     // So does what loses a reference by a delete, or by the statement before it.
+    let mut superseded: HashSet<usize> = HashSet::new();
     let effects = &collected.effects;
     let links = effects.emptied.iter().map(|emptied| (emptied, true));
     let plain = effects.emptied_columns.iter().map(|emptied| (emptied, false));
@@ -189,15 +215,11 @@ fn find(
         };
         // All of them: a reference of which only half is NULL already is not found by who sets it to NULL.
         let is_in_value = lost.iter().any(|column| columns.contains(column));
-        let gives = |op: &Op| match *op {
-            Op::NullReferences { effect, row } => {
-                row == emptied.target
-                    && statement.is_some_and(|relation| std::ptr::eq(relation, effects.nulled[effect].0))
-            }
-            Op::Delete { row } => statement.is_none() && row == emptied.root,
-            _ => false,
+        let gives = match statement {
+            Some(relation) => ends.nulls.get(&(std::ptr::from_ref(relation), emptied.target)),
+            None => ends.deletes.get(&emptied.root),
         };
-        let at = if is_in_value { operations.list.iter().position(gives) } else { None };
+        let at = gives.copied().filter(|_| is_in_value);
         if let Some((at, value)) = at.zip(stored(emptied.row, true)) {
             given.entry(value).or_insert((at, emptied.row, lost.clone()));
         }
@@ -205,11 +227,11 @@ fn find(
         if let Some((before, &(after, written))) = at.zip(updated.get(&emptied.row))
             && !lost.iter().any(|&column| written.contains(&(column as u16)))
         {
-            taken.retain(|(_, at)| *at != after);
+            superseded.insert(after);
             handovers.push(Handover { before, after, row: emptied.row, columns: lost, taken: Vec::new() });
         }
     }
-    for (value, after) in taken {
+    for (value, after) in taken.into_iter().filter(|(_, after)| !superseded.contains(after)) {
         if let Some((before, row, given)) = given.get(&value).filter(|(before, ..)| *before != after) {
             let (columns, taken) = (given.clone(), columns.to_vec());
             handovers.push(Handover { before: *before, after, row: *row, columns, taken });

@@ -6,7 +6,7 @@ use orm_core::entity::{OnDelete, RelationMeta};
 
 use super::collect::{Collected, Switch};
 use super::delete::{Nulled, Takers};
-use super::operations::{Op, Operations, columns_of};
+use super::operations::{Op, Operations, Reference, columns_of};
 use super::order::{Edge, edges};
 use super::unique::Handover;
 use crate::tracker::{Place, Tracker};
@@ -43,7 +43,7 @@ pub(super) fn waits(
     handovers: Vec<Handover>,
 ) -> Vec<Wait> {
     let at = Positions::of(collected, operations);
-    let takers = Takers::of(&[], &[], &collected.effects.cascaded);
+    let takers = Takers::default();
     let mut order = Order { tracker, collected, operations, at, takers, waits: Vec::new() };
     order.values();
     order.rows();
@@ -61,6 +61,9 @@ struct Positions {
     switched: HashMap<Place, usize>,
     /// References that become NULL by criteria, by what they lead to.
     nulls: HashMap<(*const RelationMeta, Place), usize>,
+    /// References that are written besides their rows, each with its place among those, by row and whether they become
+    /// NULL.
+    references: HashMap<(Place, bool), Vec<(usize, usize)>>,
 }
 
 impl Positions {
@@ -79,6 +82,11 @@ impl Positions {
                     let relation: *const RelationMeta = collected.effects.nulled[effect].0;
                     at.nulls.insert((relation, row), position)
                 }
+                Op::Reference { reference } => {
+                    let Reference { deferred, to_null } = &operations.references[reference];
+                    at.references.entry((deferred.row, *to_null)).or_default().push((position, reference));
+                    None
+                }
                 _ => None,
             };
         }
@@ -91,7 +99,7 @@ struct Order<'a> {
     collected: &'a Collected,
     operations: &'a Operations,
     at: Positions,
-    takers: Takers<'a>,
+    takers: Takers,
     waits: Vec<Wait>,
 }
 
@@ -111,7 +119,7 @@ impl Order<'_> {
             if own == target || self.is_there(target, rows[edge.to], &edge) {
                 continue;
             }
-            match self.operations.put_off(row, &edge.columns, false) {
+            match self.put_off(row, &edge.columns, false) {
                 Some(later) => self.add(target, later, Vec::new()),
                 None => {
                     let columns = self.written_again(row, own, edge.columns);
@@ -120,6 +128,16 @@ impl Order<'_> {
                 }
             }
         }
+    }
+
+    /// Where a reference is written besides its row.
+    fn put_off(&self, row: Place, columns: &[usize], to_null: bool) -> Option<usize> {
+        let covers = |reference: usize| {
+            let own = &self.operations.references[reference].deferred.columns;
+            columns.iter().all(|column| own.contains(column))
+        };
+        let own = self.at.references.get(&(row, to_null))?;
+        own.iter().find(|(_, reference)| covers(*reference)).map(|(position, _)| *position)
     }
 
     /// Whether what is referred to is stored already, with the value that is referred to.
@@ -183,7 +201,7 @@ impl Order<'_> {
             if is_done && own.is_none_or(|own| self.writes_all(own, &edge.columns)) {
                 continue;
             }
-            let clear = self.operations.put_off(row, &edge.columns, true);
+            let clear = self.put_off(row, &edge.columns, true);
             for end in nulls.map_or(deletes, |nulls| vec![nulls]) {
                 match (clear, own.filter(|&own| own != end)) {
                     (Some(clear), _) => self.add(clear, end, Vec::new()),
@@ -207,8 +225,8 @@ impl Order<'_> {
 
     /// The operations of which the first deletes a row.
     fn deletes_of(&self, row: Place) -> Vec<usize> {
-        let roots = self.takers.of_row(row).into_iter();
-        roots.filter_map(|root| self.at.deleted.get(&root).copied()).collect()
+        let roots = self.takers.of_row(&row).unwrap_or(std::slice::from_ref(&row)).iter();
+        roots.filter_map(|root| self.at.deleted.get(root).copied()).collect()
     }
 
     /// The operation after which a row is gone, itself or along with another.
@@ -302,17 +320,5 @@ impl Order<'_> {
         let is_taken = self.collected.effects.cascaded.contains_key(&row);
         let others = if is_taken { self.deletes_of(row) } else { Vec::new() };
         others.into_iter().filter(move |&other| other != delete).map(|before| WayOut::Other { before })
-    }
-}
-
-impl Operations {
-    /// Where a reference is written besides its row.
-    fn put_off(&self, row: Place, columns: &[usize], to_null: bool) -> Option<usize> {
-        let covers = |reference: usize| {
-            let reference = &self.references[reference];
-            let has = |column: &usize| reference.deferred.columns.contains(column);
-            reference.deferred.row == row && reference.to_null == to_null && columns.iter().all(has)
-        };
-        self.list.iter().position(|op| matches!(op, Op::Reference { reference } if covers(*reference)))
     }
 }
