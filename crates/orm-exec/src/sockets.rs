@@ -51,7 +51,7 @@ pub(crate) fn begin(job: impl Future<Output = ()> + Send + 'static) {
 /// # Panics
 /// As [`spawn`].
 pub(crate) fn begin_patiently(job: impl Future<Output = ()> + Send + 'static) {
-    patience::run(make(job));
+    patience::run(make(job)).into_iter().for_each(|job| sockets().add(job));
 }
 
 /// What the thread shares with those who give it work.

@@ -3,7 +3,8 @@
 //! Waking a thread may take as long as a server that is near takes for its answer. So who is allowed to looks for that a few times
 //! before leaving it to the thread of the sockets.
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::task::Waker;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,88 +14,91 @@ use async_task::Runnable;
 const LONGEST: Duration = Duration::from_micros(100);
 
 std::thread_local! {
-    static LOOK: Cell<Look> = const { Cell::new(Look::Not) };
-    /// A job that is to be run by this thread again.
-    static CAUGHT: Cell<Option<Runnable>> = const { Cell::new(None) };
+    /// The job that this thread runs, if that one looks for its answers.
+    static LOOKING: RefCell<Option<Looking>> = const { RefCell::new(None) };
 }
 
-/// What this thread is at, of the job that it runs at the moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
-    /// It waits for its answers like any other.
-    Not,
-    /// It looks for its answer.
-    Looks,
-    /// It has looked, and there was none yet.
-    Again,
-    /// It was run, and is about to be woken by this thread, which then has it.
-    Catches,
+struct Looking {
+    own: Waker,
+    /// It has looked, and there was nothing yet.
+    in_vain: bool,
+    /// It is to be run again.
+    caught: Option<Runnable>,
 }
 
 /// Whether the job that runs is to look for its answer instead of waiting for it.
 pub(super) fn is_on() -> bool {
-    matches!(LOOK.get(), Look::Looks | Look::Again)
+    LOOKING.with_borrow(Option::is_some)
 }
 
 /// Of a job for which this [is on](is_on): it is to be run again, to look whether something has come.
 pub(super) fn look_again() {
-    LOOK.set(Look::Again);
+    LOOKING.with_borrow_mut(|looking| looking.iter_mut().for_each(|looking| looking.in_vain = true));
 }
 
 /// Runs a job, which waits for its answers, whatever job is run by this thread already: one may begin another, in an observer of the
 /// program say, and wait for it.
 pub(super) fn without(job: Runnable) {
-    let _outer = Within::begin(Look::Not);
+    let _outer = Outer::of(None);
     job.run();
 }
 
-/// Runs a job until it has its answer, or for so long as is reasonable. The rest is the business of the thread of the sockets.
-pub(super) fn run(job: Runnable) {
-    let _outer = Within::begin(Look::Looks);
-    let (waker, start) = (job.waker(), Instant::now());
-    let mut job = Some(job);
-    while let Some(runnable) = job.take() {
-        LOOK.set(Look::Looks);
-        runnable.run();
-        if LOOK.get() != Look::Again {
-            return;
+/// Runs a job until it has its answers, or for so long as is reasonable. Answers what is left of it, which is the business of the
+/// thread of the sockets.
+pub(super) fn run(job: Runnable) -> Option<Runnable> {
+    let (own, start) = (job.waker(), Instant::now());
+    let _outer = Outer::of(Some(Looking { own: own.clone(), in_vain: false, caught: None }));
+    let mut job = job;
+    loop {
+        job.run();
+        let in_vain = LOOKING.with_borrow_mut(|looking| {
+            looking.as_mut().is_some_and(|looking| std::mem::take(&mut looking.in_vain))
+        });
+        if in_vain {
+            // Nothing if it has ended meanwhile. If it was woken by what came first, it is caught by now.
+            own.wake_by_ref();
         }
+        job = LOOKING.with_borrow_mut(|looking| looking.as_mut()?.caught.take())?;
         if start.elapsed() >= LONGEST {
-            LOOK.set(Look::Not);
-            waker.wake();
-            return;
+            return Some(job);
         }
-        // Nothing if it has ended meanwhile, or was woken by something else.
-        LOOK.set(Look::Catches);
-        waker.wake_by_ref();
-        job = CAUGHT.take();
-        if job.is_some() {
+        if in_vain {
             // The server may need this core.
             thread::yield_now();
         }
     }
 }
 
-/// Takes a job that is to be run by this thread, or gives it back.
+/// Takes a job that is to be run by this thread again, or gives it back.
 pub(super) fn catch(job: Runnable) -> Option<Runnable> {
-    if LOOK.get() == Look::Catches {
-        CAUGHT.set(Some(job));
-        return None;
+    // A thread that ends looks for nothing.
+    let is_own = LOOKING.try_with(|looking| {
+        looking.borrow().as_ref().is_some_and(|looking| looking.own.will_wake(&job.waker()))
+    });
+    if !is_own.unwrap_or_default() {
+        return Some(job);
     }
-    Some(job)
+    LOOKING.with_borrow_mut(|looking| {
+        if let Some(looking) = looking {
+            looking.caught = Some(job);
+        }
+    });
+    None
 }
 
-/// The time in which this thread runs a job. What it was at before goes on afterwards, also after a panic.
-struct Within(Look);
+/// What this thread was at before. It goes on with that afterwards, also after a panic.
+struct Outer(Option<Looking>);
 
-impl Within {
-    fn begin(look: Look) -> Self {
-        Self(LOOK.replace(look))
+impl Outer {
+    fn of(inner: Option<Looking>) -> Self {
+        Self(LOOKING.replace(inner))
     }
 }
 
-impl Drop for Within {
+impl Drop for Outer {
     fn drop(&mut self) {
-        LOOK.set(self.0);
+        let inner = LOOKING.replace(self.0.take());
+        // Without the borrow: a waker is dropped.
+        drop(inner);
     }
 }

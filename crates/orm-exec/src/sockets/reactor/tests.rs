@@ -197,6 +197,22 @@ fn an_answer_that_is_near_stays_here() {
     }
 }
 
+#[test]
+fn a_job_that_is_woken_while_it_runs_goes_on_looking() {
+    let here = thread::current().name().unwrap_or_default().to_owned();
+    let (mut ours, mut theirs) = pair();
+    theirs.write_all(b"abc").unwrap();
+    let (sender, receiver) = mpsc::channel();
+    begin_patiently(async move {
+        // As by a channel between its parts.
+        futures_lite::future::yield_now().await;
+        assert_eq!(read(&mut ours, 100).await.unwrap(), b"abc");
+        futures_lite::future::yield_now().await;
+        sender.send(thread::current().name().unwrap_or_default().to_owned()).unwrap();
+    });
+    assert_eq!(receiver.try_recv().unwrap(), here);
+}
+
 /// An observer that asks another engine, say.
 #[test]
 fn a_job_may_wait_for_another_that_it_begins() {
