@@ -26,29 +26,7 @@ usage() {
 [ $# -eq 2 ] || usage
 directory=$(realpath -m "$2")
 
-binaries() {
-    local found
-    found=$(ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin 2>/dev/null | sort -V | tail -n 1)
-    if [ -z "$found" ]; then
-        found=$(dirname "$(command -v initdb || true)")
-    fi
-    [ -x "$found/initdb" ] || {
-        echo "there is no initdb: install PostgreSQL" >&2
-        exit 3
-    }
-    echo "$found"
-}
-
-# The server refuses to run as root.
-as_owner() {
-    if [ "$(id -u)" -ne 0 ]; then
-        "$@"
-    elif command -v runuser >/dev/null; then
-        (cd / && runuser -u postgres -- "$@")
-    else
-        (cd / && su postgres -s /bin/sh -c "$(printf '%q ' "$@")")
-    fi
-}
+. "$(dirname "${BASH_SOURCE[0]}")/servers.sh"
 
 # authority <name>
 authority() {
@@ -66,21 +44,9 @@ certificate() {
     rm "$name.csr"
 }
 
-# One that nobody listens on.
-free_port() {
-    local port
-    while true; do
-        port=$((20000 + RANDOM % 12000))
-        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-            echo "$port"
-            return
-        fi
-    done
-}
-
 start() {
     local bin port
-    bin=$(binaries)
+    bin=$(binaries initdb pg_ctl)
     mkdir "$directory"
     cd "$directory"
     trap '[ $? -eq 0 ] || { cat "$directory/log" >&2 2>/dev/null; stop; }' EXIT
@@ -146,7 +112,7 @@ END
 stop() {
     [ -d "$directory" ] || return 0
     if [ -e "$directory/data/postmaster.pid" ]; then
-        as_owner "$(binaries)/pg_ctl" -D "$directory/data" -m immediate -w -t 60 stop >/dev/null
+        as_owner "$(binaries pg_ctl)/pg_ctl" -D "$directory/data" -m immediate -w -t 60 stop >/dev/null
     fi
     rm -rf "$directory"
 }

@@ -18,41 +18,7 @@ usage() {
 [ $# -eq 2 ] || usage
 directory=$(realpath -m "$2")
 
-binaries() {
-    local found
-    found=$(ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin 2>/dev/null | sort -V | tail -n 1)
-    if [ -z "$found" ]; then
-        found=$(dirname "$(command -v initdb || true)")
-    fi
-    [ -x "$found/initdb" ] && [ -x "$found/pg_basebackup" ] || {
-        echo "there is no initdb or pg_basebackup: install PostgreSQL" >&2
-        exit 3
-    }
-    echo "$found"
-}
-
-# The server refuses to run as root.
-as_owner() {
-    if [ "$(id -u)" -ne 0 ]; then
-        "$@"
-    elif command -v runuser >/dev/null; then
-        (cd / && runuser -u postgres -- "$@")
-    else
-        (cd / && su postgres -s /bin/sh -c "$(printf '%q ' "$@")")
-    fi
-}
-
-# One that nobody listens on, and that is not the one given.
-free_port() {
-    local port
-    while true; do
-        port=$((20000 + RANDOM % 12000))
-        if [ "$port" != "${1:-}" ] && ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-            echo "$port"
-            return
-        fi
-    done
-}
+. "$(dirname "${BASH_SOURCE[0]}")/servers.sh"
 
 # begin <name>
 begin() {
@@ -61,7 +27,7 @@ begin() {
 
 start() {
     local primary standby
-    bin=$(binaries)
+    bin=$(binaries initdb pg_basebackup pg_ctl)
     mkdir "$directory"
     trap '[ $? -eq 0 ] || { cat "$directory"/*/log >&2 2>/dev/null; stop; }' EXIT
     if [ "$(id -u)" -eq 0 ]; then
@@ -92,7 +58,7 @@ END
 }
 
 fail_over() {
-    bin=$(binaries)
+    bin=$(binaries pg_ctl)
     as_owner "$bin/pg_ctl" -D "$directory/primary" -m immediate -w -t 60 stop >/dev/null
     as_owner "$bin/pg_ctl" -D "$directory/standby" -w -t 60 promote >/dev/null
 }
@@ -102,7 +68,7 @@ stop() {
     [ -d "$directory" ] || return 0
     for name in standby primary; do
         if [ -e "$directory/$name/postmaster.pid" ]; then
-            as_owner "$(binaries)/pg_ctl" -D "$directory/$name" -m immediate -w -t 60 stop >/dev/null
+            as_owner "$(binaries pg_ctl)/pg_ctl" -D "$directory/$name" -m immediate -w -t 60 stop >/dev/null
         fi
     done
     rm -rf "$directory"
