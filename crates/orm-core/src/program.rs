@@ -166,17 +166,22 @@ impl Program {
         self.steps.iter().all(|step| step.shape.reads_only)
     }
 
-    /// Whether the program is nothing but a few reads that are known to be cheap. What it leaves of a transaction is the
-    /// transaction, whether it fails or not.
-    pub fn is_cheap(&self) -> bool {
+    /// Whether the program has few steps and values.
+    pub fn is_small(&self) -> bool {
         // Reading the text of a statement takes its time for each value, and nothing stops that half way; and each step may
         // take as long as the guard lets it.
         const MOST_VALUES: usize = 256;
         const MOST_STEPS: usize = 16;
+        self.steps.len() <= MOST_STEPS && self.input.len() <= MOST_VALUES
+    }
+
+    /// Whether the program is nothing but a few reads that are known to be cheap. What it leaves of a transaction is the
+    /// transaction, whether it fails or not.
+    pub fn is_cheap(&self) -> bool {
         let bare = self.begin.is_none() && self.before.is_empty() && !self.commit;
         bare && self.on_failure == OnFailure::Keep
-            && (1..=MOST_STEPS).contains(&self.steps.len())
-            && self.input.len() <= MOST_VALUES
+            && !self.steps.is_empty()
+            && self.is_small()
             && self.steps.iter().all(|step| step.shape.cheap)
     }
 }

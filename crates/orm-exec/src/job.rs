@@ -174,8 +174,8 @@ impl<S: Sink + 'static> Job<S> {
                 drop_quietly(sink);
                 resume_unwind(panic)
             }
-            Attempt::Look => {
-                let (pool, asked) = (work.lease.pool().clone(), Asked::by(&work.program));
+            Attempt::Look(asked) => {
+                let pool = work.lease.pool().clone();
                 let (shared, context) = self.share(work, None);
                 pool.look_for(Arc::clone(&shared).work(context));
                 let is_here = shared.is_done();

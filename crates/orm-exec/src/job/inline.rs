@@ -11,7 +11,7 @@ use std::task::Waker;
 use orm_core::program::ProgramResult;
 use orm_core::{Dispatch, Program, Sink};
 
-use super::{Asked, Work};
+use super::{Asked, SHORT_BYTES, Work};
 use crate::driver::{DriverConnection, Inline};
 use crate::observe::JobContext;
 use crate::pool::{Lease, Pool};
@@ -33,7 +33,7 @@ pub(crate) enum Attempt {
     /// The executor has its turn before: the task is woken.
     Yield,
     /// It is begun here, and this thread looks for the answer of the server for a moment.
-    Look,
+    Look(Asked),
     /// It is sent to a worker.
     Send,
 }
@@ -63,18 +63,14 @@ pub(super) fn attempt<S: Sink + 'static>(work: &mut Work<S>, waker: &Waker) -> A
 
 /// Whether this thread looks for the answer of a server: then it takes no longer than it may, whatever the statements are.
 fn look(lease: &mut Lease, program: &Program, waker: &Waker) -> Attempt {
-    // What is encoded and decoded here is to be little, too.
-    const MOST_VALUES: usize = 256;
-    const MOST_BYTES: usize = 64 * 1024;
-    const MOST_STEPS: usize = 16;
-    let pool = lease.pool().clone();
+    let (pool, asked) = (lease.pool().clone(), Asked::by(program));
     let may_look = program.dispatch.unwrap_or(pool.dispatch()) == Dispatch::Auto
-        && program.steps.len() <= MOST_STEPS
-        && program.input.len() <= MOST_VALUES
-        && program.input.bytes().len() <= MOST_BYTES
+        // What is encoded and decoded here is to be little, too.
+        && program.is_small()
+        && program.input.bytes().len() <= SHORT_BYTES
         && !pool.is_cut_off()
         && lease.opened().is_some()
-        && pool.may_look(Asked::by(program));
+        && pool.may_look(asked);
     if !may_look {
         return Attempt::Send;
     }
@@ -83,7 +79,7 @@ fn look(lease: &mut Lease, program: &Program, waker: &Waker) -> Attempt {
         return Attempt::Yield;
     }
     RUN.set(RUN.get() + 1);
-    Attempt::Look
+    Attempt::Look(asked)
 }
 
 /// Whether a program may be begun on the thread that polls.

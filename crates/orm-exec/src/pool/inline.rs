@@ -44,7 +44,7 @@ impl Pool {
         match attempt {
             Attempt::Ran(result) => Some(result),
             Attempt::Panicked(panic) => resume_unwind(panic),
-            Attempt::Yield | Attempt::Look | Attempt::Send => {
+            Attempt::Yield | Attempt::Look(_) | Attempt::Send => {
                 program.dispatch = Some(Dispatch::Worker);
                 None
             }
