@@ -106,7 +106,7 @@ pub mod __derive;
 
 pub use orm_core::batch;
 pub use orm_core::entity::{Entity, EntityMeta, Key, KeyArg};
-pub use orm_core::expr::{avg, coalesce, count, count_all, count_distinct, max, min, sum};
+pub use orm_core::expr::{Expr, avg, coalesce, count, count_all, count_distinct, max, min, sum};
 pub use orm_core::query::{FromRow, Query};
 pub use orm_core::relation::{
     BelongsTo, Collection, HasMany, HasOne, IntoPath, Joined, ManyToMany, Narrowed, Path, Relation,
@@ -119,6 +119,9 @@ pub use orm_core::types::{
 #[cfg(feature = "uuid")]
 #[doc(no_inline)]
 pub use orm_core::uuid;
+pub use orm_core::{
+    Alias, Compound, Derived, IntoSource, MARIADB, Rowset, excluded, recursive, recursive_all, table, values,
+};
 pub use orm_core::{
     Begin, Column, CopyFormat, Dialect, Dispatch, Error, Handle, Isolation, POSTGRES, Result, SQLITE, Value,
     error, expr, query, sql, stmt,

@@ -1,14 +1,17 @@
 //! How databases differ, as data: the rest of the crate asks a capability, never which database it is.
 
+mod mariadb;
 mod postgres;
 mod sqlite;
 
+pub use mariadb::MARIADB;
 pub use postgres::POSTGRES;
 pub use sqlite::SQLITE;
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use crate::expr::Function;
 use crate::types::ColumnType;
 
 /// What a database can do and how it writes it.
@@ -99,6 +102,47 @@ pub struct Dialect {
     /// Whether rows travel from a server while it is still finding others. An order that it must sort for holds all of them
     /// back until the last one is found, so whoever can make that order of what was read does not ask for it.
     pub streams_rows: bool,
+    /// What stands before and after a name.
+    pub quote: &'static str,
+    /// Whether a backslash in a text in quotes means something.
+    pub backslash_escapes: bool,
+    /// The name of each type as CAST takes it.
+    pub cast_name: fn(ColumnType) -> Cow<'static, str>,
+    /// How each function is written: SQL with `{0}` for its first argument, `{..}` for all of them. `None` where the database
+    /// has no such function.
+    pub function: fn(Function) -> Option<&'static str>,
+    /// What says which character of a pattern makes the next one plain.
+    pub escape: &'static str,
+    /// How a text that is no value is sought at the start, at the end and anywhere in another: `{0}` has `{1}` there.
+    pub search: [&'static str; 3],
+    /// LIKE that minds the case.
+    pub like_case: &'static str,
+    /// The operator that divides integers.
+    pub divide_integers: &'static str,
+    /// The aggregate that puts texts together, and what stands before its separator.
+    pub texts: [&'static str; 2],
+    /// Whether an aggregate can have FILTER. Where not, it counts a CASE.
+    pub aggregate_filter: bool,
+    /// Whether a window can have a frame of GROUPS.
+    pub group_frames: bool,
+    /// Whether ORDER BY can say where NULLs come. Where not, `x IS NULL` comes first.
+    pub nulls_order: bool,
+    /// Whether there is DISTINCT ON.
+    pub distinct_on: bool,
+    /// What a query ends in whose rows others may lock too, but not change.
+    pub for_share: &'static str,
+    /// What stands before each row of VALUES.
+    pub values_row: &'static str,
+    /// Whether a CTE can write.
+    pub writing_ctes: bool,
+    /// How an update or delete reads other tables.
+    pub joined_writes: Joined,
+    /// Whether UPDATE answers columns of what it wrote; INSERT and DELETE do where [`returning`](Self::returning) says so.
+    pub returning_of_updates: bool,
+    /// How an insert says what becomes of a row that is there already.
+    pub upsert: Upsert,
+    /// What stands before and after a column, in an upsert, for the value that was to be inserted.
+    pub excluded: [&'static str; 2],
     /// Whether sums and averages of integers are of a type of their own (NUMERIC) and need a CAST.
     pub numeric_aggregates: bool,
 }
@@ -115,10 +159,31 @@ pub enum Placeholder {
 /// How a part of a text is found with regard to case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextSearch {
-    /// By the binary order of texts and by functions (`instr`, `substr`): LIKE ignores case.
+    /// By the binary order of texts, and by [`Dialect::search`]: LIKE ignores case.
     Binary,
-    /// By LIKE, which minds the case, and by `starts_with`, `strpos` and `right` for what is not a value.
+    /// By LIKE, which minds the case, and by [`Dialect::search`] for what is not a value.
     Like,
+}
+
+/// How an update or delete reads other tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// `UPDATE t SET .. FROM other`, and `DELETE FROM t USING other` if there is that.
+    From {
+        /// Whether there is USING. Where not, a delete asks by EXISTS.
+        using: bool,
+    },
+    /// `UPDATE t, other SET ..`, `DELETE FROM t USING t, other`.
+    Tables,
+}
+
+/// How an insert says what becomes of a row that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upsert {
+    /// `ON CONFLICT (columns) DO UPDATE SET ..`
+    OnConflict,
+    /// `ON DUPLICATE KEY UPDATE ..`, whichever key it is.
+    OnDuplicateKey,
 }
 
 /// How an insert learns its generated key.
@@ -133,19 +198,15 @@ pub enum GeneratedKey {
 impl Dialect {
     /// Writes an identifier in quotes.
     pub fn identifier(&self, name: &str, out: &mut String) {
-        out.push('"');
-        if !name.as_bytes().contains(&b'"') {
-            out.push_str(name);
-            out.push('"');
-            return;
-        }
-        for part in name.split_inclusive('"') {
+        let quote = self.quote;
+        out.push_str(quote);
+        for part in name.split_inclusive(quote) {
             out.push_str(part);
-            if part.ends_with('"') {
-                out.push('"');
+            if part.ends_with(quote) {
+                out.push_str(quote);
             }
         }
-        out.push('"');
+        out.push_str(quote);
     }
 
     /// The DEFAULT of a boolean column in the dialect's own words: PostgreSQL takes no `1` for TRUE.

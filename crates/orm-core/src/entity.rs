@@ -15,7 +15,7 @@ use crate::cells::Cells;
 use crate::query::Whole;
 use crate::relation::{Link, LinkMut};
 use crate::row::{ColumnError, Row};
-use crate::stmt::{Delete, Insert, Select, Update};
+use crate::stmt::{Alias, Delete, Insert, Select, Update};
 use crate::value::ValueRef;
 
 /// A struct that is a row of a table. Derived, never written by hand.
@@ -101,6 +101,24 @@ pub trait Entity: Clone + Send + Sync + Sized + 'static {
     /// the rest.
     fn select() -> Select<Self, Whole<Self>> {
         Select::new()
+    }
+
+    /// The table a second time, under a name of its own: for joins of a table with itself.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let older = User::alias();
+    /// let pairs = User::select().left_join_on(&older, older.column(User::AGE).gt(User::AGE)).order_by(User::ID);
+    /// let pairs = engine.all(pairs.columns((User::NAME, older.column(User::NAME).optional()))).await?;
+    /// assert_eq!(pairs, [("Ada".to_owned(), None), ("Grace".to_owned(), None)]);
+    /// # Ok(()) });
+    /// ```
+    fn alias() -> Alias<Self> {
+        Alias::new()
     }
 
     /// An insert that goes to the database as it is, past any session.

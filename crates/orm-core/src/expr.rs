@@ -10,11 +10,19 @@
 //! | `typed` | `Expr<T>`, comparisons |
 //! | `text` | `like`, `starts_with`, `lower` |
 //! | `operator` | `+ - * /` and `& \| !` |
-//! | `function` | aggregates, `coalesce`, `cast`, `case` |
+//! | `field` | `Field<T>`: a column of an alias, a subquery or a CTE |
+//! | `aggregate` | `count`, `sum` and their kin, with `filter` and `over` |
+//! | `window` | `row_number`, `lag` and their kin; partitions, orders, frames |
+//! | `function` | `coalesce`, `abs`, conditions from lists |
+//! | `case` | CASE |
 //! | `subquery` | `exists`, subqueries, `User::POSTS.any(..)` |
 //! | `order` | `asc`, `desc` |
 //! | `substitute` | other expressions in place of columns |
 
+mod aggregate;
+mod call;
+mod case;
+mod field;
 mod function;
 mod operand;
 mod operator;
@@ -23,16 +31,26 @@ mod subquery;
 mod substitute;
 mod text;
 mod typed;
+mod window;
 
-pub use function::{
-    Case, abs, all_of, any_of, avg, case, coalesce, count, count_all, count_distinct, max, min, sum,
-};
+pub use aggregate::{Aggregate, avg, count, count_all, count_distinct, max, min, string_agg, sum};
+pub use call::Function;
+pub use case::{Case, case};
+pub use field::Field;
+pub use function::{abs, all_of, any_of, coalesce};
 pub use operand::{Condition, Holds, Number, Operand};
 pub use order::{Order, OrderBy};
 pub use typed::Expr;
+pub use window::{
+    Bound, Window, WindowFunction, cume_dist, current_row, dense_rank, first_value, following, lag,
+    last_value, lead, nth_value, ntile, partition_by, percent_rank, preceding, rank, row_number,
+    unbounded_following, unbounded_preceding, window,
+};
+
+pub(crate) use window::{Frame, FrameUnit, WindowBody};
 
 use crate::entity::{EntityMeta, RelationMeta};
-use crate::stmt::SelectBody;
+use crate::stmt::{Body, FieldColumn, SourceId};
 use crate::types::{ColumnType, SqlType};
 use crate::value::Value;
 
@@ -44,6 +62,10 @@ pub struct Node(pub(crate) Kind);
 pub(crate) enum Kind {
     /// A column of a table that must be in scope.
     Column { entity: &'static EntityMeta, position: usize },
+    /// A column of a source that has a name of its own.
+    Field { source: SourceId, column: FieldColumn },
+    /// In what an upsert writes: the value that the row would have had, had it been new.
+    Excluded { entity: &'static EntityMeta, position: usize },
     /// The DEFAULT of a column.
     Default { entity: &'static EntityMeta, position: usize },
     /// A bound value.
@@ -56,14 +78,16 @@ pub(crate) enum Kind {
     Optional(Box<Node>),
     /// `left op right`, op a comparison.
     Compare { op: &'static str, left: Box<Node>, right: Box<Node> },
-    /// `left op right`, op one of `+ - * /`.
-    Arithmetic { op: char, left: Box<Node>, right: Box<Node> },
+    /// `left op right`
+    Arithmetic { op: Arithmetic, left: Box<Node>, right: Box<Node> },
+    /// `-of`
+    Negative(Box<Node>),
     /// `of IS [NOT] NULL`
     IsNull { of: Box<Node>, negated: bool },
     /// `of [NOT] IN (list)`, NULL-safe.
     In { of: Box<Node>, list: Vec<Node>, negated: bool },
     /// `of [NOT] IN (SELECT ..)`
-    InQuery { of: Box<Node>, query: Box<SelectBody>, negated: bool },
+    InQuery { of: Box<Node>, query: Box<Body>, negated: bool },
     /// `of BETWEEN low AND high`
     Between { of: Box<Node>, low: Box<Node>, high: Box<Node> },
     /// `of LIKE pattern`
@@ -74,22 +98,32 @@ pub(crate) enum Kind {
     Logic { op: Logic, nodes: Vec<Node> },
     /// `NOT of`
     Not(Box<Node>),
-    /// `name(arguments)`
-    Function { name: &'static str, arguments: Vec<Node> },
-    /// `name([DISTINCT] of)`, `count(*)` without `of`.
-    Aggregate { name: &'static str, distinct: bool, of: Option<Box<Node>>, answer: Option<ColumnType> },
+    /// A function, which each dialect writes in its own way.
+    Call { function: Function, arguments: Vec<Node> },
+    /// `of AS "c1"`, in the first part of a compound that others read from.
+    Named(Box<Node>, usize),
+    /// A whole number, as it is written.
+    Literal(u32),
+    /// The arguments of a function, with commas between them.
+    List(Vec<Node>),
+    /// A function of the rows of a group.
+    Aggregate(Box<AggregateBody>),
+    /// `function OVER (window)`
+    Over { function: Box<Node>, window: Box<WindowBody> },
     /// `CAST(of AS type)`
     Cast { of: Box<Node>, to: ColumnType },
     /// `CASE WHEN .. THEN .. ELSE .. END`
     Case { branches: Vec<(Node, Node)>, otherwise: Option<Box<Node>> },
     /// `EXISTS (SELECT ..)`
-    Exists(Box<SelectBody>),
+    Exists(Box<Body>),
     /// `(SELECT count(*) ..)`
-    CountOf(Box<SelectBody>),
+    CountOf(Box<Body>),
     /// `(SELECT ..)`, one column.
-    Subquery(Box<SelectBody>),
+    Subquery(Box<Body>),
     /// `EXISTS` over the rows that a relation leads to.
     Related { relation: &'static RelationMeta, filter: Option<Box<Node>> },
+    /// `of IS [NOT] TRUE`: never NULL.
+    IsTrue { of: Box<Node>, negated: bool },
     /// Something that can be written in Rust and means nothing in SQL: an error when the statement is built.
     Problem(String),
 }
@@ -108,22 +142,65 @@ pub(crate) enum Logic {
     Or,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    /// Of integers, towards zero.
+    DivideIntegers,
+    Remainder,
+}
+
+/// `name([DISTINCT] of [, separator]) [FILTER (WHERE ..)]`
+#[derive(Clone, Debug)]
+pub(crate) struct AggregateBody {
+    pub(crate) function: AggregateFunction,
+    pub(crate) distinct: bool,
+    /// `None` is `*`.
+    pub(crate) of: Option<Node>,
+    /// The rows that count; all of them if none is given.
+    pub(crate) filter: Vec<Node>,
+    /// The type of its answer, where the database may have another one.
+    pub(crate) answer: Option<ColumnType>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AggregateFunction {
+    Count,
+    Sum,
+    Average,
+    Minimum,
+    Maximum,
+    /// Texts, with this one between them.
+    Texts(&'static str),
+    /// One that needs a window.
+    Window(&'static str),
+}
+
 /// The direct parts of a node, shared or to be changed.
 macro_rules! for_each_part {
-    ($kind:expr, $each:ident, $iter:ident) => {
+    ($kind:expr, $each:ident, $iter:ident $(, $mutable:tt)?) => {
         match $kind {
             Kind::Column { .. }
+            | Kind::Field { .. }
+            | Kind::Excluded { .. }
             | Kind::Default { .. }
             | Kind::Value(_)
             | Kind::Typed(..)
             | Kind::Refused(_)
+            | Kind::Literal(_)
             | Kind::Exists(_)
             | Kind::CountOf(_)
             | Kind::Subquery(_)
             | Kind::Related { .. }
             | Kind::Problem(_) => {}
             Kind::Optional(of)
+            | Kind::Named(of, _)
+            | Kind::Negative(of)
             | Kind::IsNull { of, .. }
+            | Kind::IsTrue { of, .. }
             | Kind::InQuery { of, .. }
             | Kind::Not(of)
             | Kind::Cast { of, .. } => $each(of),
@@ -144,10 +221,18 @@ macro_rules! for_each_part {
                 $each(of);
                 $each(other);
             }
-            Kind::Logic { nodes, .. } | Kind::Function { arguments: nodes, .. } => {
+            Kind::Logic { nodes, .. } | Kind::Call { arguments: nodes, .. } | Kind::List(nodes) => {
                 nodes.$iter().for_each($each);
             }
-            Kind::Aggregate { of, .. } => of.$iter().for_each(|of| $each(of)),
+            Kind::Aggregate(body) => {
+                body.of.$iter().for_each(|of| $each(of));
+                body.filter.$iter().for_each(|condition| $each(condition));
+            }
+            Kind::Over { function, window } => {
+                $each(function);
+                window.partition_by.$iter().for_each(|node| $each(node));
+                window.order_by.$iter().for_each(|order| $each(&$($mutable)? order.node));
+            }
             Kind::Case { branches, otherwise } => {
                 for (condition, value) in branches {
                     $each(condition);
@@ -168,6 +253,11 @@ impl Node {
             Some(fault) => Kind::Refused(fault.reason.clone()),
             None => Kind::Value(cells.value(0).to_value()),
         })
+    }
+
+    /// The same as a column with a name that is made from its place.
+    pub(crate) fn named(self, at: usize) -> Node {
+        Node(Kind::Named(self.boxed(), at))
     }
 
     pub(crate) fn boxed(self) -> Box<Node> {
@@ -203,6 +293,18 @@ impl Node {
         Node(Kind::Logic { op, nodes })
     }
 
+    /// Whether it has sources whose names must be made before it is written.
+    pub(crate) fn has_made_sources(&self) -> bool {
+        if matches!(self.0, Kind::Related { .. } | Kind::Field { .. })
+            || self.query().is_some_and(Body::has_made_sources)
+        {
+            return true;
+        }
+        let mut found = false;
+        self.parts(&mut |part| found = found || part.has_made_sources());
+        found
+    }
+
     /// Calls `each` with the direct parts, those inside subqueries aside.
     pub(crate) fn parts<'a>(&'a self, each: &mut dyn FnMut(&'a Node)) {
         for_each_part!(&self.0, each, iter)
@@ -210,11 +312,11 @@ impl Node {
 
     /// Calls `each` with the direct parts, to change them.
     pub(crate) fn parts_mut(&mut self, each: &mut dyn FnMut(&mut Node)) {
-        for_each_part!(&mut self.0, each, iter_mut)
+        for_each_part!(&mut self.0, each, iter_mut, mut)
     }
 
     /// The subquery that this node is, with the tables it adds by itself.
-    pub(crate) fn query(&self) -> Option<&SelectBody> {
+    pub(crate) fn query(&self) -> Option<&Body> {
         match &self.0 {
             Kind::Exists(query)
             | Kind::CountOf(query)
@@ -225,7 +327,7 @@ impl Node {
     }
 
     /// [`query`](Self::query), to change it.
-    pub(crate) fn query_mut(&mut self) -> Option<&mut SelectBody> {
+    pub(crate) fn query_mut(&mut self) -> Option<&mut Body> {
         match &mut self.0 {
             Kind::Exists(query)
             | Kind::CountOf(query)

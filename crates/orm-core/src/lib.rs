@@ -56,13 +56,14 @@ pub use begin::{Begin, Isolation};
 pub use cells::{Cell, Cells};
 pub use column::Column;
 pub use copy::CopyFormat;
-pub use dialect::{Dialect, POSTGRES, SQLITE};
+pub use dialect::{Dialect, MARIADB, POSTGRES, SQLITE};
 pub use dispatch::Dispatch;
 pub use entity::{Entity, EntityMeta, Key, KeyArg, Target};
 pub use error::{Error, Result};
 pub use expr::{
-    Case, Condition, Expr, Holds, Number, Operand, Order, OrderBy, abs, all_of, any_of, avg, case, coalesce,
-    count, count_all, count_distinct, max, min, sum,
+    Aggregate, Case, Condition, Expr, Field, Holds, Number, Operand, Order, OrderBy, Window, WindowFunction,
+    abs, all_of, any_of, avg, case, coalesce, count, count_all, count_distinct, dense_rank, lag, lead, max,
+    min, partition_by, rank, row_number, sum, window,
 };
 pub use handle::Handle;
 pub use program::{Outcome, Program, Sink};
@@ -74,7 +75,10 @@ pub use row::{ColumnError, Row, RowSource};
 pub use schema::Schema;
 #[doc(hidden)]
 pub use setting::Setting;
-pub use stmt::{Compiled, Delete, Insert, Raw, Reads, Select, Statement, Update, sql};
+pub use stmt::{
+    Alias, Compiled, Compound, Delete, Derived, Insert, IntoSource, Raw, Reads, Rowset, Select, Statement,
+    Update, excluded, recursive, recursive_all, sql, table, values,
+};
 pub use types::{ColumnType, Element, EnumType, IpNetwork, Json, Numeric, SqlType, Timestamp};
 pub use value::wire::WireType;
 pub use value::{Value, ValueRef};

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use crate::column::Column;
 use crate::entity::Entity;
 use crate::error::Result;
-use crate::expr::{Expr, Node};
+use crate::expr::{Aggregate, Expr, Field, Node};
 use crate::row::{ColumnError, Row};
 use crate::stmt::Statement;
 use crate::types::SqlType;
@@ -145,6 +145,22 @@ impl<E: Entity, T: SqlType> Selection for Column<E, T> {
 
     fn nodes(self, out: &mut Vec<Node>) {
         out.push(Expr::<T>::from(self).into_node());
+    }
+}
+
+impl<T: SqlType> Selection for Field<T> {
+    type Output = T;
+
+    fn nodes(self, out: &mut Vec<Node>) {
+        out.push(self.into_node());
+    }
+}
+
+impl<T: SqlType> Selection for Aggregate<T> {
+    type Output = T;
+
+    fn nodes(self, out: &mut Vec<Node>) {
+        out.push(self.into_node());
     }
 }
 

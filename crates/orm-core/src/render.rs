@@ -1,15 +1,25 @@
 //! SQL text as it is written: identifiers, placeholders, and the parameters that go with them, in one order.
 
+mod call;
+mod compound;
 mod copy;
 mod insert;
 mod literal;
+mod names;
 mod narrowed;
 mod node;
+mod select;
+mod source;
 mod statement;
+mod window;
+mod write;
+
+use names::Names;
 
 pub(crate) use copy::copy_out;
 pub(crate) use narrowed::narrowed;
-pub(crate) use statement::{columns_of, statement};
+pub(crate) use select::columns_of;
+pub(crate) use statement::statement;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -18,7 +28,7 @@ use crate::cells::Cells;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::program::{ListAt, Returns, StatementShape};
-use crate::stmt::Compiled;
+use crate::stmt::{Compiled, Name, SourceId};
 use crate::types::ColumnType;
 use crate::value::Value;
 
@@ -33,8 +43,14 @@ pub(crate) struct Writer<'d> {
     cheap: bool,
     /// Where values are written into the text: what went wrong with one of them.
     literals: Option<Result<()>>,
-    /// A table, and the name that its columns have instead.
-    renamed: Option<(&'static str, String)>,
+    /// The names of sources that have none of their own.
+    names: Names,
+    /// The tables in scope under their own names, the innermost last, each with the name that its columns have instead.
+    tables: Vec<(&'static str, Option<String>)>,
+    /// Whether it writes, though it looks like a query.
+    writes: bool,
+    /// What the dialect lacks.
+    lacking: Option<Error>,
 }
 
 impl<'d> Writer<'d> {
@@ -47,7 +63,10 @@ impl<'d> Writer<'d> {
             list: None,
             cheap: false,
             literals: None,
-            renamed: None,
+            names: Names::default(),
+            tables: Vec::new(),
+            writes: false,
+            lacking: None,
         }
     }
 
@@ -80,6 +99,33 @@ impl<'d> Writer<'d> {
         self.push(&(self.dialect.type_name)(ty))
     }
 
+    /// Adds the column of a table that may have a made name.
+    pub(crate) fn named_column(&mut self, name: Name, column: &str) -> &mut Self {
+        match name {
+            Name::Table(table) => self.column(table, column),
+            Name::Made(source) => self.source(source).push(".").name(column),
+        }
+    }
+
+    /// Adds the name of a source.
+    pub(crate) fn source(&mut self, source: SourceId) -> &mut Self {
+        let name = self.names.of(source);
+        self.dialect.identifier(&name, &mut self.sql);
+        self
+    }
+
+    /// Says that a table stands in the statement under its own name, so that a relation to it knows.
+    pub(crate) fn reads(&mut self, table: &'static str) -> &mut Self {
+        self.tables.push((table, None));
+        self
+    }
+
+    /// Notes what the dialect lacks, and what to do instead. What is written after that is not sent.
+    pub(crate) fn lacks(&mut self, what: &str, instead: &str) {
+        let name = self.dialect.name;
+        self.lacking.get_or_insert_with(|| Error::build(format!("{name} has no {what}: {instead}")));
+    }
+
     /// Adds each item, with `separator` between them.
     pub(crate) fn separated<T>(
         &mut self,
@@ -103,9 +149,18 @@ impl<'d> Writer<'d> {
         })
     }
 
+    /// Adds the name of a type as CAST takes it.
+    pub(crate) fn cast_name(&mut self, ty: ColumnType) -> &mut Self {
+        self.push(&(self.dialect.cast_name)(ty))
+    }
+
     /// Adds a text in quotes.
     pub(crate) fn text_literal(&mut self, text: &str) -> &mut Self {
-        self.push("'").push(&text.replace('\'', "''")).push("'")
+        let mut text = text.replace('\'', "''");
+        if self.dialect.backslash_escapes {
+            text = text.replace('\\', r"\\");
+        }
+        self.push("'").push(&text).push("'")
     }
 
     /// Adds the placeholder of a parameter whose value comes later, row by row.
@@ -222,6 +277,7 @@ impl<'d> Writer<'d> {
     /// # Errors
     /// If it has more parameters than the dialect allows.
     pub(crate) fn compiled(mut self, returns: Returns, reads_only: bool) -> Result<Compiled> {
+        self.lacking.take().map_or(Ok(()), Err)?;
         few_enough(self.parameters, self.dialect)?;
         let (input, cheap) = (std::mem::take(&mut self.input), self.cheap);
         let shape = StatementShape { cheap, ..self.shape(returns, reads_only) };

@@ -157,7 +157,7 @@ pub fn select_by_key_and(
     locked: bool,
 ) -> (StatementShape, Cells) {
     let mut out = Writer::new(dialect);
-    select_all(&mut out, meta);
+    select_all(out.reads(meta.table), meta);
     by_key(&mut out, meta, false);
     for condition in conditions {
         out.push(" AND ").further_condition(condition);
@@ -176,7 +176,7 @@ pub fn select_by_keys_and(
     conditions: &[Node],
 ) -> (StatementShape, Cells) {
     let mut out = Writer::new(dialect);
-    select_all(&mut out, meta);
+    select_all(out.reads(meta.table), meta);
     out.push(" WHERE ");
     for condition in conditions {
         out.further_condition(condition);

@@ -1,37 +1,54 @@
 //! Statements: what the builders make and a dialect turns into text.
 
 mod cheap;
+mod compound;
 mod conflict;
 mod delete;
 mod filters;
 mod insert;
 mod join;
 mod loads;
+mod lock;
 mod raw;
+mod rowset;
 mod scope;
 mod select;
 mod set;
+mod source;
 mod update;
 
-pub use conflict::{Columns, OnConflict};
+pub use compound::Compound;
+pub use conflict::{Columns, ConflictUpdate, FilledBy, OnConflict, excluded};
 pub use delete::Delete;
 #[doc(hidden)]
 pub use filters::Filters;
 pub use insert::Insert;
 pub use loads::{Load, Loads};
 pub use raw::{Raw, sql};
+pub use rowset::Rowset;
 pub use select::Select;
 #[doc(hidden)]
 pub use set::check_value;
+pub use source::{
+    Alias, Derived, Fields, IntoSource, Sourced, Table, recursive, recursive_all, table, values,
+};
+#[doc(hidden)]
+pub use source::{FieldSource, RowsetArgument, SourceArgument};
 pub use update::Update;
 
+pub(crate) use compound::{CompoundBody, SetOperation};
 pub(crate) use conflict::{Action, Conflict};
 pub(crate) use delete::DeleteBody;
 pub(crate) use insert::InsertBody;
-pub(crate) use join::hops;
+use join::join_path;
+pub(crate) use join::{Hop, Name, hops, hops_between};
+pub(crate) use lock::{Lock, LockStrength, LockWait};
 pub(crate) use raw::only_reads;
-pub(crate) use select::SelectBody;
+pub(crate) use select::{Distinct, JoinTo, SelectBody};
 pub(crate) use set::next_version;
+pub(crate) use source::{
+    Columns as SourceColumns, FieldColumn, Source, SourceId, SourceOf, ValuesBody, With,
+};
 pub(crate) use update::UpdateBody;
 
 use std::sync::Arc;
@@ -62,6 +79,9 @@ pub struct Statement {
 pub(crate) enum Body {
     Raw(raw::RawBody),
     Select(Box<SelectBody>),
+    Compound(Box<CompoundBody>),
+    /// Rows of values.
+    Values(Box<ValuesBody>),
     Insert(Box<InsertBody>),
     Update(Box<UpdateBody>),
     Delete(Box<DeleteBody>),
@@ -133,7 +153,7 @@ impl Statement {
             Body::Insert(insert) => Some(insert.entity.table),
             Body::Update(update) => Some(update.entity.table),
             Body::Delete(delete) => Some(delete.entity.table),
-            Body::Raw(_) | Body::Select(_) | Body::Count(_) | Body::Exists(_) => None,
+            _ => None,
         }
     }
 
@@ -151,9 +171,12 @@ impl Statement {
     /// that have no limit, raw SQL among them, stay as they are.
     #[must_use]
     pub fn with_limit(mut self, rows: u64) -> Self {
-        if let Body::Select(select) = &mut self.body {
-            select.limit = Some(select.limit.map_or(rows, |limit| limit.min(rows)));
-        }
+        let limit = match &mut self.body {
+            Body::Select(select) => &mut select.limit,
+            Body::Compound(compound) => &mut compound.limit,
+            _ => return self,
+        };
+        *limit = Some(limit.map_or(rows, |limit| limit.min(rows)));
         self
     }
 
@@ -166,10 +189,14 @@ impl Statement {
     pub fn into_keys(mut self, entity: &'static EntityMeta) -> Result<(Self, usize)> {
         match &mut self.body {
             Body::Select(select) => {
-                let column = |position| Node(Kind::Column { entity, position });
+                let own = select.from.every_column();
+                let column = |position: usize| match select.from.entity() {
+                    Some(own_entity) if own_entity.is(entity) => own[position].clone(),
+                    _ => Node(Kind::Column { entity, position }),
+                };
                 // A row is known by its key, so that distinct rows have distinct keys.
                 let mut columns: Vec<Node> = entity.key.iter().map(|&position| column(position)).collect();
-                if select.distinct {
+                if !matches!(select.distinct, Distinct::None) {
                     // Distinct rows can be sorted only by what is selected.
                     let sorted = select.order_by.iter().flat_map(|order| order.node.as_column_of(entity));
                     columns.extend(sorted.filter(|position| !entity.key.contains(position)).map(column));
@@ -185,6 +212,10 @@ impl Statement {
                 "the key fields of {} must stand next to each other to read its rows by them",
                 entity.name
             ))),
+            Body::Compound(_) | Body::Values(_) => Err(Error::build(
+                "a cursor reads the rows of one query, and this is a union, intersect or except: use `all`, or `stream` of the \
+                 engine",
+            )),
             _ => Err(Error::build(format!(
                 "a cursor only reads, and this is an insert, update or delete of {}: use `all` for the rows that it \
                  answers",
@@ -242,11 +273,50 @@ impl From<Body> for Statement {
 }
 
 impl Body {
+    /// Whether there are sources in it whose names must be made before it is written.
+    pub(crate) fn has_made_sources(&self) -> bool {
+        match self {
+            Body::Select(query) => {
+                query.sources().any(|source| source.id.is_some())
+                    || query.joins.iter().any(|join| matches!(join.to, JoinTo::Relation { to: Some(_), .. }))
+                    || query.nodes().any(Node::has_made_sources)
+            }
+            Body::Compound(_) => true,
+            Body::Count(inner) | Body::Exists(inner) => inner.has_made_sources(),
+            Body::Insert(insert) => insert.query.is_some() || insert.nodes().any(Node::has_made_sources),
+            Body::Update(update) => !update.from.is_empty() || update.nodes().any(Node::has_made_sources),
+            Body::Delete(delete) => !delete.using.is_empty() || delete.nodes().any(Node::has_made_sources),
+            Body::Raw(_) | Body::Values(_) => false,
+        }
+    }
+
+    /// Checks every expression against the tables that are in scope.
+    fn check_in(&self, outer: Option<&scope::Scope<'_>>) -> Result<()> {
+        match self {
+            Body::Select(select) => select.check_in(outer),
+            Body::Compound(compound) => {
+                compound.check_order()?;
+                compound.first.check_in(outer)?;
+                compound.rest.iter().try_for_each(|(_, body)| body.check_in(outer))
+            }
+            Body::Insert(insert) => insert.check(),
+            Body::Update(update) => update.check(),
+            Body::Delete(delete) => delete.check(),
+            Body::Values(_) | Body::Raw(_) | Body::Count(_) | Body::Exists(_) => Ok(()),
+        }
+    }
+
     /// Adds the tables that it reads, or answers that they are not known.
     fn reads(&self, out: &mut Vec<&'static str>) -> Option<Reads> {
         match self {
             Body::Raw(raw) => return Some(raw.reads()),
             Body::Select(select) => select.reads(out),
+            Body::Compound(compound) => {
+                let bodies =
+                    std::iter::once(&compound.first).chain(compound.rest.iter().map(|(_, body)| body));
+                return bodies.fold(None, |all, body| body.reads(out).or(all));
+            }
+            Body::Values(_) => {}
             Body::Insert(insert) => insert.reads(out),
             Body::Update(update) => update.reads(out),
             Body::Delete(delete) => delete.reads(out),

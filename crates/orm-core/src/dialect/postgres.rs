@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Dialect, GeneratedKey, Placeholder, TextSearch};
+use super::{Dialect, GeneratedKey, Joined, Placeholder, TextSearch, Upsert};
+use crate::expr::Function;
 use crate::types::ColumnType;
 
 /// PostgreSQL.
@@ -49,7 +50,37 @@ pub static POSTGRES: Dialect = Dialect {
     copies: true,
     streams_rows: true,
     numeric_aggregates: true,
+    quote: "\"",
+    backslash_escapes: false,
+    cast_name: type_name,
+    function,
+    escape: r" ESCAPE '\'",
+    search: ["starts_with({0}, {1})", "right({0}, length({1})) = {1}", "strpos({0}, {1}) > 0"],
+    like_case: " LIKE ",
+    divide_integers: " / ",
+    texts: ["string_agg", ", "],
+    aggregate_filter: true,
+    group_frames: true,
+    nulls_order: true,
+    distinct_on: true,
+    for_share: " FOR SHARE",
+    values_row: "",
+    writing_ctes: true,
+    joined_writes: Joined::From { using: true },
+    returning_of_updates: true,
+    upsert: Upsert::OnConflict,
+    excluded: ["excluded.", ""],
 };
+
+fn function(function: Function) -> Option<&'static str> {
+    Some(match function {
+        Function::Coalesce => "coalesce({..})",
+        Function::Abs => "abs({0})",
+        Function::Lower => "lower({0})",
+        Function::Upper => "upper({0})",
+        Function::Length => "length({0})",
+    })
+}
 
 fn type_name(ty: ColumnType) -> Cow<'static, str> {
     Cow::Borrowed(match ty {

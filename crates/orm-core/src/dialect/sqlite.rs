@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Dialect, GeneratedKey, Placeholder, TextSearch};
+use super::{Dialect, GeneratedKey, Joined, Placeholder, TextSearch, Upsert};
+use crate::expr::Function;
 use crate::types::ColumnType;
 
 /// SQLite.
@@ -44,7 +45,41 @@ pub static SQLITE: Dialect = Dialect {
     copies: false,
     streams_rows: false,
     numeric_aggregates: false,
+    quote: "\"",
+    backslash_escapes: false,
+    cast_name: type_name,
+    function,
+    escape: r" ESCAPE '\'",
+    search: [
+        "substr({0}, 1, length({1})) = {1}",
+        "substr({0}, length({0}) - length({1}) + 1) = {1}",
+        "instr({0}, {1}) > 0",
+    ],
+    like_case: " LIKE ",
+    divide_integers: " / ",
+    texts: ["group_concat", ", "],
+    aggregate_filter: true,
+    group_frames: true,
+    nulls_order: true,
+    distinct_on: false,
+    for_share: "",
+    values_row: "",
+    writing_ctes: false,
+    joined_writes: Joined::From { using: false },
+    returning_of_updates: true,
+    upsert: Upsert::OnConflict,
+    excluded: ["excluded.", ""],
 };
+
+fn function(function: Function) -> Option<&'static str> {
+    Some(match function {
+        Function::Coalesce => "coalesce({..})",
+        Function::Abs => "abs({0})",
+        Function::Lower => "lower({0})",
+        Function::Upper => "upper({0})",
+        Function::Length => "length({0})",
+    })
+}
 
 fn type_name(ty: ColumnType) -> Cow<'static, str> {
     Cow::Borrowed(match ty {

@@ -1,6 +1,6 @@
 //! What can stand on the other side of an operator: values, columns, expressions.
 
-use super::{Expr, Kind, Node};
+use super::{Aggregate, Expr, Field, Kind, Node};
 use crate::column::Column;
 use crate::entity::Entity;
 use crate::types::SqlType;
@@ -58,6 +58,18 @@ impl<B, T: Holds<B>> Operand<B> for Expr<T> {
     }
 }
 
+impl<B, T: Holds<B>> Operand<B> for Field<T> {
+    fn operand(self) -> Node {
+        self.into_node()
+    }
+}
+
+impl<B, T: Holds<B>> Operand<B> for Aggregate<T> {
+    fn operand(self) -> Node {
+        self.into_node()
+    }
+}
+
 impl Operand<String> for &str {
     fn operand(self) -> Node {
         Node(Kind::Value(Value::Text(self.to_owned())))
@@ -100,6 +112,12 @@ pub trait Condition {
 }
 
 impl<T: Holds<bool>> Condition for Expr<T> {
+    fn condition(self) -> Node {
+        self.into_node()
+    }
+}
+
+impl<T: Holds<bool>> Condition for Field<T> {
     fn condition(self) -> Node {
         self.into_node()
     }

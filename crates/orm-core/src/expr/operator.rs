@@ -1,75 +1,110 @@
-//! `+ - * /` on numbers, `&`, `|` and `!` on conditions.
+//! `+ - * / %` and `-` on numbers, `&`, `|` and `!` on conditions.
 
-use std::ops::{Add, BitAnd, BitOr, Div, Mul, Not, Sub};
+use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Rem, Sub};
 
-use super::{Condition, Expr, Holds, Kind, Logic, Node, Number, Operand};
+use super::{Aggregate, Arithmetic, Condition, Expr, Field, Holds, Kind, Logic, Node, Number, Operand};
 use crate::column::Column;
 use crate::entity::Entity;
-use crate::types::SqlType;
+use crate::types::{ColumnType, SqlType};
 
-macro_rules! arithmetic {
-    ($($trait:ident $method:ident $op:literal),*) => {$(
-        impl<T: SqlType<Base: Number>, V: Operand<T::Base>> $trait<V> for Expr<T> {
+macro_rules! calculated {
+    ([$($generics:tt)*] $of:ty: $trait:ident $method:ident $op:expr) => {
+        impl<$($generics)*, V: Operand<T::Base>> $trait<V> for $of
+        where
+            T: SqlType<Base: Number>,
+        {
             type Output = Expr<T>;
 
             fn $method(self, right: V) -> Expr<T> {
                 calculate($op, self.into_node(), right.operand())
             }
         }
+    };
+}
 
-        impl<E: Entity, T: SqlType<Base: Number>, V: Operand<T::Base>> $trait<V> for Column<E, T> {
-            type Output = Expr<T>;
-
-            fn $method(self, right: V) -> Expr<T> {
-                calculate($op, self.node(), right.operand())
-            }
-        }
+macro_rules! arithmetic {
+    ($($trait:ident $method:ident $op:expr),*) => {$(
+        calculated!([T] Expr<T>: $trait $method $op);
+        calculated!([T] Field<T>: $trait $method $op);
+        calculated!([T] Aggregate<T>: $trait $method $op);
+        calculated!([E: Entity, T] Column<E, T>: $trait $method $op);
     )*};
 }
 
-arithmetic!(Add add '+', Sub sub '-', Mul mul '*', Div div '/');
+arithmetic!(
+    Add add Arithmetic::Add,
+    Sub sub Arithmetic::Subtract,
+    Mul mul Arithmetic::Multiply,
+    Div div division::<T>(),
+    Rem rem Arithmetic::Remainder
+);
 
-fn calculate<T>(op: char, left: Node, right: Node) -> Expr<T> {
+/// Integers are divided as in Rust, everywhere.
+fn division<T: SqlType>() -> Arithmetic {
+    match T::TYPE {
+        ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt => Arithmetic::DivideIntegers,
+        _ => Arithmetic::Divide,
+    }
+}
+
+fn calculate<T>(op: Arithmetic, left: Node, right: Node) -> Expr<T> {
     Expr::of(Kind::Arithmetic { op, left: left.boxed(), right: right.boxed() })
 }
 
-macro_rules! logic {
-    ($($trait:ident $method:ident $op:ident),*) => {$(
-        impl<T: Holds<bool>, C: Condition> $trait<C> for Expr<T> {
+macro_rules! combined {
+    ([$($generics:tt)*] $of:ty: $trait:ident $method:ident $op:ident) => {
+        impl<$($generics)*, C: Condition> $trait<C> for $of
+        where
+            T: Holds<bool>,
+        {
             type Output = Expr<bool>;
 
             fn $method(self, right: C) -> Expr<bool> {
                 Expr::new(self.into_node().logic(Logic::$op, right.condition()))
             }
         }
+    };
+}
 
-        impl<E: Entity, T: Holds<bool>, C: Condition> $trait<C> for Column<E, T> {
-            type Output = Expr<bool>;
-
-            fn $method(self, right: C) -> Expr<bool> {
-                Expr::new(self.node().logic(Logic::$op, right.condition()))
-            }
-        }
+macro_rules! logic {
+    ($($trait:ident $method:ident $op:ident),*) => {$(
+        combined!([T] Expr<T>: $trait $method $op);
+        combined!([T] Field<T>: $trait $method $op);
+        combined!([E: Entity, T] Column<E, T>: $trait $method $op);
     )*};
 }
 
 logic!(BitAnd bitand And, BitOr bitor Or);
 
-impl<T: Holds<bool>> Not for Expr<T> {
-    type Output = Expr<bool>;
+macro_rules! unary {
+    ([$($generics:tt)*] $of:ty) => {
+        impl<$($generics)*> Not for $of
+        where
+            T: Holds<bool>,
+        {
+            type Output = Expr<bool>;
 
-    fn not(self) -> Expr<bool> {
-        negate(self.into_node())
-    }
+            fn not(self) -> Expr<bool> {
+                negate(self.into_node())
+            }
+        }
+
+        impl<$($generics)*> Neg for $of
+        where
+            T: SqlType<Base: Number>,
+        {
+            type Output = Expr<T>;
+
+            fn neg(self) -> Expr<T> {
+                Expr::of(Kind::Negative(self.into_node().boxed()))
+            }
+        }
+    };
 }
 
-impl<E: Entity, T: Holds<bool>> Not for Column<E, T> {
-    type Output = Expr<bool>;
-
-    fn not(self) -> Expr<bool> {
-        negate(self.node())
-    }
-}
+unary!([T] Expr<T>);
+unary!([T] Field<T>);
+unary!([E: Entity, T] Column<E, T>);
 
 fn negate(node: Node) -> Expr<bool> {
     match node.0 {

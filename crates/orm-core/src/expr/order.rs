@@ -1,6 +1,6 @@
 //! The order of rows.
 
-use super::{Expr, Node};
+use super::{Aggregate, Expr, Field, Node};
 use crate::column::Column;
 use crate::entity::Entity;
 use crate::types::SqlType;
@@ -44,29 +44,32 @@ impl Order {
     }
 }
 
-impl<T: SqlType> Expr<T> {
-    /// Smallest first.
-    pub fn asc(self) -> Order {
-        Order::new(self.into_node(), false)
-    }
+macro_rules! ordered {
+    ([$($generics:tt)*] $of:ty) => {
+        impl<$($generics)*> $of {
+            /// Smallest first.
+            pub fn asc(self) -> Order {
+                Order::new(self.into_node(), false)
+            }
 
-    /// Greatest first.
-    pub fn desc(self) -> Order {
-        Order::new(self.into_node(), true)
-    }
+            /// Greatest first.
+            pub fn desc(self) -> Order {
+                Order::new(self.into_node(), true)
+            }
+        }
+
+        impl<$($generics)*> OrderBy for $of {
+            fn orders(self, out: &mut Vec<Order>) {
+                out.push(self.asc());
+            }
+        }
+    };
 }
 
-impl<E: Entity, T: SqlType> Column<E, T> {
-    /// Smallest first.
-    pub fn asc(self) -> Order {
-        Order::new(self.node(), false)
-    }
-
-    /// Greatest first.
-    pub fn desc(self) -> Order {
-        Order::new(self.node(), true)
-    }
-}
+ordered!([T: SqlType] Expr<T>);
+ordered!([T: SqlType] Field<T>);
+ordered!([T: SqlType] Aggregate<T>);
+ordered!([E: Entity, T: SqlType] Column<E, T>);
 
 /// What rows are ordered by: a column or expression (smallest first), an [`Order`], a list or a tuple of these.
 #[diagnostic::on_unimplemented(
@@ -82,18 +85,6 @@ pub trait OrderBy {
 impl OrderBy for Order {
     fn orders(self, out: &mut Vec<Order>) {
         out.push(self);
-    }
-}
-
-impl<E: Entity, T: SqlType> OrderBy for Column<E, T> {
-    fn orders(self, out: &mut Vec<Order>) {
-        out.push(self.asc());
-    }
-}
-
-impl<T: SqlType> OrderBy for Expr<T> {
-    fn orders(self, out: &mut Vec<Order>) {
-        out.push(self.asc());
     }
 }
 

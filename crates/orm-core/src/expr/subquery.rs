@@ -1,13 +1,13 @@
 //! Queries inside expressions.
 
-use super::{Condition, Expr, Kind};
+use super::{Condition, Expr, Kind, Node};
 use crate::entity::Entity;
 use crate::query::{Shape, Values};
 use crate::relation::Relation;
-use crate::stmt::Select;
+use crate::stmt::{Rowset, Select};
 use crate::types::SqlType;
 
-impl<E: Entity, S: Shape> Select<E, S> {
+impl<E, S: Shape> Select<E, S> {
     /// Whether the query has rows, as a condition of another query. It may compare with that query's columns.
     ///
     /// # Example
@@ -22,7 +22,7 @@ impl<E: Entity, S: Shape> Select<E, S> {
     /// # Ok(()) });
     /// ```
     pub fn exists(self) -> Expr<bool> {
-        Expr::of(Kind::Exists(Box::new(self.into_body())))
+        Expr::of(Kind::Exists(Box::new(self.into_rowset().0)))
     }
 
     /// How many rows the query has, as a value of another query. It may compare with that query's columns.
@@ -39,11 +39,11 @@ impl<E: Entity, S: Shape> Select<E, S> {
     /// # Ok(()) });
     /// ```
     pub fn count(self) -> Expr<i64> {
-        Expr::of(Kind::CountOf(Box::new(self.into_body())))
+        Expr::of(Kind::CountOf(Box::new(self.into_rowset().0)))
     }
 }
 
-impl<E: Entity, T: SqlType> Select<E, Values<T>> {
+impl<E, T: SqlType> Select<E, Values<T>> {
     /// The one value that the query selects, as a value of another query; NULL if it has no rows.
     ///
     /// # Example
@@ -58,7 +58,7 @@ impl<E: Entity, T: SqlType> Select<E, Values<T>> {
     /// # Ok(()) });
     /// ```
     pub fn subquery(self) -> Expr<Option<T::Base>> {
-        Expr::of(Kind::Subquery(Box::new(self.into_body())))
+        Expr::of(Kind::Subquery(Box::new(self.into_rowset().0)))
     }
 }
 
@@ -79,6 +79,41 @@ impl<A: Entity, B: Entity, K> Relation<A, B, K> {
     pub fn any(self, condition: impl Condition) -> Expr<bool> {
         let filter = Some(condition.condition().boxed());
         Expr::of(Kind::Related { relation: self.meta(), filter })
+    }
+
+    /// Whether every row that the relation leads to meets a condition; true where there are none. A row for which the condition
+    /// is NULL does not meet it.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let users = User::select().columns(User::NAME).filter(User::POSTS.all(Post::TITLE.ne("Notes")));
+    /// assert_eq!(engine.all(users).await?, ["Grace"]); // who has written nothing
+    /// # Ok(()) });
+    /// ```
+    pub fn all(self, condition: impl Condition) -> Expr<bool> {
+        let misses = Node(Kind::IsTrue { of: condition.condition().boxed(), negated: true });
+        let related = Kind::Related { relation: self.meta(), filter: Some(misses.boxed()) };
+        Expr::of(Kind::Not(Node(related).boxed()))
+    }
+
+    /// Whether no row that the relation leads to meets a condition.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let users = User::select().columns(User::NAME).filter(User::POSTS.none(Post::TITLE.eq("Letters")));
+    /// assert_eq!(engine.all(users).await?, ["Grace"]);
+    /// # Ok(()) });
+    /// ```
+    pub fn none(self, condition: impl Condition) -> Expr<bool> {
+        !self.any(condition)
     }
 
     /// Whether the relation leads to a row at all. `!User::POSTS.exists()` finds users without posts.

@@ -1,12 +1,12 @@
 //! Text: patterns, parts, case, length.
 
-use super::{Expr, Holds, Kind, Operand, Part};
+use super::{Aggregate, Expr, Field, Function, Holds, Kind, Operand, Part};
 use crate::column::Column;
 use crate::entity::Entity;
 use crate::types::SqlType;
 
 macro_rules! text {
-    ($into:ident) => {
+    () => {
         /// LIKE, as the database has it: `%` is any text, `_` any character, `\` makes the next one plain. SQLite
         /// ignores the case of ASCII letters, PostgreSQL does not; [`starts_with`](Self::starts_with),
         /// [`ends_with`](Self::ends_with) and [`contains`](Self::contains) mind the case everywhere.
@@ -26,7 +26,7 @@ macro_rules! text {
             T: Holds<String>,
         {
             let pattern = pattern.operand().boxed();
-            Expr::of(Kind::Like { of: self.$into().boxed(), pattern })
+            Expr::of(Kind::Like { of: self.into_node().boxed(), pattern })
         }
 
         /// Whether the text begins with another, case and all. `%` and `_` mean themselves. Can use an index.
@@ -47,7 +47,7 @@ macro_rules! text {
             T: Holds<String>,
         {
             let sought = text.operand().boxed();
-            Expr::of(Kind::Match { part: Part::Start, of: self.$into().boxed(), sought })
+            Expr::of(Kind::Match { part: Part::Start, of: self.into_node().boxed(), sought })
         }
 
         /// Whether the text ends with another, case and all. `%` and `_` mean themselves.
@@ -67,7 +67,7 @@ macro_rules! text {
             T: Holds<String>,
         {
             let sought = text.operand().boxed();
-            Expr::of(Kind::Match { part: Part::End, of: self.$into().boxed(), sought })
+            Expr::of(Kind::Match { part: Part::End, of: self.into_node().boxed(), sought })
         }
 
         /// Whether the text has another in it, case and all. `%` and `_` mean themselves.
@@ -87,7 +87,7 @@ macro_rules! text {
             T: Holds<String>,
         {
             let sought = text.operand().boxed();
-            Expr::of(Kind::Match { part: Part::Anywhere, of: self.$into().boxed(), sought })
+            Expr::of(Kind::Match { part: Part::Anywhere, of: self.into_node().boxed(), sought })
         }
 
         /// In lower case. SQLite changes ASCII letters only.
@@ -106,7 +106,7 @@ macro_rules! text {
         where
             T: Holds<String>,
         {
-            Expr::of(Kind::Function { name: "lower", arguments: vec![self.$into()] })
+            Expr::of(Kind::Call { function: Function::Lower, arguments: vec![self.into_node()] })
         }
 
         /// In upper case. SQLite changes ASCII letters only.
@@ -125,7 +125,7 @@ macro_rules! text {
         where
             T: Holds<String>,
         {
-            Expr::of(Kind::Function { name: "upper", arguments: vec![self.$into()] })
+            Expr::of(Kind::Call { function: Function::Upper, arguments: vec![self.into_node()] })
         }
 
         /// How many characters the text has.
@@ -144,17 +144,25 @@ macro_rules! text {
         where
             T: Holds<String> + TextLength,
         {
-            Expr::of(Kind::Function { name: "length", arguments: vec![self.$into()] })
+            Expr::of(Kind::Call { function: Function::Length, arguments: vec![self.into_node()] })
         }
     };
 }
 
 impl<T: SqlType> Expr<T> {
-    text!(into_node);
+    text!();
 }
 
 impl<E: Entity, T: SqlType> Column<E, T> {
-    text!(node);
+    text!();
+}
+
+impl<T: SqlType> Field<T> {
+    text!();
+}
+
+impl<T: SqlType> Aggregate<T> {
+    text!();
 }
 
 /// The type of a length: nullable where the text is.

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::{Holds, Kind, Node, Operand};
+use super::{Aggregate, Field, Holds, Kind, Node, Operand};
 use crate::column::Column;
 use crate::entity::Entity;
 use crate::query::Values;
-use crate::stmt::Select;
+use crate::stmt::Rowset;
 use crate::types::SqlType;
 
 /// An expression whose value is a `T`: `User::AGE.ge(18)` is an `Expr<bool>`.
@@ -64,7 +64,7 @@ impl<E: Entity, T> Column<E, T> {
         Node(Kind::Column { entity: E::meta(), position: self.position() })
     }
 
-    fn into_node(self) -> Node {
+    pub(crate) fn into_node(self) -> Node {
         self.node()
     }
 }
@@ -173,21 +173,21 @@ macro_rules! comparisons {
         /// assert_eq!(engine.all(users).await?, ["Ada"]);
         /// # Ok(()) });
         /// ```
-        pub fn is_in_query<F: Entity, U: SqlType + Holds<T::Base>>(
+        pub fn is_in_query<U: SqlType + Holds<T::Base>>(
             self,
-            query: Select<F, Values<U>>,
+            query: impl Rowset<Shape = Values<U>>,
         ) -> Expr<bool> {
-            let query = Box::new(query.into_body());
+            let query = Box::new(query.into_rowset().0);
             Expr::of(Kind::InQuery { of: self.into_node().boxed(), query, negated: false })
         }
 
         /// None of the values that a query selects. As in SQL, a NULL among them makes it match nothing: filter
         /// them out, or use [`Relation::any`](crate::Relation::any) with `!`.
-        pub fn not_in_query<F: Entity, U: SqlType + Holds<T::Base>>(
+        pub fn not_in_query<U: SqlType + Holds<T::Base>>(
             self,
-            query: Select<F, Values<U>>,
+            query: impl Rowset<Shape = Values<U>>,
         ) -> Expr<bool> {
-            let query = Box::new(query.into_body());
+            let query = Box::new(query.into_rowset().0);
             Expr::of(Kind::InQuery { of: self.into_node().boxed(), query, negated: true })
         }
 
@@ -241,5 +241,13 @@ impl<T: SqlType> Expr<T> {
 }
 
 impl<E: Entity, T: SqlType> Column<E, T> {
+    comparisons! {}
+}
+
+impl<T: SqlType> Field<T> {
+    comparisons! {}
+}
+
+impl<T: SqlType> Aggregate<T> {
     comparisons! {}
 }

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use super::{IntoPath, IsCollection, One, OneOrNone, Path, Relation, Types};
 use crate::entity::{Entity, RelationMeta};
 use crate::expr::{Condition, Node, Order, OrderBy};
+use crate::stmt::SourceId;
 
 /// One relation of a path, and what is wanted of it.
 #[derive(Clone)]
@@ -14,6 +15,8 @@ pub struct Leg {
     pub relation: &'static RelationMeta,
     pub(crate) narrow: Option<Box<Narrow>>,
     pub(crate) joined: bool,
+    /// The name under which a join adds the target, if not its table's.
+    pub(crate) alias: Option<SourceId>,
 }
 
 /// Which rows of a relation are wanted, and in which order.
@@ -30,7 +33,7 @@ impl Leg {
     /// All of a relation.
     #[doc(hidden)]
     pub fn plain(relation: &'static RelationMeta) -> Self {
-        Self { relation, narrow: None, joined: false }
+        Self { relation, narrow: None, joined: false, alias: None }
     }
 
     /// Whether rows of the relation may be left out.

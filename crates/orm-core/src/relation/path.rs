@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use super::{Leg, Relation};
 use crate::entity::{Entity, RelationMeta};
+use crate::stmt::Alias;
 
 /// One or more relations in a row, starting at `E`: `User::POSTS.then(Post::TAGS)`.
 ///
@@ -95,6 +96,27 @@ pub trait IntoPath<E> {
 impl<A: Entity, B: Entity, K> IntoPath<A> for Relation<A, B, K> {
     fn into_path(self) -> Path<A> {
         Path::of(Leg::plain(self.meta()))
+    }
+}
+
+impl<A: Entity, B: Entity, K> Relation<A, B, K> {
+    /// The path to an alias of the target, for a join that adds the target's table under another name.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// // From a post to its author to all of the author's posts.
+    /// let other = Post::alias();
+    /// let by_author = Post::select().join(Post::AUTHOR.then(User::POSTS.to(&other)));
+    /// let titles = by_author.filter(Post::TITLE.eq("Notes")).columns(other.column(Post::TITLE));
+    /// assert_eq!(engine.all(titles.order_by(other.column(Post::ID))).await?, ["Notes", "Letters"]);
+    /// # Ok(()) });
+    /// ```
+    pub fn to(self, alias: &Alias<B>) -> Path<A> {
+        Path::of(Leg { alias: Some(alias.id()), ..Leg::plain(self.meta()) })
     }
 }
 

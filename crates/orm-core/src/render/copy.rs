@@ -42,9 +42,15 @@ pub(crate) fn copy_out(
             }
             out.append(&text, raw.input());
         }
-        Body::Select(_) | Body::Count(_) | Body::Exists(_) => query(&mut out, body, loads)?,
-        Body::Insert(_) | Body::Update(_) | Body::Delete(_) => return Err(no_query()),
+        Body::Select(_) | Body::Compound(_) | Body::Count(_) | Body::Exists(_) => {
+            query(&mut out, body, loads)?
+        }
+        Body::Values(_) | Body::Insert(_) | Body::Update(_) | Body::Delete(_) => return Err(no_query()),
     }
+    if out.writes {
+        return Err(no_query());
+    }
+    out.lacking.take().map_or(Ok(()), Err)?;
     out.push(") TO STDOUT (").push(format.options()).push(")");
     if let Some(fault) = out.input.fault() {
         return Err(Error::build(format!("a value of this query cannot be written: {}", fault.reason)));

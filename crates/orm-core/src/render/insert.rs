@@ -1,15 +1,26 @@
 //! INSERT as SQL.
 
 use super::Writer;
-use super::statement::returning;
+use super::select::{filter, rowset};
+use super::write::returning;
+use crate::dialect::Upsert;
+use crate::expr::{Kind, Node};
 use crate::stmt::{Action, Conflict, InsertBody, next_version};
 
 /// Adds an insert of single columns, or of whole rows.
 pub(super) fn insert(out: &mut Writer<'_>, write: &InsertBody) {
     let entity = write.entity;
+    out.tables.push((entity.table, None));
     out.push("INSERT INTO ").name(entity.table).push(" (");
     let columns = written(write);
-    if write.rows.is_empty() {
+    if let Some(query) = &write.query {
+        out.names(columns.iter().map(|&position| entity.columns[position].name)).push(") ");
+        rowset(out, query);
+        // Without it, ON CONFLICT could be the ON of a join.
+        if write.conflict.is_some() && out.dialect.upsert == Upsert::OnConflict && !ends_in_where(query) {
+            out.push(" WHERE ").boolean(true);
+        }
+    } else if write.rows.is_empty() {
         out.names(write.set.iter().map(|(position, _)| entity.columns[*position].name)).push(") VALUES (");
         out.separated(", ", &write.set, |out, (_, value)| out.node(value)).push(")");
     } else {
@@ -18,13 +29,29 @@ pub(super) fn insert(out: &mut Writer<'_>, write: &InsertBody) {
     if let Some(conflict) = &write.conflict {
         on_conflict(out, write, conflict, &columns);
     }
-    returning(out, &write.returning);
+    returning(out, &write.returning, out.dialect.returning);
+}
+
+/// Whether ON behind the query can be no part of it.
+fn ends_in_where(query: &crate::stmt::Body) -> bool {
+    match query {
+        crate::stmt::Body::Select(query) => {
+            !query.filter.is_empty()
+                || !query.group_by.is_empty()
+                || !query.order_by.is_empty()
+                || query.limit.is_some()
+        }
+        _ => true,
+    }
 }
 
 /// The columns that are written, as positions. A column that every row leaves to the database is left out; one that some
 /// rows set is spelled out in the others.
 fn written(write: &InsertBody) -> Vec<usize> {
     let entity = write.entity;
+    if write.query.is_some() {
+        return write.query_columns.clone();
+    }
     if write.rows.is_empty() {
         return write.set.iter().map(|(position, _)| *position).collect();
     }
@@ -71,30 +98,99 @@ fn rows(out: &mut Writer<'_>, write: &InsertBody, columns: &[usize]) {
 }
 
 fn on_conflict(out: &mut Writer<'_>, write: &InsertBody, conflict: &Conflict, written: &[usize]) {
-    let entity = write.entity;
-    let is_target = |column: &usize| conflict.target.contains(column) || entity.key.contains(column);
-    let mut columns: Vec<usize> = match &conflict.action {
-        Action::Nothing => Vec::new(),
-        Action::Update(columns) => columns.clone(),
-        Action::UpdateAll => written.iter().copied().filter(|column| !is_target(column)).collect(),
-    };
-    let chosen = matches!(&conflict.action, Action::Update(columns) if columns.iter().any(|column| entity.version == Some(*column)));
-    let version = entity.version.filter(|_| !chosen && !matches!(conflict.action, Action::Nothing));
-    columns.retain(|column| version != Some(*column));
-    out.push(" ON CONFLICT (").names(conflict.target.iter().map(|&column| entity.columns[column].name));
-    if columns.is_empty() && version.is_none() {
-        out.push(") DO NOTHING");
-        return;
-    }
-    out.push(") DO UPDATE SET ");
-    out.separated(", ", columns.iter().copied().chain(version), |out, position| {
-        let name = entity.columns[position].name;
-        out.name(name).push(" = ");
-        match version {
-            Some(version) if version == position => out.node(&next_version(entity, version)),
-            _ => {
-                out.push("excluded.").name(name);
+    let (set, conditions) = conflict_set(write, conflict, written);
+    match out.dialect.upsert {
+        Upsert::OnConflict => {
+            let target = conflict.target.iter().map(|&column| write.entity.columns[column].name);
+            out.push(" ON CONFLICT (").names(target);
+            if set.is_empty() {
+                out.push(") DO NOTHING");
+                return;
             }
+            out.push(") DO UPDATE SET ");
+            assignments(out, write, &set);
+            filter(out, conditions);
         }
+        Upsert::OnDuplicateKey => on_duplicate_key(out, write, conflict, written, &set, conditions),
+    }
+}
+
+/// What is written into the row that is there, and on which conditions.
+fn conflict_set<'a>(
+    write: &InsertBody,
+    conflict: &'a Conflict,
+    written: &[usize],
+) -> (Vec<(usize, Node)>, &'a [Node]) {
+    let entity = write.entity;
+    let new = |position: usize| (position, Node(Kind::Excluded { entity, position }));
+    let is_target = |column: &usize| conflict.target.contains(column) || entity.key.contains(column);
+    let mut conditions: &[Node] = &[];
+    let mut set: Vec<(usize, Node)> = match &conflict.action {
+        Action::Nothing => return (Vec::new(), conditions),
+        Action::Update(columns) => columns.iter().copied().map(new).collect(),
+        Action::UpdateAll => written.iter().copied().filter(|column| !is_target(column)).map(new).collect(),
+        Action::Set { set, filter } => {
+            conditions = filter;
+            set.clone()
+        }
+    };
+    if let Some(version) = entity.version {
+        let is_chosen = !matches!(conflict.action, Action::UpdateAll)
+            && set.iter().any(|(position, _)| *position == version);
+        if !is_chosen {
+            set.retain(|(position, _)| *position != version);
+            set.push((version, next_version(entity, version)));
+        }
+    }
+    (set, conditions)
+}
+
+fn assignments(out: &mut Writer<'_>, write: &InsertBody, set: &[(usize, Node)]) {
+    out.separated(", ", set, |out, (position, value)| {
+        out.name(write.entity.columns[*position].name).push(" = ").node(value);
     });
+}
+
+/// It is about any key, so that the one that is named must be the only one.
+fn on_duplicate_key(
+    out: &mut Writer<'_>,
+    write: &InsertBody,
+    conflict: &Conflict,
+    written: &[usize],
+    set: &[(usize, Node)],
+    conditions: &[Node],
+) {
+    let entity = write.entity;
+    let is_target = |columns: &[usize]| {
+        columns.len() == conflict.target.len()
+            && columns.iter().all(|column| conflict.target.contains(column))
+    };
+    let keyed = write.rows.iter().any(|row| row.keyed) || entity.key.iter().any(|key| written.contains(key));
+    if let Some(other) = Conflict::unique_sets(entity, keyed).iter().find(|columns| !is_target(columns)) {
+        let fields: Vec<_> = other.iter().map(|&at| entity.columns[at].field).collect();
+        out.lacks(
+            &format!(
+                "`on_conflict` of one key alone, and {} has another, of {}",
+                entity.name,
+                fields.join(", ")
+            ),
+            "read the row with `.for_update()` in a transaction, then update or insert it",
+        );
+    }
+    if !conditions.is_empty() {
+        out.lacks(
+            "conditions on what an upsert writes",
+            "set a `case()` of the condition, the new and the old value",
+        );
+    }
+    out.push(" ON DUPLICATE KEY UPDATE ");
+    match (set, conflict.target.first()) {
+        // Nothing, said as a value that stays as it is: IGNORE would ignore other faults too.
+        ([], Some(&column)) => {
+            out.name(entity.columns[column].name)
+                .push(" = ")
+                .column(entity.table, entity.columns[column].name);
+        }
+        (set, _) => assignments(out, write, set),
+    }
 }

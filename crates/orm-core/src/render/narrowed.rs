@@ -11,7 +11,7 @@
 //! Parameters of the conditions and the order stand before the list of keys, which is the last parameter.
 
 use super::Writer;
-use super::statement::{every_column, order, whole};
+use super::select::{every_column, order, whole};
 use crate::dialect::Dialect;
 use crate::entity::{EntityMeta, RelationKind, RelationMeta};
 use crate::error::{Error, Result};
@@ -39,6 +39,7 @@ pub(crate) fn narrowed(
 ) -> Result<Compiled> {
     let (target, sources) = ((relation.target)(), sources(relation)?);
     let mut out = Writer::new(dialect);
+    out.reads(target.table).reads(sources.table);
     // Only literals may follow the list, so an order that has values is made a number before it.
     let numbered = narrow.limit.is_some() || narrow.order_by.iter().any(|order| has_values(&order.node));
     if numbered {
@@ -100,11 +101,9 @@ fn rows(
     }
     out.push(" FROM ").name(sources.table);
     if sources.pairs {
-        for hop in hops(relation)?.iter().skip(1) {
+        for hop in hops(relation)?.into_iter().skip(1) {
             out.push(" JOIN ").name(hop.table).push(" ON ");
-            out.separated(" AND ", &hop.on, |out, (column, (other, other_column))| {
-                out.column(hop.table, column).push(" = ").column(other, other_column);
-            });
+            out.ties(&hop);
         }
     }
     out.push(" WHERE ");
@@ -131,7 +130,7 @@ fn numbered_rows(
     }
     out.push(" FROM (");
     rows(out, relation, target, sources, narrow, true)?;
-    out.push(") AS \"narrowed\"");
+    out.push(") AS ").name("narrowed");
     if let Some(limit) = narrow.limit {
         out.push(" WHERE ").name(PLACE).push(&format!(" <= {}", whole(limit)));
     }

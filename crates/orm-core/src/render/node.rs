@@ -1,9 +1,10 @@
 //! Expressions as SQL, with no more parentheses than precedence needs.
 
 use super::Writer;
-use super::statement::{related, select, select_any, select_count};
+use super::select::{related, rowset, rowset_any, rowset_count};
 use crate::dialect::TextSearch;
-use crate::expr::{Kind, Logic, Node, Part};
+use crate::expr::{Arithmetic, Kind, Logic, Node, Part};
+use crate::stmt::FieldColumn;
 use crate::types::ColumnType;
 use crate::value::Value;
 
@@ -16,6 +17,7 @@ enum Bond {
     Compare,
     Add,
     Multiply,
+    Sign,
     Atom,
 }
 
@@ -39,11 +41,41 @@ impl Writer<'_> {
     pub(crate) fn node(&mut self, node: &Node) {
         match &node.0 {
             Kind::Column { entity, position } => {
-                let renamed = self.renamed.as_ref().filter(|(table, _)| *table == entity.table);
-                match renamed.map(|(_, name)| name.clone()) {
+                match self.renamed(entity.table) {
                     Some(name) => self.column(&name, entity.columns[*position].name),
                     None => self.column(entity.table, entity.columns[*position].name),
                 };
+            }
+            Kind::Field { source, column } => {
+                self.source(*source).push(".");
+                match column {
+                    FieldColumn::Entity(entity, at) => {
+                        self.name(entity.columns[*at].name);
+                    }
+                    FieldColumn::Made(at) => self.made_column(*at),
+                }
+            }
+            Kind::Excluded { entity, position } => {
+                let [before, after] = self.dialect.excluded;
+                self.push(before).name(entity.columns[*position].name).push(after);
+            }
+            Kind::Literal(number) => {
+                self.number(u64::from(*number));
+            }
+            Kind::List(nodes) => {
+                self.separated(", ", nodes, |out, node| out.node(node));
+            }
+            Kind::Named(of, at) => {
+                self.node(of);
+                self.push(" AS ").made_column(*at);
+            }
+            Kind::Negative(of) => {
+                self.push("-");
+                self.above(Bond::Sign, of);
+            }
+            Kind::IsTrue { of, negated } => {
+                self.above(Bond::Compare, of);
+                self.push(if *negated { " IS NOT TRUE" } else { " IS TRUE" });
             }
             Kind::Default { entity, position } => {
                 let column = &entity.columns[*position];
@@ -68,7 +100,7 @@ impl Writer<'_> {
             Kind::InQuery { of, query, negated } => {
                 self.above(Bond::Add, of);
                 self.push(if *negated { " NOT IN (" } else { " IN (" });
-                select(self, query);
+                rowset(self, query);
                 self.push(")");
             }
             Kind::Between { of, low, high } => {
@@ -82,7 +114,7 @@ impl Writer<'_> {
                 self.above(Bond::Add, of);
                 self.push(" LIKE ");
                 self.above(Bond::Add, pattern);
-                self.push(ESCAPE);
+                self.push(self.dialect.escape);
             }
             Kind::Match { part, of, sought } => self.search(*part, of, sought),
             Kind::Logic { op, nodes } => self.logic(*op, nodes),
@@ -91,32 +123,28 @@ impl Writer<'_> {
                 self.node(of);
                 self.push(")");
             }
-            Kind::Function { name, arguments } => {
-                self.push(name).push("(");
-                self.separated(", ", arguments, |out, argument| out.node(argument)).push(")");
-            }
-            Kind::Aggregate { name, distinct, of, answer } => {
-                self.aggregate(name, *distinct, of.as_deref(), *answer);
-            }
+            Kind::Call { function, arguments } => self.call(*function, arguments),
+            Kind::Aggregate(body) => self.aggregate(body),
+            Kind::Over { function, window } => self.over(function, window),
             Kind::Cast { of, to } => {
                 self.push("CAST(");
                 self.node(of);
-                self.push(" AS ").type_name(*to).push(")");
+                self.push(" AS ").cast_name(*to).push(")");
             }
             Kind::Case { branches, otherwise } => self.case(branches, otherwise.as_deref()),
             Kind::Exists(query) => {
                 self.push("EXISTS (");
-                select_any(self, query);
+                rowset_any(self, query);
                 self.push(")");
             }
             Kind::CountOf(query) => {
                 self.push("(");
-                select_count(self, query);
+                rowset_count(self, query);
                 self.push(")");
             }
             Kind::Subquery(query) => {
                 self.push("(");
-                select(self, query);
+                rowset(self, query);
                 self.push(")");
             }
             Kind::Related { relation, filter } => related(self, relation, filter.as_deref()),
@@ -125,6 +153,17 @@ impl Writer<'_> {
                 self.push("NULL");
             }
         }
+    }
+
+    /// The name that the columns of a table have instead of its own.
+    pub(super) fn renamed(&self, table: &str) -> Option<String> {
+        let innermost = self.tables.iter().rev().find(|(known, _)| *known == table);
+        innermost.and_then(|(_, name)| name.clone())
+    }
+
+    /// Adds an argument of a function, in parentheses where it does not stand between commas.
+    pub(super) fn argument(&mut self, node: &Node, between_commas: bool) {
+        self.part(between_commas || bond_of(node) == Bond::Atom, node);
     }
 
     /// Adds a part, in parentheses unless it holds more tightly than `bond`.
@@ -154,11 +193,17 @@ impl Writer<'_> {
     }
 
     /// `a - b - c` needs no parentheses, `a - (b - c)` does.
-    fn arithmetic(&mut self, op: char, left: &Node, right: &Node) {
-        let bond = if matches!(op, '+' | '-') { Bond::Add } else { Bond::Multiply };
-        self.above_or_same(bond, left);
-        self.push(" ").push(op.encode_utf8(&mut [0; 4])).push(" ");
-        self.above(bond, right);
+    fn arithmetic(&mut self, op: Arithmetic, left: &Node, right: &Node) {
+        self.above_or_same(bond_of_arithmetic(op), left);
+        self.push(match op {
+            Arithmetic::Add => " + ",
+            Arithmetic::Subtract => " - ",
+            Arithmetic::Multiply => " * ",
+            Arithmetic::Divide => " / ",
+            Arithmetic::DivideIntegers => self.dialect.divide_integers,
+            Arithmetic::Remainder => " % ",
+        });
+        self.above(bond_of_arithmetic(op), right);
     }
 
     fn logic(&mut self, op: Logic, nodes: &[Node]) {
@@ -174,7 +219,7 @@ impl Writer<'_> {
         }
     }
 
-    fn boolean(&mut self, value: bool) {
+    pub(super) fn boolean(&mut self, value: bool) {
         self.push(self.dialect.booleans[usize::from(value)]);
     }
 
@@ -208,27 +253,9 @@ impl Writer<'_> {
 
     fn typed(&mut self, value: &Value, ty: ColumnType) {
         if self.dialect.typed_parameters {
-            self.push("CAST(").bind(value).push(" AS ").type_name(ty).push(")");
+            self.push("CAST(").bind(value).push(" AS ").cast_name(ty).push(")");
         } else {
             self.bind(value);
-        }
-    }
-
-    fn aggregate(&mut self, name: &str, distinct: bool, of: Option<&Node>, answer: Option<ColumnType>) {
-        let cast = answer.filter(|_| self.dialect.numeric_aggregates);
-        if cast.is_some() {
-            self.push("CAST(");
-        }
-        self.push(name).push(if distinct { "(DISTINCT " } else { "(" });
-        match of {
-            Some(of) => self.node(of),
-            None => {
-                self.push("*");
-            }
-        }
-        self.push(")");
-        if let Some(ty) = cast {
-            self.push(" AS ").type_name(ty).push(")");
         }
     }
 
@@ -250,13 +277,13 @@ impl Writer<'_> {
     fn search(&mut self, part: Part, of: &Node, sought: &Node) {
         match (self.dialect.text_search, &sought.0) {
             (TextSearch::Like, Kind::Value(Value::Text(text))) => self.search_like(part, of, text),
-            (TextSearch::Like, _) => self.search_expression(part, of, sought),
             (TextSearch::Binary, Kind::Value(Value::Text(text)))
                 if part == Part::Start && !text.is_empty() =>
             {
                 self.search_range(of, text);
             }
-            (TextSearch::Binary, _) => self.search_binary(part, of, sought),
+            // Wildcards of an expression cannot be escaped beforehand.
+            _ => self.form(self.dialect.search[part as usize], &[of, sought]),
         }
     }
 
@@ -276,23 +303,8 @@ impl Writer<'_> {
             pattern.push('%');
         }
         self.above(Bond::Add, of);
-        self.push(" LIKE ").bind(&Value::Text(pattern)).push(ESCAPE);
-    }
-
-    /// The same of an expression, whose wildcards cannot be escaped beforehand.
-    fn search_expression(&mut self, part: Part, of: &Node, sought: &Node) {
-        match part {
-            Part::Start => self.call("starts_with(", of, sought, ")"),
-            Part::Anywhere => self.call("strpos(", of, sought, ") > 0"),
-            Part::End => {
-                self.push("right(");
-                self.node(of);
-                self.push(", length(");
-                self.node(sought);
-                self.push(")) = ");
-                self.above(Bond::Compare, sought);
-            }
-        }
+        let (like, escape) = (self.dialect.like_case, self.dialect.escape);
+        self.push(like).bind(&Value::Text(pattern)).push(escape);
     }
 
     /// A prefix as a range of the binary order, which an index serves: from the prefix to the first text after all
@@ -306,42 +318,7 @@ impl Writer<'_> {
             self.push(" < ").bind(&Value::Text(end));
         }
     }
-
-    /// By functions that compare byte by byte, right for the empty text too.
-    fn search_binary(&mut self, part: Part, of: &Node, sought: &Node) {
-        match part {
-            Part::Anywhere => return self.call("instr(", of, sought, ") > 0"),
-            Part::Start => {
-                self.push("substr(");
-                self.node(of);
-                self.push(", 1, length(");
-                self.node(sought);
-                self.push("))");
-            }
-            Part::End => {
-                self.push("substr(");
-                self.node(of);
-                self.push(", length(");
-                self.node(of);
-                self.push(") - length(");
-                self.node(sought);
-                self.push(") + 1)");
-            }
-        }
-        self.push(" = ");
-        self.above(Bond::Compare, sought);
-    }
-
-    fn call(&mut self, before: &str, of: &Node, sought: &Node, after: &str) {
-        self.push(before);
-        self.node(of);
-        self.push(", ");
-        self.node(sought);
-        self.push(after);
-    }
 }
-
-const ESCAPE: &str = r" ESCAPE '\'";
 
 fn bond_of(node: &Node) -> Bond {
     match &node.0 {
@@ -353,14 +330,22 @@ fn bond_of(node: &Node) -> Bond {
         Kind::Match { part: Part::Start, .. } | Kind::Between { .. } => Bond::And,
         Kind::Compare { .. }
         | Kind::IsNull { .. }
+        | Kind::IsTrue { .. }
         | Kind::In { .. }
         | Kind::InQuery { .. }
         | Kind::Like { .. }
         | Kind::Match { .. } => Bond::Compare,
-        Kind::Arithmetic { op: '+' | '-', .. } => Bond::Add,
-        Kind::Arithmetic { .. } => Bond::Multiply,
+        Kind::Arithmetic { op, .. } => bond_of_arithmetic(*op),
+        Kind::Negative(_) => Bond::Sign,
         Kind::Optional(of) => bond_of(of),
         _ => Bond::Atom,
+    }
+}
+
+fn bond_of_arithmetic(op: Arithmetic) -> Bond {
+    match op {
+        Arithmetic::Add | Arithmetic::Subtract => Bond::Add,
+        _ => Bond::Multiply,
     }
 }
 

@@ -3,7 +3,7 @@
 //! What is let through here is still watched while it runs: this is about what the watch cannot stop, which is one call of
 //! a function, and about reads that would only be begun to be given up.
 
-use super::SelectBody;
+use super::{Distinct, JoinTo, SelectBody};
 use crate::expr::{Kind, Logic, Node};
 use crate::relation::{Leg, Narrow};
 
@@ -19,26 +19,23 @@ impl SelectBody {
 
     /// The same where one row is all that is wanted.
     pub(crate) fn is_cheap_to_find(&self) -> bool {
-        let parts = self.columns.iter().flatten().chain(&self.filter);
-        let orders = self.order_by.iter().map(|order| &order.node);
-        !self.distinct
+        matches!(self.distinct, Distinct::None)
+            && self.lock.is_none()
             && self.group_by.is_empty()
             && self.having.is_empty()
-            && self.joins.iter().all(|join| join.on.iter().all(Node::is_cheap))
-            && parts.chain(orders).all(Node::is_cheap)
+            && self.from.own_table().is_some()
+            && self.joins.iter().all(|join| matches!(join.to, JoinTo::Relation { .. }))
+            && self.nodes().all(Node::is_cheap)
     }
 
     /// Whether the filter gives a value to each column of the key, or to a unique one.
     fn is_by_key(&self) -> bool {
-        let given = |column: usize| self.filter.iter().any(|node| node.gives(self.entity, column));
+        let Some(entity) = self.from.own_table() else { return false };
+        let given = |column: usize| self.filter.iter().any(|node| node.gives(entity, column));
         let unique = |(at, column): (usize, &crate::entity::ColumnMeta)| column.unique && given(at);
-        self.entity.key.iter().all(|&column| given(column))
-            || self.entity.columns.iter().enumerate().any(unique)
-            || self
-                .entity
-                .indexes
-                .iter()
-                .any(|index| index.unique && index.columns.iter().all(|&at| given(at)))
+        entity.key.iter().all(|&column| given(column))
+            || entity.columns.iter().enumerate().any(unique)
+            || entity.indexes.iter().any(|index| index.unique && index.columns.iter().all(|&at| given(at)))
     }
 }
 
@@ -47,6 +44,9 @@ impl Node {
     pub(crate) fn is_cheap(&self) -> bool {
         let own = match &self.0 {
             Kind::Column { .. }
+            | Kind::Literal(_)
+            | Kind::Negative(_)
+            | Kind::IsTrue { .. }
             | Kind::Value(_)
             | Kind::Typed(..)
             | Kind::Refused(_)
@@ -62,8 +62,13 @@ impl Node {
             | Kind::InQuery { .. }
             | Kind::Like { .. }
             | Kind::Match { .. }
-            | Kind::Function { .. }
-            | Kind::Aggregate { .. }
+            | Kind::Field { .. }
+            | Kind::Excluded { .. }
+            | Kind::Call { .. }
+            | Kind::List(_)
+            | Kind::Named(..)
+            | Kind::Aggregate(_)
+            | Kind::Over { .. }
             | Kind::Cast { .. }
             | Kind::Case { .. }
             | Kind::Exists(_)

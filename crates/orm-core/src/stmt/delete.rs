@@ -4,11 +4,13 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::scope::{self, Scope};
-use super::{Body, Statement};
+use super::source::{IntoSource, Source};
+use super::{Body, Statement, join_path};
 use crate::entity::{Entity, EntityMeta};
 use crate::error::Result;
 use crate::expr::{Condition, Node};
 use crate::query::{Nothing, Query, Selection, Shape, Values, Whole};
+use crate::relation::IntoPath;
 
 /// A delete of the rows of `E` that meet a condition. Made by [`Entity::delete`].
 ///
@@ -34,6 +36,8 @@ pub struct Delete<E, S = Nothing> {
 #[derive(Clone, Debug)]
 pub(crate) struct DeleteBody {
     pub(crate) entity: &'static EntityMeta,
+    /// What else it reads.
+    pub(crate) using: Vec<Source>,
     pub(crate) filter: Vec<Node>,
     pub(crate) everything: bool,
     /// Whether default filters of the session are left out.
@@ -45,13 +49,18 @@ impl<E: Entity> Delete<E> {
     pub(crate) fn new() -> Self {
         let entity = E::meta();
         let (filter, returning) = (Vec::new(), Vec::new());
-        Self::of(DeleteBody { entity, filter, everything: false, unfiltered: false, returning })
+        let using = Vec::new();
+        Self::of(DeleteBody { entity, using, filter, everything: false, unfiltered: false, returning })
     }
 }
 
 impl<E: Entity, S> Delete<E, S> {
     fn of(body: DeleteBody) -> Self {
         Self { body, types: PhantomData }
+    }
+
+    pub(super) fn into_body(self) -> DeleteBody {
+        self.body
     }
 
     /// Deletes the rows that meet a condition. Repeated, all of the conditions.
@@ -68,6 +77,33 @@ impl<E: Entity, S> Delete<E, S> {
     /// ```
     pub fn filter(mut self, condition: impl Condition) -> Self {
         self.body.filter.push(condition.condition());
+        self
+    }
+
+    /// Reads another source too, whose columns can be named in `filter`: DELETE .. USING, or EXISTS where there is no such
+    /// thing. Tie it to the rows by a condition; along a relation, [`join`](Self::join) does that.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// use anyorm::values;
+    ///
+    /// let closed = values([2_i64, 99]);
+    /// let delete = Account::delete().using(&closed).filter(closed.columns().eq(Account::ID));
+    /// assert_eq!(engine.execute(delete).await?, 1);
+    /// # Ok(()) });
+    /// ```
+    pub fn using(mut self, source: impl IntoSource) -> Self {
+        self.body.using.push(source.into_source().0);
+        self
+    }
+
+    /// Reads the rows that relations lead to as well. Not along a table of links: use [`Relation::any`](crate::Relation::any).
+    pub fn join(mut self, path: impl IntoPath<E>) -> Self {
+        join_path(path.into_path().into_legs(), &mut self.body.using, &mut self.body.filter);
         self
     }
 
@@ -164,14 +200,22 @@ impl<E, S> fmt::Debug for Delete<E, S> {
 }
 
 impl DeleteBody {
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         super::check_criteria("delete", self.entity, &self.filter, self.everything)?;
-        let scope = Scope::single(self.entity);
-        self.filter.iter().chain(&self.returning).try_for_each(|node| scope.check(node))
+        let scope = Scope::write(self.entity, &self.using)?;
+        self.filter.iter().try_for_each(|node| scope.check(node))?;
+        let answered = Scope::single(self.entity);
+        self.returning.iter().try_for_each(|node| answered.check(node))
     }
 
     pub(super) fn reads(&self, out: &mut Vec<&'static str>) {
         scope::add(self.entity.table, out);
-        self.filter.iter().chain(&self.returning).for_each(|node| scope::reads(node, out));
+        self.using.iter().for_each(|source| scope::source_reads(source, out));
+        self.nodes().for_each(|node| scope::reads(node, out));
+    }
+
+    /// Every expression in it.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.filter.iter().chain(&self.returning)
     }
 }

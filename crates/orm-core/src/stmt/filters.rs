@@ -1,7 +1,9 @@
 //! Conditions on entities that stand in every statement of a session that nobody wrote there: of soft deletes, say.
 
+use std::sync::Arc;
+
 use super::scope::{self, Scope};
-use super::{Body, Loads, SelectBody, Statement};
+use super::{Body, FieldColumn, JoinTo, Loads, SelectBody, Source, SourceId, SourceOf, Statement};
 use crate::entity::EntityMeta;
 use crate::error::{Error, Result};
 use crate::expr::{Condition, Kind, Logic, Node};
@@ -83,9 +85,19 @@ impl Filters {
     /// Answers whether the statement takes filters.
     fn body(&self, body: &mut Body) -> bool {
         match body {
-            Body::Raw(_) => return false,
+            Body::Raw(_) | Body::Values(_) => return false,
             Body::Select(query) => return self.select(query),
+            Body::Compound(compound) => {
+                self.body(&mut compound.first);
+                compound.rest.iter_mut().for_each(|(_, body)| {
+                    self.body(body);
+                });
+                return false;
+            }
             Body::Insert(write) => {
+                write.query.iter_mut().for_each(|query| {
+                    self.body(query);
+                });
                 write.set.iter_mut().for_each(|(_, value)| self.node(value));
                 write.returning.iter_mut().for_each(|node| self.node(node));
             }
@@ -94,11 +106,13 @@ impl Filters {
                 write.set.iter_mut().for_each(|(_, value)| self.node(value));
                 write.filter.iter_mut().chain(&mut write.returning).for_each(|node| self.node(node));
                 write.filter.extend_from_slice(self.of(write.entity));
+                self.read_along(&mut write.from, &mut write.filter);
             }
             Body::Delete(write) if write.unfiltered => return false,
             Body::Delete(write) => {
                 write.filter.iter_mut().chain(&mut write.returning).for_each(|node| self.node(node));
                 write.filter.extend_from_slice(self.of(write.entity));
+                self.read_along(&mut write.using, &mut write.filter);
             }
             Body::Count(inner) | Body::Exists(inner) => return self.body(inner),
         }
@@ -112,13 +126,65 @@ impl Filters {
         // What was written first: the conditions that are added have no conditions added to them.
         let parts = query.columns.iter_mut().flatten().chain(&mut query.filter).chain(&mut query.group_by);
         let orders = query.order_by.iter_mut().map(|order| &mut order.node);
-        parts.chain(&mut query.having).chain(orders).for_each(|node| self.node(node));
-        query.filter.extend_from_slice(self.of(query.entity));
+        let joined = query.joins.iter_mut().flat_map(|join| &mut join.on);
+        parts.chain(joined).chain(&mut query.having).chain(orders).for_each(|node| self.node(node));
+        self.source(&mut query.from);
+        query.filter.extend(self.of_source(&query.from));
         for join in &mut query.joins {
             // In ON, so that a left join keeps rows whose partner is left out.
-            join.on.extend_from_slice(self.of((join.relation.target)()));
+            let conditions = match &mut join.to {
+                JoinTo::Relation { relation, to, .. } => self.renamed((relation.target)(), *to),
+                JoinTo::Source(source) => {
+                    self.source(source);
+                    self.of_source(source)
+                }
+            };
+            join.on.extend(conditions);
         }
         true
+    }
+
+    /// What a write reads besides its own table.
+    fn read_along(&self, sources: &mut [Source], filter: &mut Vec<Node>) {
+        for source in sources {
+            self.source(source);
+            filter.extend(self.of_source(source));
+        }
+    }
+
+    /// The queries inside of a source.
+    fn source(&self, source: &mut Source) {
+        match &mut source.of {
+            SourceOf::Query(query) => {
+                self.body(Arc::make_mut(query));
+            }
+            SourceOf::With(with) => {
+                let with = Arc::make_mut(with);
+                self.body(&mut with.body);
+                if let Some((step, _)) = &mut with.step {
+                    self.body(step);
+                }
+            }
+            SourceOf::Table(_) | SourceOf::Itself(_) => {}
+        }
+    }
+
+    /// The conditions on the rows of a table; what a query inside answers has met them.
+    fn of_source(&self, source: &Source) -> Vec<Node> {
+        match source.of {
+            SourceOf::Table(entity) => self.renamed(entity, source.id),
+            SourceOf::Query(_) | SourceOf::With(_) | SourceOf::Itself(_) => Vec::new(),
+        }
+    }
+
+    /// The conditions on an entity whose table may have another name.
+    fn renamed(&self, entity: &'static EntityMeta, id: Option<SourceId>) -> Vec<Node> {
+        let mut conditions = self.of(entity).to_vec();
+        if let Some(source) = id {
+            let field = |at| Some(Node(Kind::Field { source, column: FieldColumn::Entity(entity, at) }));
+            conditions.iter_mut().for_each(|condition| condition.substitute(entity, &field));
+        }
+        conditions
     }
 
     /// The queries inside of an expression.
@@ -132,7 +198,7 @@ impl Filters {
             *filter = all.reduce(|left, right| left.logic(Logic::And, right)).map(Node::boxed);
         }
         if let Some(query) = node.query_mut() {
-            self.select(query);
+            self.body(query);
         }
         node.parts_mut(&mut |part| self.node(part));
     }

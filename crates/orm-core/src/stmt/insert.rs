@@ -3,15 +3,15 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::conflict::{Columns, Conflict, OnConflict};
+use super::conflict::{Columns, Conflict, FilledBy, OnConflict};
 use super::scope::{self, Scope};
-use super::{Body, Statement, set};
+use super::{Body, Rowset, Statement, set};
 use crate::cells::Cells;
 use crate::column::Column;
 use crate::entity::{Entity, EntityMeta};
 use crate::error::{Error, Result};
 use crate::expr::{Node, Operand};
-use crate::query::{Nothing, Query, Selection, Shape, Values, Whole};
+use crate::query::{FromRow, Nothing, Query, Selection, Shape, Values, Whole};
 use crate::types::SqlType;
 
 /// An insert into the table of `E`, of whole entities or of single columns. Made by [`Entity::insert`].
@@ -44,6 +44,9 @@ pub(crate) struct InsertBody {
     pub(crate) cells: Cells,
     /// One row by columns instead.
     pub(crate) set: Vec<(usize, Node)>,
+    /// The query whose rows are inserted into the columns.
+    pub(crate) query: Option<Body>,
+    pub(crate) query_columns: Vec<usize>,
     pub(crate) conflict: Option<Conflict>,
     pub(crate) returning: Vec<Node>,
     /// Whether what is answered overwrites what a session has.
@@ -66,6 +69,8 @@ impl<E: Entity> Insert<E> {
             rows: Vec::new(),
             cells: Cells::default(),
             set: Vec::new(),
+            query: None,
+            query_columns: Vec::new(),
             conflict: None,
             returning: Vec::new(),
             populate_existing: false,
@@ -76,6 +81,10 @@ impl<E: Entity> Insert<E> {
 impl<E: Entity, S> Insert<E, S> {
     fn of(body: InsertBody) -> Self {
         Self { body, types: PhantomData }
+    }
+
+    pub(super) fn into_body(self) -> InsertBody {
+        self.body
     }
 
     /// Adds a row: every column of an entity, except a key that is not set and that the database assigns.
@@ -139,6 +148,30 @@ impl<E: Entity, S> Insert<E, S> {
     /// ```
     pub fn set<T: SqlType, V: Operand<T::Base>>(mut self, column: Column<E, T>, value: V) -> Self {
         self.body.set.push((column.position(), value.operand()));
+        self
+    }
+
+    /// Inserts what a query selects into these columns; all others get their defaults.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let users = User::select().columns(User::NAME);
+    /// engine.execute(Tag::insert().from_select(Tag::NAME, users)).await?;
+    /// let names = Tag::select().columns(Tag::NAME).order_by(Tag::ID);
+    /// assert_eq!(engine.all(names).await?, ["math", "history", "Ada", "Grace"]);
+    /// # Ok(()) });
+    /// ```
+    pub fn from_select<C, V>(mut self, columns: C, query: impl Rowset<Shape = Values<V>>) -> Self
+    where
+        C: FilledBy<E, V>,
+        V: FromRow,
+    {
+        self.body.query_columns = columns.positions();
+        self.body.query = Some(query.into_rowset().0);
         self
     }
 
@@ -246,20 +279,30 @@ impl<E, S> fmt::Debug for Insert<E, S> {
 }
 
 impl InsertBody {
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let name = self.entity.name;
-        match (self.rows.is_empty(), self.set.is_empty()) {
-            (true, true) => {
+        match [!self.rows.is_empty(), !self.set.is_empty(), self.query.is_some()] {
+            [false, false, false] => {
                 return Err(Error::build(format!(
-                    "this insert of {name} has no rows: give some with `.value(..)`, `.values(..)` or `.set(..)`"
+                    "this insert of {name} has no rows: give some with `.value(..)`, `.values(..)`, `.set(..)` or \
+                     `.from_select(..)`"
                 )));
             }
-            (false, false) => {
+            [true, true, _] => {
                 return Err(Error::build(format!(
                     "this insert of {name} has whole entities and single columns: use either `.value(..)` or `.set(..)`"
                 )));
             }
+            [true, _, true] | [_, true, true] => {
+                return Err(Error::build(format!(
+                    "this insert of {name} has rows of its own and those of a query: use either of them"
+                )));
+            }
             _ => {}
+        }
+        if let Some(query) = &self.query {
+            set::check_columns(self.entity, &self.query_columns)?;
+            query.check_in(None)?;
         }
         set::check(self.entity, &self.set)?;
         self.conflict.as_ref().map_or(Ok(()), |conflict| conflict.check(self.entity))?;
@@ -268,11 +311,16 @@ impl InsertBody {
         self.returning.iter().try_for_each(|node| scope.check(node))
     }
 
+    /// Every expression in it.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        let conflict = self.conflict.iter().flat_map(Conflict::nodes);
+        self.set.iter().map(|(_, value)| value).chain(conflict).chain(&self.returning)
+    }
+
     pub(super) fn reads(&self, out: &mut Vec<&'static str>) {
-        self.set
-            .iter()
-            .map(|(_, value)| value)
-            .chain(&self.returning)
-            .for_each(|node| scope::reads(node, out));
+        self.nodes().for_each(|node| scope::reads(node, out));
+        if let Some(query) = &self.query {
+            query.reads(out);
+        }
     }
 }

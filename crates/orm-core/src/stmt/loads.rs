@@ -105,6 +105,12 @@ impl Leg {
     /// Whether conditions and order are about the targets, and nothing else.
     #[doc(hidden)]
     pub fn check(&self) -> Result<()> {
+        if self.alias.is_some() {
+            return Err(Error::build(format!(
+                "`{}.to(&alias)` says where a join adds the target, and this loads it: leave the alias out",
+                self.relation.constant()
+            )));
+        }
         let Some(narrow) = &self.narrow else { return Ok(()) };
         let scope = Scope::loaded((self.relation.target)());
         narrow.nodes().try_for_each(|node| scope.check(node))

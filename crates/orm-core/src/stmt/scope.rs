@@ -1,15 +1,18 @@
 //! Which tables a statement can name, checked before any SQL is written; and which tables it reads.
 
-use super::join::hops;
-use super::select::SelectBody;
+use super::join::{Hop, Name, hops, hops_between};
+use super::select::{JoinTo, SelectBody};
+use super::source::{FieldColumn, Source, SourceOf};
 use crate::entity::{EntityMeta, RelationMeta};
 use crate::error::{Error, Result};
-use crate::expr::{Kind, Node};
+use crate::expr::{AggregateFunction, Function, Kind, Node};
 
 /// The tables of a statement, and those of the query around it.
 pub(crate) struct Scope<'a> {
     tables: Vec<Table>,
     outer: Option<&'a Scope<'a>>,
+    /// Whether the values of a row that was not inserted can be named.
+    excludes: bool,
     /// What a person can do about a table that is not here.
     advice: Advice,
 }
@@ -22,7 +25,9 @@ enum Advice {
 }
 
 struct Table {
-    name: &'static str,
+    name: Name,
+    /// The table's own name, where it is one.
+    table: Option<&'static str>,
     entity: Option<&'static EntityMeta>,
     left_joined: bool,
 }
@@ -30,7 +35,16 @@ struct Table {
 impl<'a> Scope<'a> {
     /// The scope of the values of an insert: nothing.
     pub(super) fn new_row() -> Self {
-        Self { tables: Vec::new(), outer: None, advice: Advice::Value }
+        Self::empty(Advice::Value)
+    }
+
+    fn empty(advice: Advice) -> Self {
+        Self { tables: Vec::new(), outer: None, excludes: false, advice }
+    }
+
+    /// The scope of what an upsert writes: the row that is there, and the one that would have been inserted.
+    pub(super) fn upsert(entity: &'static EntityMeta) -> Self {
+        Self { excludes: true, ..Self::single(entity) }
     }
 
     /// The scope of an update or delete, and of what any write answers: its own table.
@@ -38,54 +52,126 @@ impl<'a> Scope<'a> {
         Self::from(entity, None, Advice::Subquery)
     }
 
+    /// The scope of an update or delete that reads other sources.
+    pub(super) fn write(entity: &'static EntityMeta, sources: &[Source]) -> Result<Self> {
+        let mut scope = Self::single(entity);
+        sources.iter().try_for_each(|source| scope.add_source(source, false))?;
+        Ok(scope)
+    }
+
     /// The scope of the conditions on what a relation loads: its target.
     pub(super) fn loaded(entity: &'static EntityMeta) -> Self {
         Self::from(entity, None, Advice::Subquery)
     }
 
-    /// The scope of a query, after the check that no table is joined twice.
+    /// The scope of a query, after the check that no table is joined twice under one name.
     pub(super) fn query(body: &SelectBody, outer: Option<&'a Scope<'a>>) -> Result<Self> {
-        let mut scope = Self::from(body.entity, outer, Advice::Join);
+        let mut scope = Scope { outer, ..Scope::empty(Advice::Join) };
+        scope.add_source(&body.from, false)?;
         for join in &body.joins {
-            scope.add(join.relation, join.left)?;
+            match &join.to {
+                JoinTo::Relation { relation, from, to } => {
+                    for hop in hops_between(relation, *from, *to)? {
+                        scope.add_hop(relation, &hop, join.left)?;
+                    }
+                }
+                JoinTo::Source(source) => scope.add_source(source, join.left)?,
+            }
         }
         Ok(scope)
     }
 
     fn from(entity: &'static EntityMeta, outer: Option<&'a Scope<'a>>, advice: Advice) -> Self {
-        let own = Table { name: entity.table, entity: Some(entity), left_joined: false };
-        Self { tables: vec![own], outer, advice }
+        let mut scope = Self { outer, ..Self::empty(advice) };
+        scope.push_entity(entity, false);
+        scope
     }
 
-    fn add(&mut self, relation: &'static RelationMeta, left_joined: bool) -> Result<()> {
-        for hop in hops(relation)? {
-            if self.own(hop.table).is_some() {
+    fn push_entity(&mut self, entity: &'static EntityMeta, left_joined: bool) {
+        let (name, table) = (Name::Table(entity.table), Some(entity.table));
+        self.tables.push(Table { name, table, entity: Some(entity), left_joined });
+    }
+
+    /// Adds a source, after a look into the query that it is.
+    pub(super) fn add_source(&mut self, source: &Source, left_joined: bool) -> Result<()> {
+        match &source.of {
+            SourceOf::Table(_) | SourceOf::Itself(_) => {}
+            // Neither sees what stands around it.
+            SourceOf::Query(query) => query.check_in(None)?,
+            SourceOf::With(with) => {
+                with.body.check_in(None)?;
+                with.step.as_ref().map_or(Ok(()), |(step, _)| step.check_in(None))?;
+            }
+        }
+        let entity = source.entity();
+        let Some(id) = source.id else {
+            let Some(entity) = entity else { return Ok(()) };
+            if self.own(Name::Table(entity.table)).is_some() {
                 return Err(Error::build(format!(
-                    "the join along {} adds table {} a second time, and a table can stand in a query once: \
-                     use a subquery, such as `{}.any(..)`",
-                    relation.path(),
-                    hop.table,
-                    relation.constant()
+                    "this query reads table {} twice under one name: give it another by `{}::alias()`, and name its columns \
+                     by `alias.column(..)`",
+                    entity.table, entity.name
                 )));
             }
-            self.tables.push(Table { name: hop.table, entity: hop.entity, left_joined });
+            self.push_entity(entity, left_joined);
+            return Ok(());
+        };
+        if self.own(Name::Made(id)).is_some() {
+            return Err(Error::build(format!(
+                "one alias{} is joined twice, so that its columns would mean both: join `alias.again()`",
+                entity.map_or(String::new(), |entity| format!(" of {}", entity.name))
+            )));
         }
+        let table =
+            matches!(source.of, SourceOf::Table(_)).then(|| entity.map(|entity| entity.table)).flatten();
+        self.tables.push(Table { name: Name::Made(id), table, entity, left_joined });
         Ok(())
     }
 
-    fn own(&self, table: &str) -> Option<&Table> {
-        self.tables.iter().find(|known| known.name == table)
+    fn add_hop(&mut self, relation: &'static RelationMeta, hop: &Hop, left_joined: bool) -> Result<()> {
+        if self.own(hop.name).is_some() {
+            let target = (relation.target)();
+            return Err(Error::build(format!(
+                "the join along {} adds table {} a second time, and a table can stand in a query once under its name: \
+                 use a subquery, such as `{}.any(..)`, or join an alias: `let other = {}::alias();` and `{}.to(&other)`",
+                relation.path(),
+                hop.table,
+                relation.constant(),
+                target.name,
+                relation.constant(),
+            )));
+        }
+        let table = Some(hop.table);
+        self.tables.push(Table { name: hop.name, table, entity: hop.entity, left_joined });
+        Ok(())
     }
 
-    fn has(&self, table: &str) -> bool {
-        self.own(table).is_some() || self.outer.is_some_and(|outer| outer.has(table))
+    fn own(&self, name: Name) -> Option<&Table> {
+        self.tables.iter().find(|known| known.name == name)
+    }
+
+    fn has(&self, name: Name) -> bool {
+        self.own(name).is_some() || self.outer.is_some_and(|outer| outer.has(name))
+    }
+
+    fn has_table(&self, table: &'static str) -> bool {
+        self.has(Name::Table(table))
     }
 
     /// Checks that every column of an expression belongs to a table that is here.
     pub(super) fn check(&self, node: &Node) -> Result<()> {
         match &node.0 {
-            Kind::Column { entity, position } if !self.has(entity.table) => {
+            Kind::Column { entity, position } if !self.has_table(entity.table) => {
                 return Err(self.out_of_scope(entity, *position));
+            }
+            Kind::Field { source, column } if !self.has(Name::Made(*source)) => {
+                return Err(unjoined(*column));
+            }
+            Kind::Excluded { entity, position } if !self.excludes => {
+                return Err(Error::build(format!(
+                    "`excluded({})` is the value that an upsert would have inserted: it stands in `do_set(..)` alone",
+                    constant(entity, *position)
+                )));
             }
             Kind::Problem(problem) => return Err(Error::build(problem.clone())),
             Kind::Related { relation, filter } => self.check_related(relation, filter.as_deref())?,
@@ -106,29 +192,43 @@ impl<'a> Scope<'a> {
     /// Checks an expression that is selected: besides, a column of a left-joined table must say that it may be NULL.
     pub(super) fn check_selected(&self, node: &Node) -> Result<()> {
         self.check(node)?;
-        match self.not_optional(node) {
-            Some((entity, position)) => Err(Error::build(format!(
-                "{} is selected from a left-joined table, where it may be NULL: select `{}.optional()`, \
-                 which is an Option",
-                name(entity, position),
-                constant(entity, position)
-            ))),
-            None => Ok(()),
-        }
+        self.not_optional(node).map_or(Ok(()), |problem| Err(Error::build(problem)))
     }
 
-    fn not_optional(&self, node: &Node) -> Option<(&'static EntityMeta, usize)> {
+    fn not_optional(&self, node: &Node) -> Option<String> {
+        let left_joined = |name| self.own(name).is_some_and(|table| table.left_joined);
         match &node.0 {
             Kind::Column { entity, position } => {
-                let left_joined = self.own(entity.table).is_some_and(|table| table.left_joined);
-                let column = &entity.columns[*position];
-                (left_joined && !column.nullable).then_some((*entity, *position))
+                let is_none = left_joined(Name::Table(entity.table)) && !entity.columns[*position].nullable;
+                is_none.then(|| {
+                    format!(
+                        "{} is selected from a left-joined table, where it may be NULL: select `{}.optional()`, \
+                         which is an Option",
+                        name(entity, *position),
+                        constant(entity, *position)
+                    )
+                })
             }
+            Kind::Field { source, column } if left_joined(Name::Made(*source)) => match column {
+                FieldColumn::Entity(entity, at) if entity.columns[*at].nullable => None,
+                FieldColumn::Entity(entity, at) => Some(format!(
+                    "{} is selected from a left-joined alias, where it may be NULL: select \
+                     `alias.column({}).optional()`, which is an Option",
+                    name(entity, *at),
+                    constant(entity, *at)
+                )),
+                FieldColumn::Made(at) => Some(format!(
+                    "column {} of a derived table is selected from a left join, where it may be NULL: select it with \
+                     `.optional()`, which is an Option",
+                    at + 1
+                )),
+            },
             // None of these is NULL because a column is, or its type is an Option already.
             Kind::Optional(_)
             | Kind::IsNull { .. }
-            | Kind::Aggregate { .. }
-            | Kind::Function { name: "coalesce", .. } => None,
+            | Kind::IsTrue { .. }
+            | Kind::Aggregate(_)
+            | Kind::Call { function: Function::Coalesce, .. } => None,
             Kind::Case { branches, otherwise } => branches
                 .iter()
                 .map(|(_, value)| value)
@@ -136,33 +236,31 @@ impl<'a> Scope<'a> {
                 .find_map(|value| self.not_optional(value)),
             _ => {
                 let mut found = None;
-                node.parts(&mut |part| found = found.or_else(|| self.not_optional(part)));
+                node.parts(&mut |part| found = found.take().or_else(|| self.not_optional(part)));
                 found
             }
         }
     }
 
+    /// Where the query around it reads the same table, the condition means the rows that the relation leads to: they get a
+    /// name of their own when they are written.
     fn check_related(&self, relation: &'static RelationMeta, filter: Option<&Node>) -> Result<()> {
         let source = (relation.source)();
-        if !self.has(source.table) {
+        if !self.has_table(source.table) {
             return Err(Error::build(format!(
                 "{} starts at {}, which this statement does not read",
                 relation.path(),
                 source.name
             )));
         }
-        let mut inner = Scope { tables: Vec::new(), outer: Some(self), advice: Advice::Subquery };
+        let mut inner = Scope { outer: Some(self), ..Scope::empty(Advice::Subquery) };
         for hop in hops(relation)? {
-            // The condition ties the inner row to the outer one by the names of their tables.
-            if self.has(hop.table) {
-                return Err(Error::build(format!(
-                    "{}.any(..) asks about table {}, which the query around it reads too, so that the name would \
-                     mean both: filter with `is_in_query` instead",
-                    relation.constant(),
-                    hop.table
-                )));
-            }
-            inner.tables.push(Table { name: hop.table, entity: hop.entity, left_joined: false });
+            inner.tables.push(Table {
+                name: hop.name,
+                table: Some(hop.table),
+                entity: hop.entity,
+                left_joined: false,
+            });
         }
         filter.map_or(Ok(()), |filter| inner.check(filter))
     }
@@ -175,7 +273,21 @@ impl<'a> Scope<'a> {
                 name(entity, position)
             ));
         }
-        let tables: Vec<_> = self.tables.iter().map(|table| table.name).collect();
+        let named = |table: &Table| match (table.name, table.table) {
+            (Name::Table(name), _) => name.to_owned(),
+            (Name::Made(_), Some(table)) => format!("an alias of {table}"),
+            (Name::Made(_), None) => "a derived table".to_owned(),
+        };
+        let tables: Vec<_> = self.tables.iter().map(named).collect();
+        if let Some(alias) = self.tables.iter().find(|table| table.table == Some(entity.table)) {
+            debug_assert!(matches!(alias.name, Name::Made(_)), "by its own name it would have been found");
+            return Error::build(format!(
+                "{} is a column of table {}, which this statement reads as an alias: name it by `alias.column({})`",
+                name(entity, position),
+                entity.table,
+                constant(entity, position)
+            ));
+        }
         let relation = self.relation_to(entity).map(RelationMeta::constant);
         let advice = match (self.advice, relation) {
             (Advice::Join, Some(relation)) => format!("add `.join({relation})`"),
@@ -207,6 +319,65 @@ fn name(entity: &EntityMeta, position: usize) -> String {
 
 fn constant(entity: &EntityMeta, position: usize) -> String {
     format!("{}::{}", entity.name, entity.columns[position].name.to_uppercase())
+}
+
+#[cold]
+fn unjoined(column: FieldColumn) -> Error {
+    match column {
+        FieldColumn::Entity(entity, at) => Error::build(format!(
+            "{} is named as a column of an alias that this statement does not read: join it with `.join_on(&alias, ..)`, or \
+             along a relation with `.to(&alias)`",
+            name(entity, at)
+        )),
+        FieldColumn::Made(at) => Error::build(format!(
+            "column {} of a derived table is named, and this statement does not read that table: begin with it \
+             (`derived.select()`), or join it with `.join_on(&derived, ..)`",
+            at + 1
+        )),
+    }
+}
+
+impl Node {
+    /// Refuses what needs all rows in a place where there is only one: the functions of groups and windows.
+    pub(super) fn check_row(&self) -> Result<()> {
+        match &self.0 {
+            Kind::Over { .. } => return Err(Error::build(
+                "a window function stands in `filter` or `group_by`, which come before windows are computed: select it in a \
+                 query with `.derived()`, and filter that",
+            )),
+            Kind::Aggregate(body) => return Err(Error::build(match body.function {
+                AggregateFunction::Window(name) => format!("`{name}` needs a window: `.over(..)`"),
+                _ => "an aggregate stands in `filter` or `group_by`, which come before groups are made: use `.having(..)`, or \
+                      select it in a `.subquery()`"
+                    .to_owned(),
+            })),
+            _ => {}
+        }
+        let mut result = Ok(());
+        self.parts(&mut |part| {
+            if result.is_ok() {
+                result = part.check_row();
+            }
+        });
+        result
+    }
+}
+
+/// Adds the tables that a source reads.
+pub(super) fn source_reads(source: &Source, out: &mut Vec<&'static str>) {
+    match &source.of {
+        SourceOf::Table(entity) => add(entity.table, out),
+        SourceOf::Query(query) => {
+            query.reads(out);
+        }
+        SourceOf::With(with) => {
+            with.body.reads(out);
+            if let Some((step, _)) = &with.step {
+                step.reads(out);
+            }
+        }
+        SourceOf::Itself(_) => {}
+    }
 }
 
 /// Adds the tables that the subqueries of an expression read.

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::lock::{Lock, LockStrength, LockWait};
 use super::scope::{self, Scope};
-use super::{Body, Loads, Statement};
+use super::source::{IntoSource, RowsetArgument, Source, SourceId};
+use super::{Body, Loads, Rowset, Statement};
 use crate::dispatch::Dispatch;
-use crate::entity::{Entity, EntityMeta, RelationMeta};
+use crate::entity::{Entity, RelationMeta};
 use crate::error::{Error, Result};
 use crate::expr::{Condition, Kind, Node, Order, OrderBy};
 use crate::query::{Graph, Query, Selection, Shape, Values, Whole};
@@ -39,8 +41,9 @@ pub struct Select<E, S> {
 /// A query without its types.
 #[derive(Clone, Debug)]
 pub(crate) struct SelectBody {
-    pub(crate) entity: &'static EntityMeta,
-    /// What is selected, or all columns of the entity.
+    /// What it begins with.
+    pub(crate) from: Source,
+    /// What is selected, or all columns of what it begins with.
     pub(crate) columns: Option<Vec<Node>>,
     pub(crate) joins: Vec<Join>,
     /// All of them must be true.
@@ -50,7 +53,9 @@ pub(crate) struct SelectBody {
     pub(crate) order_by: Vec<Order>,
     pub(crate) limit: Option<u64>,
     pub(crate) offset: Option<u64>,
-    pub(crate) distinct: bool,
+    pub(crate) distinct: Distinct,
+    /// Whether its rows are locked.
+    pub(crate) lock: Option<Lock>,
     /// Whether default filters of the session are left out.
     pub(crate) unfiltered: bool,
     pub(crate) loads: Vec<Vec<Leg>>,
@@ -59,34 +64,36 @@ pub(crate) struct SelectBody {
     pub(crate) dispatch: Option<Dispatch>,
 }
 
-/// A join along one relation.
+/// Which rows are left out for others that are like them.
+#[derive(Clone, Debug)]
+pub(crate) enum Distinct {
+    None,
+    /// Those that are equal to another in all that is selected.
+    Rows,
+    /// All but the first of those that agree in these.
+    On(Vec<Node>),
+}
+
+/// One more source.
 #[derive(Clone, Debug)]
 pub(crate) struct Join {
-    pub(crate) relation: &'static RelationMeta,
+    pub(crate) to: JoinTo,
     pub(crate) left: bool,
-    /// Further conditions on the target.
+    /// Conditions on it, those of a relation aside.
     pub(crate) on: Vec<Node>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum JoinTo {
+    /// The target of a relation, by the names of its ends where these are not their tables'.
+    Relation { relation: &'static RelationMeta, from: Option<SourceId>, to: Option<SourceId> },
+    /// Any source.
+    Source(Source),
 }
 
 impl<E: Entity> Select<E, Whole<E>> {
     pub(crate) fn new() -> Self {
-        let body = SelectBody {
-            entity: E::meta(),
-            columns: None,
-            joins: Vec::new(),
-            filter: Vec::new(),
-            group_by: Vec::new(),
-            having: Vec::new(),
-            order_by: Vec::new(),
-            limit: None,
-            offset: None,
-            distinct: false,
-            unfiltered: false,
-            loads: Vec::new(),
-            populate: false,
-            dispatch: None,
-        };
-        Self::of(body)
+        Self::of(SelectBody::from(Source::table(E::meta())))
     }
 
     /// Selects values instead of whole entities: a column, an expression, or a tuple of up to sixteen.
@@ -104,11 +111,8 @@ impl<E: Entity> Select<E, Whole<E>> {
     /// assert_eq!(ages[0], ("Ada".to_owned(), Some(37)));
     /// # Ok(()) });
     /// ```
-    pub fn columns<C: Selection>(mut self, columns: C) -> Select<E, Values<C::Output>> {
-        let mut nodes = Vec::new();
-        columns.nodes(&mut nodes);
-        self.body.columns = Some(nodes);
-        Select::of(self.body)
+    pub fn columns<C: Selection>(self, columns: C) -> Select<E, Values<C::Output>> {
+        self.project(columns)
     }
 
     /// Loads relations with the entities: `.with(User::POSTS.then(Post::TAGS))`. Needs a session, since what a
@@ -185,13 +189,16 @@ impl<E: Entity> Select<E, Graph<E>> {
     }
 }
 
-impl<E: Entity, S> Select<E, S> {
-    fn of(body: SelectBody) -> Self {
+impl<E, S> Select<E, S> {
+    pub(crate) fn of(body: SelectBody) -> Self {
         Self { body, types: PhantomData }
     }
 
-    pub(crate) fn into_body(self) -> SelectBody {
-        self.body
+    pub(crate) fn project<C: Selection>(mut self, columns: C) -> Select<E, Values<C::Output>> {
+        let mut nodes = Vec::new();
+        columns.nodes(&mut nodes);
+        self.body.columns = Some(nodes);
+        Select::of(self.body)
     }
 
     /// Keeps the rows that meet a condition. Repeated, all of the conditions.
@@ -311,10 +318,167 @@ impl<E: Entity, S> Select<E, S> {
     /// # Ok(()) });
     /// ```
     pub fn distinct(mut self) -> Self {
-        self.body.distinct = true;
+        self.body.distinct = Distinct::Rows;
         self
     }
 
+    /// Keeps the first row, by the order of the query, of those that agree in a column, an expression, or a tuple of these.
+    /// The order has to begin with them. PostgreSQL's DISTINCT ON; elsewhere an error when the query is compiled, which
+    /// names what to write instead.
+    pub fn distinct_on(mut self, columns: impl Selection) -> Self {
+        let mut nodes = Vec::new();
+        columns.nodes(&mut nodes);
+        self.body.distinct = Distinct::On(nodes);
+        self
+    }
+
+    /// Joins a source on any condition: [`table`](crate::table), an alias, a subquery, a CTE, a list of values. Along a
+    /// relation, use [`join`](Self::join).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// use anyorm::table;
+    ///
+    /// let pairs = Post::select().join_on(table::<Tag>(), Tag::ID.eq(Post::ID)).columns((Post::TITLE, Tag::NAME));
+    /// assert_eq!(engine.all(pairs).await?, [("Notes".to_owned(), "math".to_owned())]);
+    /// # Ok(()) });
+    /// ```
+    pub fn join_on(self, source: impl IntoSource, condition: impl Condition) -> Self {
+        self.join_source(source.into_source().0, false, Some(condition.condition()))
+    }
+
+    /// Joins as [`join_on`](Self::join_on) does, and keeps rows without a partner: columns of the source are selected with
+    /// [`optional`](crate::expr::Field::optional).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let counts = Post::select().group_by(Post::AUTHOR_ID).columns((Post::AUTHOR_ID, count_all())).derived();
+    /// let (author, posts) = counts.columns();
+    /// let users = User::select().left_join_on(&counts, author.eq(User::ID)).order_by(User::ID);
+    /// let users = engine.all(users.columns((User::NAME, posts.optional()))).await?;
+    /// assert_eq!(users, [("Ada".to_owned(), Some(2)), ("Grace".to_owned(), None)]);
+    /// # Ok(()) });
+    /// ```
+    pub fn left_join_on(self, source: impl IntoSource, condition: impl Condition) -> Self {
+        self.join_source(source.into_source().0, true, Some(condition.condition()))
+    }
+
+    /// Each row with each row of a source.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let all_pairs = User::select().cross_join(User::alias());
+    /// assert_eq!(engine.count(all_pairs).await?, 4);
+    /// # Ok(()) });
+    /// ```
+    pub fn cross_join(self, source: impl IntoSource) -> Self {
+        self.join_source(source.into_source().0, false, None)
+    }
+
+    fn join_source(mut self, source: Source, left: bool, on: Option<Node>) -> Self {
+        self.body.joins.push(Join { to: JoinTo::Source(source), left, on: on.into_iter().collect() });
+        self
+    }
+
+    /// Locks the rows until the end of the transaction, against others that would change or lock them: FOR UPDATE. Where
+    /// writers wait for each other anyway, as in SQLite, it takes the lock of the writer.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let mut session = engine.session();
+    /// session.begin();
+    /// let account = session.one(Account::select().filter(Account::ID.eq(1)).for_update()).await?;
+    /// session[account].balance -= 10;
+    /// session.commit().await?;
+    /// # Ok(()) });
+    /// ```
+    pub fn for_update(self) -> Self {
+        self.locked(LockStrength::Update)
+    }
+
+    /// Locks the rows until the end of the transaction against others that would change them; others may lock them so too:
+    /// FOR SHARE.
+    pub fn for_share(self) -> Self {
+        self.locked(LockStrength::Share)
+    }
+
+    /// With [`for_update`](Self::for_update) or [`for_share`](Self::for_share): an error where a row is locked by another,
+    /// instead of waiting for it. Refused where there are no locks of rows.
+    pub fn nowait(self) -> Self {
+        self.waiting(LockWait::Error)
+    }
+
+    /// With [`for_update`](Self::for_update) or [`for_share`](Self::for_share): leaves out rows that are locked by another,
+    /// as the workers of a queue want it. Refused where there are no locks of rows.
+    pub fn skip_locked(self) -> Self {
+        self.waiting(LockWait::Skip)
+    }
+
+    fn locked(mut self, strength: LockStrength) -> Self {
+        let wait = self.body.lock.map_or(LockWait::Wait, |lock| lock.wait);
+        self.body.lock = Some(Lock { strength: Some(strength), wait });
+        self
+    }
+
+    fn waiting(mut self, wait: LockWait) -> Self {
+        let strength = self.body.lock.and_then(|lock| lock.strength);
+        self.body.lock = Some(Lock { strength, wait });
+        self
+    }
+
+    /// One row for each set of rows that agree in a column, an expression, or a tuple of these.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let posts = User::select().left_join(User::POSTS).group_by(User::NAME).order_by(User::NAME);
+    /// let posts = engine.all(posts.columns((User::NAME, count(Post::ID)))).await?;
+    /// assert_eq!(posts, [("Ada".to_owned(), 2), ("Grace".to_owned(), 0)]);
+    /// # Ok(()) });
+    /// ```
+    pub fn group_by(mut self, columns: impl Selection) -> Self {
+        columns.nodes(&mut self.body.group_by);
+        self
+    }
+
+    /// Keeps the groups that meet a condition. Repeated, all of the conditions.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let busy = User::select().join(User::POSTS).group_by(User::NAME).having(count(Post::ID).ge(2));
+    /// assert_eq!(engine.all(busy.columns(User::NAME)).await?, ["Ada"]);
+    /// # Ok(()) });
+    /// ```
+    pub fn having(mut self, condition: impl Condition) -> Self {
+        self.body.having.push(condition.condition());
+        self
+    }
+}
+
+impl<E: Entity, S> Select<E, S> {
     /// Joins the tables along a path of relations, so that their columns can be named. A row without a partner is
     /// left out; one with several comes several times: to ask whether there is one, use
     /// [`Relation::any`](crate::Relation::any).
@@ -358,7 +522,8 @@ impl<E: Entity, S> Select<E, S> {
 
     /// A relation that is joined already is not joined again, so that paths may share their beginning.
     fn join_path(mut self, path: impl IntoPath<E>, left: bool) -> Self {
-        for Leg { relation, narrow, joined } in path.into_path().into_legs() {
+        let mut from = self.body.from.id;
+        for Leg { relation, narrow, joined, alias } in path.into_path().into_legs() {
             if narrow.is_some() || joined {
                 self.body.filter.push(Node(Kind::Problem(format!(
                     "a join along {} takes no filter, order or limit of its own, and no `.joined()`, which say what to \
@@ -366,59 +531,43 @@ impl<E: Entity, S> Select<E, S> {
                     relation.path()
                 ))));
             }
-            match self.body.joins.iter_mut().find(|join| std::ptr::eq(join.relation, relation)) {
+            let known = self.body.joins.iter_mut().find(|join| {
+                matches!(join.to, JoinTo::Relation { relation: known, from: start, to }
+                    if std::ptr::eq(known, relation) && start == from && to == alias)
+            });
+            match known {
                 Some(known) => known.left &= left,
-                None => self.body.joins.push(Join { relation, left, on: Vec::new() }),
+                None => {
+                    let to = JoinTo::Relation { relation, from, to: alias };
+                    self.body.joins.push(Join { to, left, on: Vec::new() });
+                }
             }
+            from = alias;
         }
-        self
-    }
-
-    /// One row for each set of rows that agree in a column, an expression, or a tuple of these.
-    ///
-    /// # Example
-    /// ```
-    /// # use orm_blog::*;
-    /// # run(async |engine| {
-    /// use anyorm::prelude::*;
-    ///
-    /// let posts = User::select().left_join(User::POSTS).group_by(User::NAME).order_by(User::NAME);
-    /// let posts = engine.all(posts.columns((User::NAME, count(Post::ID)))).await?;
-    /// assert_eq!(posts, [("Ada".to_owned(), 2), ("Grace".to_owned(), 0)]);
-    /// # Ok(()) });
-    /// ```
-    pub fn group_by(mut self, columns: impl Selection) -> Self {
-        columns.nodes(&mut self.body.group_by);
-        self
-    }
-
-    /// Keeps the groups that meet a condition. Repeated, all of the conditions.
-    ///
-    /// # Example
-    /// ```
-    /// # use orm_blog::*;
-    /// # run(async |engine| {
-    /// use anyorm::prelude::*;
-    ///
-    /// let busy = User::select().join(User::POSTS).group_by(User::NAME).having(count(Post::ID).ge(2));
-    /// assert_eq!(engine.all(busy.columns(User::NAME)).await?, ["Ada"]);
-    /// # Ok(()) });
-    /// ```
-    pub fn having(mut self, condition: impl Condition) -> Self {
-        self.body.having.push(condition.condition());
         self
     }
 }
 
-impl<E: Entity, S: Shape> Query for Select<E, S> {
+impl<E, S: Shape> Query for Select<E, S> {
     type Shape = S;
 
     fn statement(mut self) -> Result<Statement> {
         self.body.check_in(None)?;
         let paths = std::mem::take(&mut self.body.loads);
-        let loads = Loads::new(paths, self.body.entity.columns.len())?;
+        let width = self.body.from.entity().map_or(0, |entity| entity.columns.len());
+        let loads = Loads::new(paths, width)?;
         let (populate, dispatch) = (self.body.populate, self.body.dispatch);
         Ok(Statement { body: Body::Select(Box::new(self.body)), loads, populate, dispatch })
+    }
+}
+
+impl<E, S> super::rowset::Sealed for Select<E, S> {}
+
+impl<E, S: Shape> Rowset for Select<E, S> {
+    type Shape = S;
+
+    fn into_rowset(self) -> RowsetArgument {
+        RowsetArgument(Body::Select(Box::new(self.body)))
     }
 }
 
@@ -435,6 +584,47 @@ impl<E, S> fmt::Debug for Select<E, S> {
 }
 
 impl SelectBody {
+    /// A query for all rows of a source.
+    pub(crate) fn from(from: Source) -> Self {
+        Self {
+            from,
+            columns: None,
+            joins: Vec::new(),
+            filter: Vec::new(),
+            group_by: Vec::new(),
+            having: Vec::new(),
+            order_by: Vec::new(),
+            limit: None,
+            offset: None,
+            distinct: Distinct::None,
+            lock: None,
+            unfiltered: false,
+            loads: Vec::new(),
+            populate: false,
+            dispatch: None,
+        }
+    }
+
+    /// Every expression in it, those of subqueries aside.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        let distinct: &[Node] = match &self.distinct {
+            Distinct::On(nodes) => nodes,
+            Distinct::None | Distinct::Rows => &[],
+        };
+        let parts = self.columns.iter().flatten().chain(distinct).chain(&self.filter).chain(&self.group_by);
+        let joined = self.joins.iter().flat_map(|join| &join.on);
+        parts.chain(joined).chain(&self.having).chain(self.order_by.iter().map(|order| &order.node))
+    }
+
+    /// Every source that stands in FROM, but the targets of relations.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
+        let joined = self.joins.iter().filter_map(|join| match &join.to {
+            JoinTo::Source(source) => Some(source),
+            JoinTo::Relation { .. } => None,
+        });
+        std::iter::once(&self.from).chain(joined)
+    }
+
     /// Checks every expression against the tables of this query and of those around it.
     pub(super) fn check_in(&self, outer: Option<&Scope<'_>>) -> Result<()> {
         let scope = Scope::query(self, outer)?;
@@ -444,23 +634,29 @@ impl SelectBody {
                 return Err(Error::build(format!(
                     "`group_by` makes one row of several, so whole entities of {} cannot be selected: \
                      say what is, with `.columns((..))`",
-                    self.entity.name
+                    self.from.entity().map_or("a derived table", |entity| entity.name)
                 )));
             }
             None => {}
         }
-        let parts = self.filter.iter().chain(&self.group_by).chain(&self.having);
-        parts.chain(self.order_by.iter().map(|order| &order.node)).try_for_each(|node| scope.check(node))
+        if let Some(Lock { strength: None, .. }) = self.lock {
+            return Err(Error::build(
+                "`nowait` and `skip_locked` say what a lock does about rows that are locked: say which lock, with \
+                 `.for_update()` or `.for_share()`",
+            ));
+        }
+        self.nodes().try_for_each(|node| scope.check(node))?;
+        self.filter.iter().chain(&self.group_by).try_for_each(Node::check_row)
     }
 
     /// Adds the tables that it reads, subqueries included.
     pub(super) fn reads(&self, out: &mut Vec<&'static str>) {
-        scope::add(self.entity.table, out);
+        self.sources().for_each(|source| scope::source_reads(source, out));
         for join in &self.joins {
-            scope::path_reads(&[join.relation], out);
+            if let JoinTo::Relation { relation, .. } = join.to {
+                scope::path_reads(&[relation], out);
+            }
         }
-        let parts = self.columns.iter().flatten().chain(&self.filter).chain(&self.group_by);
-        let orders = self.order_by.iter().map(|order| &order.node);
-        parts.chain(&self.having).chain(orders).for_each(|node| scope::reads(node, out));
+        self.nodes().for_each(|node| scope::reads(node, out));
     }
 }

@@ -3,14 +3,14 @@
 use super::scope::Scope;
 use crate::entity::{EntityMeta, RelationKind, VersionKind};
 use crate::error::{Error, Result};
-use crate::expr::{Kind, Node};
+use crate::expr::{Arithmetic, Kind, Node};
 use crate::value::Value;
 
 /// The version that follows the one of a row.
 pub(crate) fn next_version(entity: &'static EntityMeta, position: usize) -> Node {
     let version = || Node(Kind::Column { entity, position }).boxed();
     let integer = |value| Node(Kind::Value(Value::Int(value)));
-    let more = Node(Kind::Arithmetic { op: '+', left: version(), right: integer(1).boxed() });
+    let more = Node(Kind::Arithmetic { op: Arithmetic::Add, left: version(), right: integer(1).boxed() });
     match entity.version_kind {
         VersionKind::Counter => more,
         VersionKind::Timestamp => {
@@ -31,6 +31,22 @@ pub(super) fn computed(entity: &EntityMeta, position: usize) -> Error {
         column.field,
         column.generated.unwrap_or_default()
     ))
+}
+
+/// Refuses columns that are written twice, or not at all.
+pub(super) fn check_columns(entity: &EntityMeta, columns: &[usize]) -> Result<()> {
+    for (at, position) in columns.iter().enumerate() {
+        if columns[..at].contains(position) {
+            return Err(Error::build(format!(
+                "{}.{} is written twice: name each column once",
+                entity.name, entity.columns[*position].field
+            )));
+        }
+        if entity.generated.contains(position) {
+            return Err(computed(entity, *position));
+        }
+    }
+    Ok(())
 }
 
 /// Checks that no column is set twice, and none to NULL that cannot be.

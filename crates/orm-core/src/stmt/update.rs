@@ -4,12 +4,14 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::scope::{self, Scope};
-use super::{Body, Statement, set};
+use super::source::{IntoSource, Source};
+use super::{Body, Statement, join_path, set};
 use crate::column::Column;
 use crate::entity::{Entity, EntityMeta};
 use crate::error::{Error, Result};
 use crate::expr::{Condition, Node, Operand};
 use crate::query::{Nothing, Query, Selection, Shape, Values, Whole};
+use crate::relation::IntoPath;
 use crate::types::SqlType;
 
 /// An update of the rows of `E` that meet a condition. Made by [`Entity::update`].
@@ -41,6 +43,8 @@ pub struct Update<E, S = Nothing> {
 pub(crate) struct UpdateBody {
     pub(crate) entity: &'static EntityMeta,
     pub(crate) set: Vec<(usize, Node)>,
+    /// What else it reads.
+    pub(crate) from: Vec<Source>,
     pub(crate) filter: Vec<Node>,
     pub(crate) everything: bool,
     /// Whether default filters of the session are left out.
@@ -55,6 +59,7 @@ impl<E: Entity> Update<E> {
         Self::of(UpdateBody {
             entity: E::meta(),
             set: Vec::new(),
+            from: Vec::new(),
             filter: Vec::new(),
             everything: false,
             unfiltered: false,
@@ -67,6 +72,10 @@ impl<E: Entity> Update<E> {
 impl<E: Entity, S> Update<E, S> {
     fn of(body: UpdateBody) -> Self {
         Self { body, types: PhantomData }
+    }
+
+    pub(super) fn into_body(self) -> UpdateBody {
+        self.body
     }
 
     /// Sets a column to a value or an expression: `.set(Account::BALANCE, Account::BALANCE + 1)`.
@@ -101,6 +110,46 @@ impl<E: Entity, S> Update<E, S> {
     /// ```
     pub fn filter(mut self, condition: impl Condition) -> Self {
         self.body.filter.push(condition.condition());
+        self
+    }
+
+    /// Reads another source too, whose columns can be named in `set` and `filter`: UPDATE .. FROM. Tie it to the rows by a
+    /// condition; along a relation, [`join`](Self::join) does that. A row that finds several partners is written once, by any
+    /// one of them.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// use anyorm::values;
+    ///
+    /// let wages = values([(1_i64, 5_i64), (2, 7)]);
+    /// let (id, wage) = wages.columns();
+    /// let pay = Account::update().set(Account::BALANCE, Account::BALANCE + wage).from(&wages);
+    /// assert_eq!(engine.execute(pay.filter(id.eq(Account::ID))).await?, 2);
+    /// # Ok(()) });
+    /// ```
+    pub fn from(mut self, source: impl IntoSource) -> Self {
+        self.body.from.push(source.into_source().0);
+        self
+    }
+
+    /// Reads the rows that relations lead to as well. Not along a table of links: use [`Relation::any`](crate::Relation::any).
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let signed = Post::update().join(Post::AUTHOR).set(Post::TITLE, User::NAME).filter(Post::ID.eq(1));
+    /// assert_eq!(engine.all(signed.returning(Post::TITLE)).await?, ["Ada"]);
+    /// # Ok(()) });
+    /// ```
+    pub fn join(mut self, path: impl IntoPath<E>) -> Self {
+        join_path(path.into_path().into_legs(), &mut self.body.from, &mut self.body.filter);
         self
     }
 
@@ -221,7 +270,7 @@ impl<E, S> fmt::Debug for Update<E, S> {
 }
 
 impl UpdateBody {
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         if self.set.is_empty() {
             return Err(Error::build(format!(
                 "this update of {} changes nothing: say what with `.set(column, value)`",
@@ -230,9 +279,11 @@ impl UpdateBody {
         }
         super::check_criteria("update", self.entity, &self.filter, self.everything)?;
         set::check(self.entity, &self.set)?;
-        let scope = Scope::single(self.entity);
+        let scope = Scope::write(self.entity, &self.from)?;
         let values = self.set.iter().map(|(_, value)| value);
-        values.chain(&self.filter).chain(&self.returning).try_for_each(|node| scope.check(node))
+        values.chain(&self.filter).try_for_each(|node| scope.check(node))?;
+        let answered = Scope::single(self.entity);
+        self.returning.iter().try_for_each(|node| answered.check(node))
     }
 
     fn raise_version(&mut self) {
@@ -242,9 +293,14 @@ impl UpdateBody {
         }
     }
 
+    /// Every expression in it.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.set.iter().map(|(_, value)| value).chain(&self.filter).chain(&self.returning)
+    }
+
     pub(super) fn reads(&self, out: &mut Vec<&'static str>) {
         scope::add(self.entity.table, out);
-        let values = self.set.iter().map(|(_, value)| value);
-        values.chain(&self.filter).chain(&self.returning).for_each(|node| scope::reads(node, out));
+        self.from.iter().for_each(|source| scope::source_reads(source, out));
+        self.nodes().for_each(|node| scope::reads(node, out));
     }
 }

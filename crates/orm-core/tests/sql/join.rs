@@ -79,8 +79,9 @@ fn an_inner_join_of_the_same_relation_wins() {
 fn a_table_stands_in_a_query_once() {
     assert_refused(
         Post::select().join(Post::AUTHOR).join(Post::EDITOR),
-        "the join along Post::editor adds table users a second time, and a table can stand in a query once: \
-         use a subquery, such as `Post::EDITOR.any(..)`",
+        "the join along Post::editor adds table users a second time, and a table can stand in a query once \
+         under its name: use a subquery, such as `Post::EDITOR.any(..)`, or join an alias: `let other = User::alias();` and \
+         `Post::EDITOR.to(&other)`",
     );
 }
 

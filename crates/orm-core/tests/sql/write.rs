@@ -81,7 +81,8 @@ fn an_insert_writes_and_does_not_read() {
 fn an_insert_that_means_nothing() {
     assert_refused(
         Tag::insert(),
-        "this insert of Tag has no rows: give some with `.value(..)`, `.values(..)` or `.set(..)`",
+        "this insert of Tag has no rows: give some with `.value(..)`, `.values(..)`, `.set(..)` or \
+         `.from_select(..)`",
     );
     assert_refused(
         Tag::insert().value(tag(0, "a")).set(Tag::NAME, "b"),

@@ -1,0 +1,126 @@
+//! MariaDB 10.6 and later.
+//!
+//! Text is stored and compared as bytes are (`utf8mb4_nopad_bin`), as everywhere else, not as the database would by itself:
+//! without case, and without spaces at the end. A point in time is a DATETIME(6) in UTC.
+
+use std::borrow::Cow;
+
+use super::{Dialect, GeneratedKey, Joined, Placeholder, TextSearch, Upsert};
+use crate::expr::Function;
+use crate::types::ColumnType;
+
+/// MariaDB: what it is told. There is no driver for it yet.
+pub static MARIADB: Dialect = Dialect {
+    name: "MariaDB",
+    placeholder: Placeholder::Question,
+    max_parameters: 65_535,
+    begin_write: "START TRANSACTION",
+    begin_read: "START TRANSACTION",
+    // Its level is set by a statement before.
+    isolation: [""; 4],
+    read_only: " READ ONLY",
+    deferrable: "",
+    begin_reads: "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+    begin_loads: None,
+    set_local: None,
+    advisory_locks: false,
+    notifications: false,
+    generated_key: GeneratedKey::LastInsertId,
+    key_sequences: false,
+    returning: true,
+    auto_key: "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
+    forward_references: false,
+    enum_types: false,
+    add_constraint: ["", ""],
+    keep_used: ["", ""],
+    drop_circle: None,
+    max_name: 63,
+    type_name,
+    booleans: ["FALSE", "TRUE"],
+    stores_nan: false,
+    row_list: "",
+    next_key: "DEFAULT",
+    no_limit: Some("18446744073709551615"),
+    for_update: " FOR UPDATE",
+    text_search: TextSearch::Like,
+    typed_parameters: false,
+    arrays: false,
+    copies: false,
+    streams_rows: true,
+    numeric_aggregates: true,
+    quote: "`",
+    backslash_escapes: true,
+    cast_name,
+    function,
+    escape: r" ESCAPE '\\'",
+    search: [
+        "left({0}, char_length({1})) = {1}",
+        "right({0}, char_length({1})) = {1}",
+        "instr({0}, {1}) > 0",
+    ],
+    like_case: " LIKE BINARY ",
+    divide_integers: " DIV ",
+    texts: ["group_concat", " SEPARATOR "],
+    aggregate_filter: false,
+    group_frames: false,
+    nulls_order: false,
+    distinct_on: false,
+    for_share: " LOCK IN SHARE MODE",
+    values_row: "",
+    writing_ctes: false,
+    joined_writes: Joined::Tables,
+    returning_of_updates: false,
+    upsert: Upsert::OnDuplicateKey,
+    excluded: ["VALUES(", ")"],
+};
+
+fn type_name(ty: ColumnType) -> Cow<'static, str> {
+    Cow::Borrowed(match ty {
+        ColumnType::SmallInt => "SMALLINT",
+        ColumnType::Int => "INT",
+        ColumnType::BigInt => "BIGINT",
+        ColumnType::Real => "FLOAT",
+        ColumnType::Double => "DOUBLE",
+        ColumnType::Bool => "BOOLEAN",
+        // As long as an index can hold it whole.
+        ColumnType::Text | ColumnType::Enum(_) => {
+            "VARCHAR(768) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
+        }
+        ColumnType::Bytes => "LONGBLOB",
+        ColumnType::Json => "JSON",
+        ColumnType::Uuid => "UUID",
+        ColumnType::Timestamp => "DATETIME(6)",
+        ColumnType::Numeric => "DECIMAL(65, 30)",
+        ColumnType::Inet => "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin",
+        // Refused before a table is created.
+        ColumnType::Array(_) => "JSON",
+    })
+}
+
+fn cast_name(ty: ColumnType) -> Cow<'static, str> {
+    Cow::Borrowed(match ty {
+        ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt | ColumnType::Bool => "SIGNED",
+        ColumnType::Real => "FLOAT",
+        ColumnType::Double => "DOUBLE",
+        ColumnType::Text
+        | ColumnType::Json
+        | ColumnType::Enum(_)
+        | ColumnType::Inet
+        | ColumnType::Array(_) => "CHAR",
+        ColumnType::Bytes => "BINARY",
+        ColumnType::Uuid => "UUID",
+        ColumnType::Timestamp => "DATETIME(6)",
+        ColumnType::Numeric => "DECIMAL(65, 30)",
+    })
+}
+
+fn function(function: Function) -> Option<&'static str> {
+    Some(match function {
+        Function::Coalesce => "coalesce({..})",
+        Function::Abs => "abs({0})",
+        Function::Lower => "lower({0})",
+        Function::Upper => "upper({0})",
+        // LENGTH counts bytes.
+        Function::Length => "char_length({0})",
+    })
+}

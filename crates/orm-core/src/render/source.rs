@@ -1,0 +1,191 @@
+//! FROM: tables, aliases, subqueries, CTEs; joins; and WITH before the statement.
+
+use super::Writer;
+use super::names::{Found, find};
+use super::select::{further, rowset};
+use crate::program::Returns;
+use crate::stmt::{
+    Body, Hop, JoinTo, Name, SelectBody, Source, SourceColumns, SourceOf, ValuesBody, With, hops_between,
+};
+
+impl Writer<'_> {
+    /// Finds the names of all sources, and adds WITH where there are CTEs. Before anything else.
+    pub(super) fn prepare(&mut self, body: &Body) {
+        if !body.has_made_sources() {
+            return;
+        }
+        let Found { names, ctes } = find(body);
+        self.names = names;
+        if ctes.is_empty() {
+            return;
+        }
+        let is_recursive = ctes.iter().any(|with| with.step.is_some());
+        self.push(if is_recursive { "WITH RECURSIVE " } else { "WITH " });
+        self.separated(", ", ctes, |out, with| out.cte(with)).push(" ");
+    }
+
+    fn cte(&mut self, with: &With) {
+        self.source(with.id).push(" (");
+        self.column_names(with.columns).push(") AS (");
+        match &with.body {
+            Body::Values(values) => self.values(values),
+            Body::Insert(_) | Body::Update(_) | Body::Delete(_) => {
+                self.writes = true;
+                if self.dialect.writing_ctes {
+                    super::write::write(self, &with.body);
+                } else {
+                    self.lacks(
+                        "CTEs that write",
+                        "run the write first, in the same transaction, and use what its RETURNING answers",
+                    );
+                }
+            }
+            body => rowset(self, body),
+        }
+        if let Some((step, all)) = &with.step {
+            self.push(if *all { " UNION ALL " } else { " UNION " });
+            rowset(self, step);
+        }
+        self.push(")");
+    }
+
+    /// Adds the names of all columns.
+    fn column_names(&mut self, columns: SourceColumns) -> &mut Self {
+        match columns {
+            SourceColumns::Entity(entity) => self.names(entity.columns.iter().map(|column| column.name)),
+            SourceColumns::Made(width) => self.separated(", ", 0..width, |out, at| out.made_column(at)),
+        }
+    }
+
+    /// Adds the name of a column that has none of its own, by its place from 0.
+    pub(super) fn made_column(&mut self, at: usize) {
+        let quote = self.dialect.quote;
+        self.push(quote).push("c").number(at as u64 + 1).push(quote);
+    }
+
+    /// The types of the first row are those of all.
+    fn values(&mut self, values: &ValuesBody) {
+        let width = values.types.len();
+        if values.cells.is_empty() {
+            // No rows, of the same columns.
+            self.push("SELECT ").separated(", ", &values.types, |out, ty| {
+                out.push("CAST(NULL AS ").cast_name(*ty).push(")");
+            });
+            self.push(" LIMIT 0");
+            return;
+        }
+        let row = self.dialect.values_row;
+        self.push("VALUES ");
+        self.separated(", ", 0..values.cells.len() / width, |out, at| {
+            out.push(row).push("(");
+            out.separated(", ", 0..width, |out, column| {
+                let cell = at * width + column;
+                if at == 0 && out.dialect.typed_parameters {
+                    out.push("CAST(").bind_cell(&values.cells, cell).push(" AS ");
+                    out.cast_name(values.types[column]).push(")");
+                } else {
+                    out.bind_cell(&values.cells, cell);
+                }
+            });
+            out.push(")");
+        });
+    }
+
+    /// Adds a source as it stands in FROM.
+    pub(super) fn from_source(&mut self, source: &Source) {
+        match (&source.of, source.id) {
+            (SourceOf::Table(entity), None) => {
+                self.name(entity.table);
+            }
+            (SourceOf::Table(entity), Some(id)) => {
+                self.name(entity.table).push(" AS ").source(id);
+            }
+            (SourceOf::Query(query), Some(id)) => {
+                self.push("(");
+                self.derived(query, source.columns);
+                self.push(") AS ").source(id);
+            }
+            (SourceOf::With(with), Some(id)) => self.from_cte(with.id, id),
+            (SourceOf::Itself(with), Some(id)) => self.from_cte(*with, id),
+            (_, None) => {}
+        }
+    }
+
+    fn from_cte(&mut self, with: crate::stmt::SourceId, id: crate::stmt::SourceId) {
+        self.source(with);
+        if id != with {
+            self.push(" AS ").source(id);
+        }
+    }
+
+    /// Adds FROM with all joins.
+    pub(super) fn from(&mut self, query: &SelectBody) {
+        self.push(" FROM ").from_source(&query.from);
+        for join in &query.joins {
+            match &join.to {
+                JoinTo::Source(source) => {
+                    self.push(match (join.left, join.on.is_empty()) {
+                        (true, _) => " LEFT JOIN ",
+                        (false, false) => " JOIN ",
+                        (false, true) => " CROSS JOIN ",
+                    });
+                    self.from_source(source);
+                    if !join.on.is_empty() {
+                        self.push(" ON ").conditions(&join.on);
+                    }
+                }
+                JoinTo::Relation { relation, from, to } => {
+                    // Checked when the statement was built.
+                    let hops = hops_between(relation, *from, *to).unwrap_or_default();
+                    self.join_hops(&hops, join.left, &join.on);
+                }
+            }
+        }
+    }
+
+    fn join_hops(&mut self, hops: &[Hop], left: bool, on: &[crate::expr::Node]) {
+        match hops {
+            // Together: a pair whose target is left out is no row.
+            [pairs, target] if left && !on.is_empty() => {
+                self.push(" LEFT JOIN (");
+                self.hop(pairs);
+                self.push(" JOIN ");
+                self.hop(target);
+                self.push(" ON ");
+                self.ties(target);
+                further(self, on);
+                self.push(") ON ");
+                self.ties(pairs);
+            }
+            hops => {
+                for hop in hops {
+                    self.push(if left { " LEFT JOIN " } else { " JOIN " });
+                    self.hop(hop);
+                    self.push(" ON ");
+                    self.ties(hop);
+                }
+                further(self, on);
+            }
+        }
+    }
+
+    /// Adds the table of a hop, with its name if that is another.
+    pub(super) fn hop(&mut self, hop: &Hop) {
+        self.name(hop.table);
+        if let Name::Made(id) = hop.name {
+            self.push(" AS ").source(id);
+        }
+    }
+
+    /// Adds the conditions that tie a hop to what stands before it.
+    pub(super) fn ties(&mut self, hop: &Hop) {
+        self.separated(" AND ", &hop.on, |out, (column, (other, other_column))| {
+            out.named_column(hop.name, column).push(" = ").named_column(*other, other_column);
+        });
+    }
+}
+
+/// What a query answers.
+pub(super) fn answer(returning: &[crate::expr::Node]) -> Returns {
+    if returning.is_empty() { Returns::Count } else { Returns::Rows }
+}
