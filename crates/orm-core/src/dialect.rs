@@ -74,6 +74,10 @@ pub struct Dialect {
     pub max_name: usize,
     /// The name of each column type.
     pub type_name: fn(ColumnType) -> Cow<'static, str>,
+    /// The type of a text in a key or an index, where one of any length cannot stand there.
+    pub indexed_text: Option<&'static str>,
+    /// Whether a computed column may be declared NOT NULL.
+    pub computed_not_null: bool,
     /// How `true` and `false` are written.
     pub booleans: [&'static str; 2],
     /// Whether a float can be NaN. Where not, one would become NULL, so it is not sent.
@@ -133,6 +137,10 @@ pub struct Dialect {
     pub for_share: &'static str,
     /// What stands before each row of VALUES.
     pub values_row: &'static str,
+    /// Whether the types of a list of values must be said.
+    pub typed_values: bool,
+    /// Whether WITH can stand before UPDATE and DELETE. Where not, CTEs stand where they are read from.
+    pub with_before_writes: bool,
     /// Whether a CTE can write.
     pub writing_ctes: bool,
     /// How an update or delete reads other tables.

@@ -47,6 +47,8 @@ pub(crate) struct Writer<'d> {
     names: Names,
     /// The tables in scope under their own names, the innermost last, each with the name that its columns have instead.
     tables: Vec<(&'static str, Option<String>)>,
+    /// Whether CTEs stand where they are read from.
+    inline_ctes: bool,
     /// Whether it writes, though it looks like a query.
     writes: bool,
     /// What the dialect lacks.
@@ -65,6 +67,7 @@ impl<'d> Writer<'d> {
             literals: None,
             names: Names::default(),
             tables: Vec::new(),
+            inline_ctes: false,
             writes: false,
             lacking: None,
         }

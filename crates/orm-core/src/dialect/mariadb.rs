@@ -36,6 +36,8 @@ pub static MARIADB: Dialect = Dialect {
     drop_circle: None,
     max_name: 63,
     type_name,
+    indexed_text: Some("VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"),
+    computed_not_null: false,
     booleans: ["FALSE", "TRUE"],
     stores_nan: false,
     row_list: "",
@@ -67,6 +69,8 @@ pub static MARIADB: Dialect = Dialect {
     distinct_on: false,
     for_share: " LOCK IN SHARE MODE",
     values_row: "",
+    typed_values: true,
+    with_before_writes: false,
     writing_ctes: false,
     joined_writes: Joined::Tables,
     returning_of_updates: false,
@@ -82,10 +86,8 @@ fn type_name(ty: ColumnType) -> Cow<'static, str> {
         ColumnType::Real => "FLOAT",
         ColumnType::Double => "DOUBLE",
         ColumnType::Bool => "BOOLEAN",
-        // As long as an index can hold it whole.
-        ColumnType::Text | ColumnType::Enum(_) => {
-            "VARCHAR(768) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
-        }
+        ColumnType::Text => "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+        ColumnType::Enum(_) => "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
         ColumnType::Bytes => "LONGBLOB",
         ColumnType::Json => "JSON",
         ColumnType::Uuid => "UUID",

@@ -33,6 +33,8 @@ pub static SQLITE: Dialect = Dialect {
     // SQLite has no limit; the names are the same everywhere.
     max_name: 63,
     type_name,
+    indexed_text: None,
+    computed_not_null: true,
     booleans: ["0", "1"],
     stores_nan: false,
     row_list: "VALUES ",
@@ -64,6 +66,8 @@ pub static SQLITE: Dialect = Dialect {
     distinct_on: false,
     for_share: "",
     values_row: "",
+    typed_values: false,
+    with_before_writes: true,
     writing_ctes: false,
     joined_writes: Joined::From { using: false },
     returning_of_updates: true,

@@ -15,6 +15,7 @@ pub(super) fn insert(out: &mut Writer<'_>, write: &InsertBody) {
     let columns = written(write);
     if let Some(query) = &write.query {
         out.names(columns.iter().map(|&position| entity.columns[position].name)).push(") ");
+        out.with_of(query);
         rowset(out, query);
         // Without it, ON CONFLICT could be the ON of a join.
         if write.conflict.is_some() && out.dialect.upsert == Upsert::OnConflict && !ends_in_where(query) {

@@ -16,6 +16,30 @@ impl Writer<'_> {
         }
         let Found { names, ctes } = find(body);
         self.names = names;
+        match body {
+            // It stands before the query, where every database takes it.
+            Body::Insert(insert) if insert.query.is_some() => {}
+            Body::Insert(_) | Body::Update(_) | Body::Delete(_) if !self.dialect.with_before_writes => {
+                self.inline_ctes = true;
+                if ctes.iter().any(|with| with.step.is_some()) {
+                    self.lacks(
+                        "recursive CTEs in an update or delete",
+                        "read the keys by a query first, in the same transaction",
+                    );
+                }
+            }
+            _ => self.with(&ctes),
+        }
+    }
+
+    /// Adds WITH for what a statement reads from. Its names are known.
+    pub(super) fn with_of(&mut self, body: &Body) {
+        if body.has_made_sources() {
+            self.with(&find(body).ctes);
+        }
+    }
+
+    fn with(&mut self, ctes: &[&With]) {
         if ctes.is_empty() {
             return;
         }
@@ -80,7 +104,7 @@ impl Writer<'_> {
             out.push(row).push("(");
             out.separated(", ", 0..width, |out, column| {
                 let cell = at * width + column;
-                if at == 0 && out.dialect.typed_parameters {
+                if at == 0 && out.dialect.typed_values {
                     out.push("CAST(").bind_cell(&values.cells, cell).push(" AS ");
                     out.cast_name(values.types[column]).push(")");
                 } else {
@@ -89,6 +113,23 @@ impl Writer<'_> {
             });
             out.push(")");
         });
+    }
+
+    /// The same where the columns cannot be named before.
+    fn values_as_queries(&mut self, values: &ValuesBody) {
+        let width = values.types.len();
+        self.separated(" UNION ALL ", 0..values.cells.len() / width, |out, at| {
+            out.push("SELECT ");
+            out.separated(", ", 0..width, |out, column| {
+                out.bind_cell(&values.cells, at * width + column).push(" AS ").made_column(column);
+            });
+        });
+        if values.cells.is_empty() {
+            self.push("SELECT ").separated(", ", 0..width, |out, column| {
+                out.push("NULL AS ").made_column(column);
+            });
+            self.push(" LIMIT 0");
+        }
     }
 
     /// Adds a source as it stands in FROM.
@@ -103,6 +144,14 @@ impl Writer<'_> {
             (SourceOf::Query(query), Some(id)) => {
                 self.push("(");
                 self.derived(query, source.columns);
+                self.push(") AS ").source(id);
+            }
+            (SourceOf::With(with), Some(id)) if self.inline_ctes => {
+                self.push("(");
+                match &with.body {
+                    Body::Values(values) => self.values_as_queries(values),
+                    body => self.derived(body, source.columns),
+                }
                 self.push(") AS ").source(id);
             }
             (SourceOf::With(with), Some(id)) => self.from_cte(with.id, id),

@@ -50,17 +50,17 @@ fn delete(out: &mut Writer<'_>, write: &DeleteBody) {
     out.push("DELETE FROM ").name(table);
     match out.dialect.joined_writes {
         _ if write.using.is_empty() => filter(out, &write.filter),
-        Joined::Tables | Joined::From { using: true } => {
-            if out.dialect.joined_writes == Joined::Tables {
-                out.push(" USING ").name(table).push(", ");
-            } else {
-                out.push(" USING ");
-            }
+        Joined::From { using: true } => {
+            out.push(" USING ").separated(", ", &write.using, |out, source| out.from_source(source));
+            filter(out, &write.filter);
+        }
+        Joined::Tables if write.returning.is_empty() => {
+            out.push(" USING ").name(table).push(", ");
             out.separated(", ", &write.using, |out, source| out.from_source(source));
             filter(out, &write.filter);
         }
         // The same rows: a delete is not about how often a row is found.
-        Joined::From { using: false } => {
+        Joined::Tables | Joined::From { using: false } => {
             out.push(" WHERE EXISTS (SELECT 1 FROM ");
             out.separated(", ", &write.using, |out, source| out.from_source(source));
             filter(out, &write.filter);

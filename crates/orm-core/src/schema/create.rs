@@ -5,7 +5,7 @@ use super::order::Ordered;
 use crate::dialect::Dialect;
 use crate::entity::OnDelete;
 use crate::render::Writer;
-use crate::types::EnumType;
+use crate::types::{ColumnType, EnumType};
 
 /// The statements that create the types and then the tables, each followed by its indexes; last come the references that had to wait.
 pub(super) fn create(tables: &[Ordered], dialect: &Dialect) -> Vec<String> {
@@ -107,11 +107,14 @@ fn column(out: &mut Writer<'_>, table: &Table, column: &TableColumn) {
         out.push(declaration);
         return;
     }
-    out.type_name(column.ty);
+    match out.dialect.indexed_text.filter(|_| column.ty == ColumnType::Text && is_indexed(table, column)) {
+        Some(name) => out.push(name),
+        None => out.type_name(column.ty),
+    };
     if let Some(expression) = column.generated {
         out.push(" GENERATED ALWAYS AS (").push(expression).push(") STORED");
     }
-    if !column.nullable {
+    if !column.nullable && (column.generated.is_none() || out.dialect.computed_not_null) {
         out.push(" NOT NULL");
     }
     if table.key == [column.name] {
@@ -124,6 +127,14 @@ fn column(out: &mut Writer<'_>, table: &Table, column: &TableColumn) {
         let default = out.dialect.default_literal(default, column.ty);
         out.push(" DEFAULT ").push(default);
     }
+}
+
+fn is_indexed(table: &Table, column: &TableColumn) -> bool {
+    let has = |columns: &[&str]| columns.contains(&column.name);
+    column.unique
+        || has(&table.key)
+        || table.indexes.iter().any(|index| has(&index.columns))
+        || table.foreign_keys.iter().any(|key| has(&key.columns))
 }
 
 fn foreign_key(out: &mut Writer<'_>, table: &Table, key: &ForeignKey) {

@@ -86,7 +86,7 @@ impl<S: Sourced> Compound<S> {
     ///
     /// let people = User::select().columns((User::NAME, User::ID));
     /// let all = people.union(Tag::select().columns((Tag::NAME, Tag::ID))).order_by(|(name, _)| name.desc());
-    /// assert_eq!(engine.all(all).await?[0].0, "math");
+    /// assert_eq!(engine.all(all).await?[0].0, "poetry");
     /// # Ok(()) });
     /// ```
     pub fn order_by<O: OrderBy>(mut self, order: impl FnOnce(S::Ordered) -> O) -> Self

@@ -162,7 +162,7 @@ impl<E: Entity, S> Insert<E, S> {
     /// let users = User::select().columns(User::NAME);
     /// engine.execute(Tag::insert().from_select(Tag::NAME, users)).await?;
     /// let names = Tag::select().columns(Tag::NAME).order_by(Tag::ID);
-    /// assert_eq!(engine.all(names).await?, ["math", "history", "Ada", "Grace"]);
+    /// assert_eq!(engine.all(names).await?, ["math", "poetry", "Ada", "Grace"]);
     /// # Ok(()) });
     /// ```
     pub fn from_select<C, V>(mut self, columns: C, query: impl Rowset<Shape = Values<V>>) -> Self

@@ -36,7 +36,7 @@ macro_rules! rowset {
             /// use anyorm::prelude::*;
             ///
             /// let names = User::select().columns(User::NAME).union(Tag::select().columns(Tag::NAME));
-            /// assert_eq!(engine.count(names).await?, 3);
+            /// assert_eq!(engine.count(names).await?, 4);
             /// # Ok(()) });
             /// ```
             pub fn union(self, other: impl Rowset<Shape = $shape>) -> Compound<$shape> {

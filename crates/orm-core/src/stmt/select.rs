@@ -344,7 +344,7 @@ impl<E, S> Select<E, S> {
     /// use anyorm::table;
     ///
     /// let pairs = Post::select().join_on(table::<Tag>(), Tag::ID.eq(Post::ID)).columns((Post::TITLE, Tag::NAME));
-    /// assert_eq!(engine.all(pairs).await?, [("Notes".to_owned(), "math".to_owned())]);
+    /// assert_eq!(engine.all(pairs.order_by(Post::ID)).await?[0], ("Notes".to_owned(), "math".to_owned()));
     /// # Ok(()) });
     /// ```
     pub fn join_on(self, source: impl IntoSource, condition: impl Condition) -> Self {

@@ -281,7 +281,7 @@ impl UpdateBody {
         set::check(self.entity, &self.set)?;
         let scope = Scope::write(self.entity, &self.from)?;
         let values = self.set.iter().map(|(_, value)| value);
-        values.chain(&self.filter).try_for_each(|node| scope.check(node))?;
+        self.filter.iter().chain(values).try_for_each(|node| scope.check(node))?;
         let answered = Scope::single(self.entity);
         self.returning.iter().try_for_each(|node| answered.check(node))
     }

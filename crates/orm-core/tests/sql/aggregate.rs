@@ -11,6 +11,7 @@ fn the_grouped_query_of_the_contract() {
         User::select().join(User::POSTS).group_by(User::NAME).columns((User::NAME, count(Post::ID))),
         r#"SELECT "users"."name", count("posts"."id") FROM "users" JOIN "posts" ON "posts"."author_id" = "users"."id" GROUP BY "users"."name""#,
         r#"SELECT "users"."name", count("posts"."id") FROM "users" JOIN "posts" ON "posts"."author_id" = "users"."id" GROUP BY "users"."name""#,
+        "SELECT `users`.`name`, count(`posts`.`id`) FROM `users` JOIN `posts` ON `posts`.`author_id` = `users`.`id` GROUP BY `users`.`name`",
     );
 }
 
@@ -25,6 +26,7 @@ fn having_and_order_by_an_aggregate() {
             .columns((Post::AUTHOR_ID, count_distinct(Post::TITLE))),
         r#"SELECT "posts"."author_id", count(DISTINCT "posts"."title") FROM "posts" GROUP BY "posts"."author_id", "posts"."editor_id" HAVING count(*) > ? AND max("posts"."rating") >= ? ORDER BY count(*) DESC"#,
         r#"SELECT "posts"."author_id", count(DISTINCT "posts"."title") FROM "posts" GROUP BY "posts"."author_id", "posts"."editor_id" HAVING count(*) > $1 AND max("posts"."rating") >= $2 ORDER BY count(*) DESC"#,
+        "SELECT `posts`.`author_id`, count(DISTINCT `posts`.`title`) FROM `posts` GROUP BY `posts`.`author_id`, `posts`.`editor_id` HAVING count(*) > ? AND max(`posts`.`rating`) >= ? ORDER BY count(*) DESC",
     );
 }
 
@@ -40,6 +42,7 @@ fn sums_and_averages_have_the_same_type_everywhere() {
         query,
         r#"SELECT sum("users"."id"), avg("users"."age"), min("users"."name"), sum("users"."age" * ?) FROM "users""#,
         r#"SELECT CAST(sum("users"."id") AS BIGINT), CAST(avg("users"."age") AS DOUBLE PRECISION), min("users"."name"), CAST(sum("users"."age" * $1) AS BIGINT) FROM "users""#,
+        "SELECT CAST(sum(`users`.`id`) AS SIGNED), CAST(avg(`users`.`age`) AS DOUBLE), min(`users`.`name`), CAST(sum(`users`.`age` * ?) AS SIGNED) FROM `users`",
     );
 }
 

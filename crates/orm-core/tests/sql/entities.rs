@@ -269,3 +269,34 @@ entity! {
 impl Item {
     pub(crate) const ORDER: Relation<Item, Order, One> = Relation::new(Item::meta, 0);
 }
+
+entity! {
+    Numbered "things" key i64 = [0];
+    columns {
+        0 ID id: i64;
+    }
+    relations []
+}
+
+entity! {
+    // Called as an alias of the one before would be.
+    NumberedOne "things_1" key i64 = [0];
+    columns {
+        0 ID id: i64;
+    }
+    relations []
+}
+
+/// All of them.
+pub(crate) const ALL: [fn() -> &'static orm_core::EntityMeta; 10] = [
+    User::meta,
+    Post::meta,
+    Tag::meta,
+    Ticket::meta,
+    Order::meta,
+    Item::meta,
+    crate::filled::Line::meta,
+    crate::filled::Page::meta,
+    Numbered::meta,
+    NumberedOne::meta,
+];

@@ -7,51 +7,86 @@ use crate::{assert_input, assert_refused, assert_sql, text};
 
 /// The condition of a query, in both dialects.
 #[track_caller]
-fn assert_condition(condition: impl Condition, sqlite: &str, postgres: &str) {
+fn assert_condition(condition: impl Condition, sqlite: &str, postgres: &str, mariadb: &str) {
     let before = r#"SELECT "users"."id" FROM "users" WHERE "#;
     assert_sql(
         User::select().columns(User::ID).filter(condition),
         &format!("{before}{sqlite}"),
         &format!("{before}{postgres}"),
+        &format!("{}{mariadb}", before.replace('"', "`")),
     );
 }
 
 #[test]
 fn comparisons_take_values_columns_and_expressions() {
-    assert_condition(User::AGE.eq(18), r#""users"."age" = ?"#, r#""users"."age" = $1"#);
-    assert_condition(User::AGE.ne(Some(18)), r#""users"."age" <> ?"#, r#""users"."age" <> $1"#);
-    assert_condition(User::ID.lt(3), r#""users"."id" < ?"#, r#""users"."id" < $1"#);
-    assert_condition(User::ID.le(3), r#""users"."id" <= ?"#, r#""users"."id" <= $1"#);
-    assert_condition(User::NAME.gt(String::from("a")), r#""users"."name" > ?"#, r#""users"."name" > $1"#);
+    assert_condition(User::AGE.eq(18), r#""users"."age" = ?"#, r#""users"."age" = $1"#, "`users`.`age` = ?");
+    assert_condition(
+        User::AGE.ne(Some(18)),
+        r#""users"."age" <> ?"#,
+        r#""users"."age" <> $1"#,
+        "`users`.`age` <> ?",
+    );
+    assert_condition(User::ID.lt(3), r#""users"."id" < ?"#, r#""users"."id" < $1"#, "`users`.`id` < ?");
+    assert_condition(User::ID.le(3), r#""users"."id" <= ?"#, r#""users"."id" <= $1"#, "`users`.`id` <= ?");
+    assert_condition(
+        User::NAME.gt(String::from("a")),
+        r#""users"."name" > ?"#,
+        r#""users"."name" > $1"#,
+        "`users`.`name` > ?",
+    );
     assert_condition(
         User::NAME.eq(User::EMAIL),
         r#""users"."name" = "users"."email""#,
         r#""users"."name" = "users"."email""#,
+        "`users`.`name` = `users`.`email`",
     );
     let name = String::from("ada");
     assert_condition(
         User::NAME.lower().ne(&name),
         r#"lower("users"."name") <> ?"#,
         r#"lower("users"."name") <> $1"#,
+        "lower(`users`.`name`) <> ?",
     );
     assert_condition(
         User::AGE.between(18, 30),
         r#""users"."age" BETWEEN ? AND ?"#,
         r#""users"."age" BETWEEN $1 AND $2"#,
+        "`users`.`age` BETWEEN ? AND ?",
     );
 }
 
 #[test]
 fn none_is_null_never_equal_to_null() {
-    assert_condition(User::AGE.eq(None), r#""users"."age" IS NULL"#, r#""users"."age" IS NULL"#);
-    assert_condition(User::NAME.ne(None), r#""users"."name" IS NOT NULL"#, r#""users"."name" IS NOT NULL"#);
+    assert_condition(
+        User::AGE.eq(None),
+        r#""users"."age" IS NULL"#,
+        r#""users"."age" IS NULL"#,
+        "`users`.`age` IS NULL",
+    );
+    assert_condition(
+        User::NAME.ne(None),
+        r#""users"."name" IS NOT NULL"#,
+        r#""users"."name" IS NOT NULL"#,
+        "`users`.`name` IS NOT NULL",
+    );
     let nobody: Option<i32> = None;
-    assert_condition(User::AGE.eq(nobody), r#""users"."age" IS NULL"#, r#""users"."age" IS NULL"#);
-    assert_condition(User::AGE.is_null(), r#""users"."age" IS NULL"#, r#""users"."age" IS NULL"#);
+    assert_condition(
+        User::AGE.eq(nobody),
+        r#""users"."age" IS NULL"#,
+        r#""users"."age" IS NULL"#,
+        "`users`.`age` IS NULL",
+    );
+    assert_condition(
+        User::AGE.is_null(),
+        r#""users"."age" IS NULL"#,
+        r#""users"."age" IS NULL"#,
+        "`users`.`age` IS NULL",
+    );
     assert_condition(
         (User::AGE + 1).is_not_null(),
         r#"("users"."age" + ?) IS NOT NULL"#,
         r#"("users"."age" + $1) IS NOT NULL"#,
+        "(`users`.`age` + ?) IS NOT NULL",
     );
 }
 
@@ -65,25 +100,38 @@ fn a_comparison_that_is_never_true_is_refused() {
 
 #[test]
 fn lists_are_null_safe_and_may_be_empty() {
-    assert_condition(User::ID.is_in([1, 2]), r#""users"."id" IN (?, ?)"#, r#""users"."id" IN ($1, $2)"#);
+    assert_condition(
+        User::ID.is_in([1, 2]),
+        r#""users"."id" IN (?, ?)"#,
+        r#""users"."id" IN ($1, $2)"#,
+        "`users`.`id` IN (?, ?)",
+    );
     assert_condition(
         User::NAME.not_in(["a"]),
         r#""users"."name" NOT IN (?)"#,
         r#""users"."name" NOT IN ($1)"#,
+        "`users`.`name` NOT IN (?)",
     );
-    assert_condition(User::ID.is_in(Vec::<i64>::new()), "0", "FALSE");
-    assert_condition(User::ID.not_in(Vec::<i64>::new()), "1", "TRUE");
+    assert_condition(User::ID.is_in(Vec::<i64>::new()), "0", "FALSE", "FALSE");
+    assert_condition(User::ID.not_in(Vec::<i64>::new()), "1", "TRUE", "TRUE");
     assert_condition(
         User::AGE.is_in([Some(1), None]),
         r#"("users"."age" IN (?) OR "users"."age" IS NULL)"#,
         r#"("users"."age" IN ($1) OR "users"."age" IS NULL)"#,
+        "(`users`.`age` IN (?) OR `users`.`age` IS NULL)",
     );
     assert_condition(
         User::AGE.not_in([Some(1), None]),
         r#"("users"."age" NOT IN (?) AND "users"."age" IS NOT NULL)"#,
         r#"("users"."age" NOT IN ($1) AND "users"."age" IS NOT NULL)"#,
+        "(`users`.`age` NOT IN (?) AND `users`.`age` IS NOT NULL)",
     );
-    assert_condition(User::AGE.is_in([None::<i32>]), r#""users"."age" IS NULL"#, r#""users"."age" IS NULL"#);
+    assert_condition(
+        User::AGE.is_in([None::<i32>]),
+        r#""users"."age" IS NULL"#,
+        r#""users"."age" IS NULL"#,
+        "`users`.`age` IS NULL",
+    );
 }
 
 #[test]
@@ -92,23 +140,27 @@ fn parentheses_stand_where_precedence_needs_them() {
         (User::AGE.gt(1) | User::ACTIVE) & !User::ACTIVE,
         r#"("users"."age" > ? OR "users"."active") AND NOT ("users"."active")"#,
         r#"("users"."age" > $1 OR "users"."active") AND NOT ("users"."active")"#,
+        "(`users`.`age` > ? OR `users`.`active`) AND NOT (`users`.`active`)",
     );
     assert_condition(
         (User::ID.eq(1) & User::ID.eq(2)) | (User::ID.eq(3) | !User::ID.eq(4)),
         r#""users"."id" = ? AND "users"."id" = ? OR "users"."id" = ? OR NOT ("users"."id" = ?)"#,
         r#""users"."id" = $1 AND "users"."id" = $2 OR "users"."id" = $3 OR NOT ("users"."id" = $4)"#,
+        "`users`.`id` = ? AND `users`.`id` = ? OR `users`.`id` = ? OR NOT (`users`.`id` = ?)",
     );
     assert_condition(
         (User::ID - (User::ID - 1) - 2).eq((User::ID + 1) * 2 / 3),
         r#""users"."id" - ("users"."id" - ?) - ? = ("users"."id" + ?) * ? / ?"#,
         r#""users"."id" - ("users"."id" - $1) - $2 = ("users"."id" + $3) * $4 / $5"#,
+        "`users`.`id` - (`users`.`id` - ?) - ? = (`users`.`id` + ?) * ? DIV ?",
     );
     assert_condition(
         User::ACTIVE.eq(User::AGE.gt(1)),
         r#""users"."active" = ("users"."age" > ?)"#,
         r#""users"."active" = ("users"."age" > $1)"#,
+        "`users`.`active` = (`users`.`age` > ?)",
     );
-    assert_condition(!!User::ACTIVE, r#""users"."active""#, r#""users"."active""#);
+    assert_condition(!!User::ACTIVE, r#""users"."active""#, r#""users"."active""#, "`users`.`active`");
 }
 
 #[test]
@@ -118,9 +170,10 @@ fn conditions_from_a_list() {
         any_of(ids.map(|id| User::ID.eq(id))) & User::ACTIVE,
         r#"("users"."id" = ? OR "users"."id" = ?) AND "users"."active""#,
         r#"("users"."id" = $1 OR "users"."id" = $2) AND "users"."active""#,
+        "(`users`.`id` = ? OR `users`.`id` = ?) AND `users`.`active`",
     );
-    assert_condition(all_of(Vec::<Expr<bool>>::new()), "1", "TRUE");
-    assert_condition(any_of(Vec::<Expr<bool>>::new()), "0", "FALSE");
+    assert_condition(all_of(Vec::<Expr<bool>>::new()), "1", "TRUE", "TRUE");
+    assert_condition(any_of(Vec::<Expr<bool>>::new()), "0", "FALSE", "FALSE");
 }
 
 #[test]
@@ -129,31 +182,37 @@ fn parts_of_a_text_mind_the_case_on_both() {
         User::NAME.contains("50%_\\"),
         r#"instr("users"."name", ?) > 0"#,
         r#""users"."name" LIKE $1 ESCAPE '\'"#,
+        r#"`users`.`name` LIKE BINARY ? ESCAPE '\\'"#,
     );
     assert_condition(
         User::NAME.ends_with("a"),
         r#"substr("users"."name", length("users"."name") - length(?) + 1) = ?"#,
         r#""users"."name" LIKE $1 ESCAPE '\'"#,
+        r#"`users`.`name` LIKE BINARY ? ESCAPE '\\'"#,
     );
     assert_condition(
         User::NAME.starts_with(""),
         r#"substr("users"."name", 1, length(?)) = ?"#,
         r#""users"."name" LIKE $1 ESCAPE '\'"#,
+        r#"`users`.`name` LIKE BINARY ? ESCAPE '\\'"#,
     );
     assert_condition(
         User::EMAIL.starts_with(User::NAME),
         r#"substr("users"."email", 1, length("users"."name")) = "users"."name""#,
         r#"starts_with("users"."email", "users"."name")"#,
+        "left(`users`.`email`, char_length(`users`.`name`)) = `users`.`name`",
     );
     assert_condition(
         User::EMAIL.contains(User::NAME.lower()),
         r#"instr("users"."email", lower("users"."name")) > 0"#,
         r#"strpos("users"."email", lower("users"."name")) > 0"#,
+        "instr(`users`.`email`, lower(`users`.`name`)) > 0",
     );
     assert_condition(
         User::EMAIL.ends_with(User::NAME),
         r#"substr("users"."email", length("users"."email") - length("users"."name") + 1) = "users"."name""#,
         r#"right("users"."email", length("users"."name")) = "users"."name""#,
+        "right(`users`.`email`, char_length(`users`.`name`)) = `users`.`name`",
     );
 }
 
@@ -164,6 +223,7 @@ fn a_prefix_is_a_range_that_an_index_serves() {
         query.clone(),
         r#"SELECT "users"."id" FROM "users" WHERE NOT ("users"."name" >= ? AND "users"."name" < ?)"#,
         r#"SELECT "users"."id" FROM "users" WHERE NOT ("users"."name" LIKE $1 ESCAPE '\')"#,
+        r#"SELECT `users`.`id` FROM `users` WHERE NOT (`users`.`name` LIKE BINARY ? ESCAPE '\\')"#,
     );
     assert_input(query, &[text("Ab%"), text("Ab&")]);
 }
@@ -175,6 +235,7 @@ fn like_takes_the_pattern_as_it_is() {
         query.clone(),
         r#"SELECT "users"."id" FROM "users" WHERE "users"."name" LIKE ? ESCAPE '\'"#,
         r#"SELECT "users"."id" FROM "users" WHERE "users"."name" LIKE $1 ESCAPE '\'"#,
+        r#"SELECT `users`.`id` FROM `users` WHERE `users`.`name` LIKE ? ESCAPE '\\'"#,
     );
     assert_input(query, &[text("A_a%")]);
 }
@@ -188,11 +249,13 @@ fn functions_case_and_cast() {
         User::select().columns(columns),
         r#"SELECT coalesce("users"."age", ?), abs("users"."id" - ?), length("users"."name"), upper("users"."name") FROM "users""#,
         r#"SELECT coalesce("users"."age", $1), abs("users"."id" - $2), length("users"."name"), upper("users"."name") FROM "users""#,
+        "SELECT coalesce(`users`.`age`, ?), abs(`users`.`id` - ?), char_length(`users`.`name`), upper(`users`.`name`) FROM `users`",
     );
     assert_sql(
         User::select().columns((group, points, User::AGE.cast::<Option<String>>())),
         r#"SELECT CASE WHEN "users"."age" >= ? THEN ? ELSE ? END, CASE WHEN "users"."active" THEN ? END, CAST("users"."age" AS TEXT) FROM "users""#,
         r#"SELECT CASE WHEN "users"."age" >= $1 THEN CAST($2 AS TEXT) ELSE CAST($3 AS TEXT) END, CASE WHEN "users"."active" THEN CAST($4 AS BIGINT) END, CAST("users"."age" AS TEXT) FROM "users""#,
+        "SELECT CASE WHEN `users`.`age` >= ? THEN ? ELSE ? END, CASE WHEN `users`.`active` THEN ? END, CAST(`users`.`age` AS CHAR) FROM `users`",
     );
     assert_refused(
         User::select().columns(case::<i64>().end()),

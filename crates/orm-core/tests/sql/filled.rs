@@ -65,6 +65,7 @@ fn computed_columns_are_not_inserted() {
         Line::insert().value(Line { id: 1, ..Line::default() }).returning(Line::TOTAL),
         r#"INSERT INTO "lines" ("id", "open", "quantity", "price") VALUES (?, ?, ?, ?) RETURNING "lines"."total""#,
         r#"INSERT INTO "lines" ("id", "open", "quantity", "price") VALUES ($1, $2, $3, $4) RETURNING "lines"."total""#,
+        "INSERT INTO `lines` (`id`, `open`, `quantity`, `price`) VALUES (?, ?, ?, ?) RETURNING `lines`.`total`",
     );
     let message = "Line.total is computed by the database (price * quantity): write the columns that it is \
                    computed from";
@@ -138,16 +139,19 @@ fn an_upsert_writes_what_the_new_row_has() {
         User::insert().value(ada()).on_conflict(User::EMAIL).do_update((User::NAME, User::AGE)),
         r#"INSERT INTO "users" ("email", "name", "age", "active") VALUES (?, ?, ?, ?) ON CONFLICT ("email") DO UPDATE SET "name" = excluded."name", "age" = excluded."age""#,
         r#"INSERT INTO "users" ("email", "name", "age", "active") VALUES ($1, $2, $3, $4) ON CONFLICT ("email") DO UPDATE SET "name" = excluded."name", "age" = excluded."age""#,
+        "INSERT INTO `users` (`email`, `name`, `age`, `active`) VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE `name` = VALUES(`name`), `age` = VALUES(`age`)",
     );
     assert_sql(
         User::insert().value(ada()).on_conflict(User::EMAIL).do_update_all().returning(User::ID),
         r#"INSERT INTO "users" ("email", "name", "age", "active") VALUES (?, ?, ?, ?) ON CONFLICT ("email") DO UPDATE SET "name" = excluded."name", "age" = excluded."age", "active" = excluded."active" RETURNING "users"."id""#,
         r#"INSERT INTO "users" ("email", "name", "age", "active") VALUES ($1, $2, $3, $4) ON CONFLICT ("email") DO UPDATE SET "name" = excluded."name", "age" = excluded."age", "active" = excluded."active" RETURNING "users"."id""#,
+        "INSERT INTO `users` (`email`, `name`, `age`, `active`) VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE `name` = VALUES(`name`), `age` = VALUES(`age`), `active` = VALUES(`active`) RETURNING `users`.`id`",
     );
     assert_sql(
         User::insert().set(User::EMAIL, "ada@example.org").on_conflict(User::EMAIL).do_nothing(),
         r#"INSERT INTO "users" ("email") VALUES (?) ON CONFLICT ("email") DO NOTHING"#,
         r#"INSERT INTO "users" ("email") VALUES ($1) ON CONFLICT ("email") DO NOTHING"#,
+        "INSERT INTO `users` (`email`) VALUES (?) ON DUPLICATE KEY UPDATE `email` = `users`.`email`",
     );
     assert_refused(
         User::insert().value(ada()).on_conflict(User::NAME).do_nothing(),
@@ -173,21 +177,25 @@ fn an_update_by_criteria_raises_the_version() {
         update.clone(),
         r#"UPDATE "posts" SET "title" = ?, "version" = "posts"."version" + ? WHERE "posts"."id" = ?"#,
         r#"UPDATE "posts" SET "title" = $1, "version" = "posts"."version" + $2 WHERE "posts"."id" = $3"#,
+        "UPDATE `posts` SET `title` = ?, `version` = `posts`.`version` + ? WHERE `posts`.`id` = ?",
     );
     assert_sql(
         update.clone().keep_version(),
         r#"UPDATE "posts" SET "title" = ? WHERE "posts"."id" = ?"#,
         r#"UPDATE "posts" SET "title" = $1 WHERE "posts"."id" = $2"#,
+        "UPDATE `posts` SET `title` = ? WHERE `posts`.`id` = ?",
     );
     assert_sql(
         update.set(Post::VERSION, 7),
         r#"UPDATE "posts" SET "title" = ?, "version" = ? WHERE "posts"."id" = ?"#,
         r#"UPDATE "posts" SET "title" = $1, "version" = $2 WHERE "posts"."id" = $3"#,
+        "UPDATE `posts` SET `title` = ?, `version` = ? WHERE `posts`.`id` = ?",
     );
     assert_sql(
         Page::update().set(Page::TEXT, "a").everything(),
         r#"UPDATE "pages" SET "text" = ?, "changed" = CASE WHEN "pages"."changed" >= ? THEN "pages"."changed" + ? ELSE ? END"#,
         r#"UPDATE "pages" SET "text" = $1, "changed" = CASE WHEN "pages"."changed" >= $2 THEN "pages"."changed" + $3 ELSE $4 END"#,
+        "UPDATE `pages` SET `text` = ?, `changed` = CASE WHEN `pages`.`changed` >= ? THEN `pages`.`changed` + ? ELSE ? END",
     );
 }
 

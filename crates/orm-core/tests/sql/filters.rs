@@ -14,9 +14,9 @@ fn filters() -> Filters {
 }
 
 #[track_caller]
-fn assert_filtered(query: impl Query, sqlite: &str, postgres: &str) {
+fn assert_filtered(query: impl Query, sqlite: &str, postgres: &str, mariadb: &str) {
     let statement = query.statement().and_then(|statement| statement.filtered(&filters()));
-    assert_statement(&statement.expect("it is built"), sqlite, postgres);
+    assert_statement(&statement.expect("it is built"), sqlite, postgres, mariadb);
 }
 
 #[test]
@@ -25,10 +25,16 @@ fn the_selected_rows_and_the_counted_ones() {
         Post::select().columns(Post::ID).filter(Post::ID.eq(1) | Post::ID.eq(2)),
         r#"SELECT "posts"."id" FROM "posts" WHERE ("posts"."id" = ? OR "posts"."id" = ?) AND "posts"."rating" IS NULL"#,
         r#"SELECT "posts"."id" FROM "posts" WHERE ("posts"."id" = $1 OR "posts"."id" = $2) AND "posts"."rating" IS NULL"#,
+        "SELECT `posts`.`id` FROM `posts` WHERE (`posts`.`id` = ? OR `posts`.`id` = ?) AND `posts`.`rating` IS NULL",
     );
     let counted = Post::select().statement().expect("built").into_count();
     let sql = r#"SELECT count(*) FROM "posts" WHERE "posts"."rating" IS NULL"#;
-    assert_statement(&counted.filtered(&filters()).expect("filtered"), sql, sql);
+    assert_statement(
+        &counted.filtered(&filters()).expect("filtered"),
+        sql,
+        sql,
+        "SELECT count(*) FROM `posts` WHERE `posts`.`rating` IS NULL",
+    );
 }
 
 #[test]
@@ -37,6 +43,7 @@ fn joined_tables_have_it_in_on() {
         User::select().columns(User::ID).join(User::POSTS),
         r#"SELECT "users"."id" FROM "users" JOIN "posts" ON "posts"."author_id" = "users"."id" AND "posts"."rating" IS NULL"#,
         r#"SELECT "users"."id" FROM "users" JOIN "posts" ON "posts"."author_id" = "users"."id" AND "posts"."rating" IS NULL"#,
+        "SELECT `users`.`id` FROM `users` JOIN `posts` ON `posts`.`author_id` = `users`.`id` AND `posts`.`rating` IS NULL",
     );
 }
 
@@ -47,6 +54,7 @@ fn left_joined_pairs() {
         Post::select().columns(Post::ID).left_join(Post::TAGS),
         r#"SELECT "posts"."id" FROM "posts" LEFT JOIN ("post_tags" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" AND "tags"."name" <> ?) ON "post_tags"."post_id" = "posts"."id" WHERE "posts"."rating" IS NULL"#,
         r#"SELECT "posts"."id" FROM "posts" LEFT JOIN ("post_tags" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" AND "tags"."name" <> $1) ON "post_tags"."post_id" = "posts"."id" WHERE "posts"."rating" IS NULL"#,
+        "SELECT `posts`.`id` FROM `posts` LEFT JOIN (`post_tags` JOIN `tags` ON `tags`.`id` = `post_tags`.`tag_id` AND `tags`.`name` <> ?) ON `post_tags`.`post_id` = `posts`.`id` WHERE `posts`.`rating` IS NULL",
     );
 }
 
@@ -56,6 +64,7 @@ fn subqueries() {
         User::select().columns(User::ID).filter(User::POSTS.any(Post::ID.gt(1))),
         r#"SELECT "users"."id" FROM "users" WHERE EXISTS (SELECT 1 FROM "posts" WHERE "posts"."author_id" = "users"."id" AND "posts"."id" > ? AND "posts"."rating" IS NULL)"#,
         r#"SELECT "users"."id" FROM "users" WHERE EXISTS (SELECT 1 FROM "posts" WHERE "posts"."author_id" = "users"."id" AND "posts"."id" > $1 AND "posts"."rating" IS NULL)"#,
+        "SELECT `users`.`id` FROM `users` WHERE EXISTS (SELECT 1 FROM `posts` WHERE `posts`.`author_id` = `users`.`id` AND `posts`.`id` > ? AND `posts`.`rating` IS NULL)",
     );
 }
 
@@ -65,11 +74,13 @@ fn updates_and_deletes() {
         Tag::update().set(Tag::NAME, "a").everything(),
         r#"UPDATE "tags" SET "name" = ? WHERE "tags"."name" <> ?"#,
         r#"UPDATE "tags" SET "name" = $1 WHERE "tags"."name" <> $2"#,
+        "UPDATE `tags` SET `name` = ? WHERE `tags`.`name` <> ?",
     );
     assert_filtered(
         Tag::delete().filter(Tag::ID.eq(1)).unfiltered(),
         r#"DELETE FROM "tags" WHERE "tags"."id" = ?"#,
         r#"DELETE FROM "tags" WHERE "tags"."id" = $1"#,
+        "DELETE FROM `tags` WHERE `tags`.`id` = ?",
     );
 }
 

@@ -11,6 +11,7 @@ fn to_the_many_side() {
         User::select().join(User::POSTS).columns((User::NAME, Post::TITLE)),
         r#"SELECT "users"."name", "posts"."title" FROM "users" JOIN "posts" ON "posts"."author_id" = "users"."id""#,
         r#"SELECT "users"."name", "posts"."title" FROM "users" JOIN "posts" ON "posts"."author_id" = "users"."id""#,
+        "SELECT `users`.`name`, `posts`.`title` FROM `users` JOIN `posts` ON `posts`.`author_id` = `users`.`id`",
     );
 }
 
@@ -20,6 +21,7 @@ fn to_the_one_side() {
         Post::select().join(Post::AUTHOR).filter(User::NAME.eq("Ada")).columns(Post::ID),
         r#"SELECT "posts"."id" FROM "posts" JOIN "users" ON "users"."id" = "posts"."author_id" WHERE "users"."name" = ?"#,
         r#"SELECT "posts"."id" FROM "posts" JOIN "users" ON "users"."id" = "posts"."author_id" WHERE "users"."name" = $1"#,
+        "SELECT `posts`.`id` FROM `posts` JOIN `users` ON `users`.`id` = `posts`.`author_id` WHERE `users`.`name` = ?",
     );
 }
 
@@ -31,6 +33,7 @@ fn along_a_path_through_a_table_of_links() {
         query,
         r#"SELECT "users"."name", "tags"."name" FROM "users" JOIN "posts" ON "posts"."author_id" = "users"."id" JOIN "post_tags" ON "post_tags"."post_id" = "posts"."id" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id""#,
         r#"SELECT "users"."name", "tags"."name" FROM "users" JOIN "posts" ON "posts"."author_id" = "users"."id" JOIN "post_tags" ON "post_tags"."post_id" = "posts"."id" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id""#,
+        "SELECT `users`.`name`, `tags`.`name` FROM `users` JOIN `posts` ON `posts`.`author_id` = `users`.`id` JOIN `post_tags` ON `post_tags`.`post_id` = `posts`.`id` JOIN `tags` ON `tags`.`id` = `post_tags`.`tag_id`",
     );
 }
 
@@ -53,6 +56,7 @@ fn a_left_join_makes_columns_optional() {
         query.columns(fine),
         r#"SELECT "posts"."editor_id", "posts"."title" IS NULL, "posts"."title", coalesce("posts"."rating", ?) FROM "users" LEFT JOIN "posts" ON "posts"."author_id" = "users"."id""#,
         r#"SELECT "posts"."editor_id", "posts"."title" IS NULL, "posts"."title", coalesce("posts"."rating", $1) FROM "users" LEFT JOIN "posts" ON "posts"."author_id" = "users"."id""#,
+        "SELECT `posts`.`editor_id`, `posts`.`title` IS NULL, `posts`.`title`, coalesce(`posts`.`rating`, ?) FROM `users` LEFT JOIN `posts` ON `posts`.`author_id` = `users`.`id`",
     );
 }
 
@@ -62,6 +66,7 @@ fn a_left_join_counts_partners() {
         User::select().left_join(User::POSTS).group_by(User::ID).columns((User::ID, count(Post::ID))),
         r#"SELECT "users"."id", count("posts"."id") FROM "users" LEFT JOIN "posts" ON "posts"."author_id" = "users"."id" GROUP BY "users"."id""#,
         r#"SELECT "users"."id", count("posts"."id") FROM "users" LEFT JOIN "posts" ON "posts"."author_id" = "users"."id" GROUP BY "users"."id""#,
+        "SELECT `users`.`id`, count(`posts`.`id`) FROM `users` LEFT JOIN `posts` ON `posts`.`author_id` = `users`.`id` GROUP BY `users`.`id`",
     );
 }
 
@@ -72,6 +77,7 @@ fn an_inner_join_of_the_same_relation_wins() {
         query,
         r#"SELECT "posts"."title" FROM "users" JOIN "posts" ON "posts"."author_id" = "users"."id""#,
         r#"SELECT "posts"."title" FROM "users" JOIN "posts" ON "posts"."author_id" = "users"."id""#,
+        "SELECT `posts`.`title` FROM `users` JOIN `posts` ON `posts`.`author_id` = `users`.`id`",
     );
 }
 

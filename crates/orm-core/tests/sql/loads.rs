@@ -134,6 +134,7 @@ fn a_target_rides_in_the_rows() {
         Item::select().filter(Item::LINE.gt(1)).limit(5).with(Item::ORDER.joined()),
         r#"SELECT "order_items"."region", "order_items"."number", "order_items"."line", "order_items"."price", "joined_1"."region", "joined_1"."number", "joined_1"."note", "joined_1"."customer" FROM "order_items" LEFT JOIN "orders" AS "joined_1" ON "joined_1"."region" = "order_items"."region" AND "joined_1"."number" = "order_items"."number" WHERE "order_items"."line" > ? LIMIT 5"#,
         r#"SELECT "order_items"."region", "order_items"."number", "order_items"."line", "order_items"."price", "joined_1"."region", "joined_1"."number", "joined_1"."note", "joined_1"."customer" FROM "order_items" LEFT JOIN "orders" AS "joined_1" ON "joined_1"."region" = "order_items"."region" AND "joined_1"."number" = "order_items"."number" WHERE "order_items"."line" > $1 LIMIT 5"#,
+        "SELECT `order_items`.`region`, `order_items`.`number`, `order_items`.`line`, `order_items`.`price`, `joined_1`.`region`, `joined_1`.`number`, `joined_1`.`note`, `joined_1`.`customer` FROM `order_items` LEFT JOIN `orders` AS `joined_1` ON `joined_1`.`region` = `order_items`.`region` AND `joined_1`.`number` = `order_items`.`number` WHERE `order_items`.`line` > ? LIMIT 5",
     );
 }
 

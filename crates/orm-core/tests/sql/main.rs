@@ -1,40 +1,55 @@
-//! The SQL of every statement, next to the call that makes it: SQLite first, PostgreSQL second.
+//! The SQL of every statement, next to the call that makes it: SQLite first, then PostgreSQL, then MariaDB. Each is executed on the
+//! database of its dialect.
 
 mod aggregate;
 mod begin;
 mod composite;
+mod compound;
 mod ddl;
 mod entities;
+mod executed;
 mod expression;
 mod faults;
 mod filled;
 mod filters;
 mod join;
+mod joined_write;
 mod loads;
+mod lock;
 mod natural_key;
 mod outline;
-mod scratch;
 mod select;
 mod shapes;
+mod source;
 mod subquery;
+mod window;
 mod write;
 
-use orm_core::{POSTGRES, Query, SQLITE, Statement, Value};
+use orm_core::{MARIADB, POSTGRES, Query, SQLITE, Statement, Value};
 
-/// Asserts the text of a query in both dialects, and that it has a value for every placeholder.
+/// Asserts the text of a query in all dialects, that it has a value for every placeholder, and that the databases take it.
+/// Where a dialect cannot say it, the text is `!` and the error.
 #[track_caller]
-fn assert_sql(query: impl Query, sqlite: &str, postgres: &str) {
-    assert_statement(&query.statement().expect("the query is built"), sqlite, postgres);
+fn assert_sql(query: impl Query, sqlite: &str, postgres: &str, mariadb: &str) {
+    assert_statement(&query.statement().expect("the query is built"), sqlite, postgres, mariadb);
 }
 
 #[track_caller]
-fn assert_statement(statement: &Statement, sqlite: &str, postgres: &str) {
-    for (dialect, expected) in [(&SQLITE, sqlite), (&POSTGRES, postgres)] {
-        let compiled = statement.compile(dialect).expect("the query is compiled");
+fn assert_statement(statement: &Statement, sqlite: &str, postgres: &str, mariadb: &str) {
+    for (dialect, expected) in [(&SQLITE, sqlite), (&POSTGRES, postgres), (&MARIADB, mariadb)] {
+        let compiled = match statement.compile(dialect) {
+            Ok(compiled) => compiled,
+            Err(error) => {
+                let error = error.to_string().replace("nothing was sent: ", "!");
+                assert_eq!(error, expected, "{}", dialect.name);
+                continue;
+            }
+        };
         assert_eq!(&*compiled.shape.sql, expected, "{}", dialect.name);
         let placeholders = expected.matches(['?', '$']).count();
         assert_eq!(compiled.input.len(), placeholders, "values of {expected}");
         assert_eq!(usize::from(compiled.shape.parameters), placeholders, "parameters of {expected}");
+        executed::execute(&compiled, dialect);
     }
 }
 

@@ -12,6 +12,7 @@ fn all_columns_in_the_order_of_the_entity() {
         Tag::select(),
         r#"SELECT "tags"."id", "tags"."name" FROM "tags""#,
         r#"SELECT "tags"."id", "tags"."name" FROM "tags""#,
+        "SELECT `tags`.`id`, `tags`.`name` FROM `tags`",
     );
 }
 
@@ -29,6 +30,7 @@ fn the_query_of_the_contract() {
         query,
         r#"SELECT "users"."id", "users"."email", "users"."name", "users"."age", "users"."active" FROM "users" WHERE "users"."age" >= ? AND "users"."name" >= ? AND "users"."name" < ? ORDER BY "users"."name" LIMIT 20"#,
         r#"SELECT "users"."id", "users"."email", "users"."name", "users"."age", "users"."active" FROM "users" WHERE "users"."age" >= $1 AND "users"."name" LIKE $2 ESCAPE '\' ORDER BY "users"."name" LIMIT 20"#,
+        r#"SELECT `users`.`id`, `users`.`email`, `users`.`name`, `users`.`age`, `users`.`active` FROM `users` WHERE `users`.`age` >= ? AND `users`.`name` LIKE BINARY ? ESCAPE '\\' ORDER BY `users`.`name` LIMIT 20"#,
     );
 }
 
@@ -40,6 +42,7 @@ fn filters_are_all_true() {
         query.clone(),
         r#"SELECT "tags"."id" FROM "tags" WHERE "tags"."id" > ? AND ("tags"."name" = ? OR "tags"."name" = ?)"#,
         r#"SELECT "tags"."id" FROM "tags" WHERE "tags"."id" > $1 AND ("tags"."name" = $2 OR "tags"."name" = $3)"#,
+        "SELECT `tags`.`id` FROM `tags` WHERE `tags`.`id` > ? AND (`tags`.`name` = ? OR `tags`.`name` = ?)",
     );
     assert_input(query, &[Value::Int(1), text("a"), text("b")]);
 }
@@ -55,6 +58,7 @@ fn order_distinct_and_offset() {
             .offset(40),
         r#"SELECT DISTINCT "users"."name", "users"."age" FROM "users" ORDER BY "users"."age" DESC NULLS LAST, "users"."name" NULLS FIRST, "users"."name" LIMIT -1 OFFSET 40"#,
         r#"SELECT DISTINCT "users"."name", "users"."age" FROM "users" ORDER BY "users"."age" DESC NULLS LAST, "users"."name" NULLS FIRST, "users"."name" OFFSET 40"#,
+        "SELECT DISTINCT `users`.`name`, `users`.`age` FROM `users` ORDER BY `users`.`age` IS NULL, `users`.`age` DESC, `users`.`name` IS NULL DESC, `users`.`name`, `users`.`name` LIMIT 18446744073709551615 OFFSET 40",
     );
 }
 
@@ -64,6 +68,7 @@ fn a_limit_beyond_what_a_database_counts_is_no_limit() {
         Tag::select().columns(Tag::ID).limit(u64::MAX).offset(1),
         r#"SELECT "tags"."id" FROM "tags" LIMIT 9223372036854775807 OFFSET 1"#,
         r#"SELECT "tags"."id" FROM "tags" LIMIT 9223372036854775807 OFFSET 1"#,
+        "SELECT `tags`.`id` FROM `tags` LIMIT 9223372036854775807 OFFSET 1",
     );
 }
 
@@ -85,6 +90,7 @@ fn counting_keeps_the_filter_and_drops_the_order() {
         &query.statement().unwrap().into_count(),
         r#"SELECT count(*) FROM "tags" WHERE "tags"."id" > ?"#,
         r#"SELECT count(*) FROM "tags" WHERE "tags"."id" > $1"#,
+        "SELECT count(*) FROM `tags` WHERE `tags`.`id` > ?",
     );
 }
 
@@ -95,6 +101,7 @@ fn counting_what_is_limited_or_projected_counts_its_rows() {
         &query.statement().unwrap().into_count(),
         r#"SELECT count(*) FROM (SELECT DISTINCT "tags"."name" FROM "tags" LIMIT 3) AS "counted""#,
         r#"SELECT count(*) FROM (SELECT DISTINCT "tags"."name" FROM "tags" LIMIT 3) AS "counted""#,
+        "SELECT count(*) FROM (SELECT DISTINCT `tags`.`name` FROM `tags` LIMIT 3) AS `counted`",
     );
 }
 
@@ -106,6 +113,7 @@ fn exists_selects_nothing_in_particular() {
         &statement,
         r#"SELECT EXISTS (SELECT 1 FROM "tags" WHERE "tags"."name" = ?)"#,
         r#"SELECT EXISTS (SELECT 1 FROM "tags" WHERE "tags"."name" = $1)"#,
+        "SELECT EXISTS (SELECT 1 FROM `tags` WHERE `tags`.`name` = ?)",
     );
     assert!(statement.compile(&SQLITE).unwrap().shape.reads_only);
 }
@@ -136,11 +144,13 @@ fn placeholders_inside_raw_sql_are_numbered() {
         &named().into_count(),
         "SELECT count(*) FROM (SELECT id FROM tags WHERE name = ?\n) AS \"counted\"",
         "SELECT count(*) FROM (SELECT id FROM tags WHERE name = $1\n) AS \"counted\"",
+        "SELECT count(*) FROM (SELECT id FROM tags WHERE name = ?\n) AS `counted`",
     );
     assert_statement(
         &named().into_exists(),
         "SELECT EXISTS (SELECT id FROM tags WHERE name = ?\n)",
         "SELECT EXISTS (SELECT id FROM tags WHERE name = $1\n)",
+        "SELECT EXISTS (SELECT id FROM tags WHERE name = ?\n)",
     );
 }
 
@@ -151,10 +161,20 @@ fn keys_of_distinct_rows_come_with_what_sorts_them() {
     };
     let sorted = Tag::select().order_by((Tag::NAME, Tag::ID));
     let plain = r#"SELECT "tags"."id" FROM "tags" ORDER BY "tags"."name", "tags"."id""#;
-    assert_statement(&keys(sorted.clone()), plain, plain);
+    assert_statement(
+        &keys(sorted.clone()),
+        plain,
+        plain,
+        "SELECT `tags`.`id` FROM `tags` ORDER BY `tags`.`name`, `tags`.`id`",
+    );
     let distinct =
         r#"SELECT DISTINCT "tags"."id", "tags"."name" FROM "tags" ORDER BY "tags"."name", "tags"."id""#;
-    assert_statement(&keys(sorted.distinct()), distinct, distinct);
+    assert_statement(
+        &keys(sorted.distinct()),
+        distinct,
+        distinct,
+        "SELECT DISTINCT `tags`.`id`, `tags`.`name` FROM `tags` ORDER BY `tags`.`name`, `tags`.`id`",
+    );
 }
 
 #[test]

@@ -13,6 +13,7 @@ fn rows_whose_relation_leads_somewhere() {
             .filter(User::POSTS.any(Post::TITLE.eq("x") | Post::TITLE.eq("y")) & !User::POSTS.exists()),
         r#"SELECT "users"."id" FROM "users" WHERE EXISTS (SELECT 1 FROM "posts" WHERE "posts"."author_id" = "users"."id" AND ("posts"."title" = ? OR "posts"."title" = ?)) AND NOT (EXISTS (SELECT 1 FROM "posts" WHERE "posts"."author_id" = "users"."id"))"#,
         r#"SELECT "users"."id" FROM "users" WHERE EXISTS (SELECT 1 FROM "posts" WHERE "posts"."author_id" = "users"."id" AND ("posts"."title" = $1 OR "posts"."title" = $2)) AND NOT (EXISTS (SELECT 1 FROM "posts" WHERE "posts"."author_id" = "users"."id"))"#,
+        "SELECT `users`.`id` FROM `users` WHERE EXISTS (SELECT 1 FROM `posts` WHERE `posts`.`author_id` = `users`.`id` AND (`posts`.`title` = ? OR `posts`.`title` = ?)) AND NOT (EXISTS (SELECT 1 FROM `posts` WHERE `posts`.`author_id` = `users`.`id`))",
     );
 }
 
@@ -22,6 +23,7 @@ fn through_a_table_of_links() {
         Post::select().columns(Post::ID).filter(Post::TAGS.any(Tag::NAME.eq("rust"))),
         r#"SELECT "posts"."id" FROM "posts" WHERE EXISTS (SELECT 1 FROM "post_tags" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" WHERE "post_tags"."post_id" = "posts"."id" AND "tags"."name" = ?)"#,
         r#"SELECT "posts"."id" FROM "posts" WHERE EXISTS (SELECT 1 FROM "post_tags" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" WHERE "post_tags"."post_id" = "posts"."id" AND "tags"."name" = $1)"#,
+        "SELECT `posts`.`id` FROM `posts` WHERE EXISTS (SELECT 1 FROM `post_tags` JOIN `tags` ON `tags`.`id` = `post_tags`.`tag_id` WHERE `post_tags`.`post_id` = `posts`.`id` AND `tags`.`name` = ?)",
     );
 }
 
@@ -32,6 +34,7 @@ fn in_a_query() {
         User::select().columns(User::NAME).filter(User::ID.is_in_query(authors)).filter(User::AGE.gt(1)),
         r#"SELECT "users"."name" FROM "users" WHERE "users"."id" IN (SELECT "posts"."author_id" FROM "posts" WHERE "posts"."rating" > ?) AND "users"."age" > ?"#,
         r#"SELECT "users"."name" FROM "users" WHERE "users"."id" IN (SELECT "posts"."author_id" FROM "posts" WHERE "posts"."rating" > $1) AND "users"."age" > $2"#,
+        "SELECT `users`.`name` FROM `users` WHERE `users`.`id` IN (SELECT `posts`.`author_id` FROM `posts` WHERE `posts`.`rating` > ?) AND `users`.`age` > ?",
     );
 }
 
@@ -42,6 +45,7 @@ fn a_subquery_may_name_the_tables_around_it() {
         User::select().columns((User::ID, own.clone().count())).filter(own.exists()),
         r#"SELECT "users"."id", (SELECT count(*) FROM "posts" WHERE "posts"."author_id" = "users"."id") FROM "users" WHERE EXISTS (SELECT 1 FROM "posts" WHERE "posts"."author_id" = "users"."id")"#,
         r#"SELECT "users"."id", (SELECT count(*) FROM "posts" WHERE "posts"."author_id" = "users"."id") FROM "users" WHERE EXISTS (SELECT 1 FROM "posts" WHERE "posts"."author_id" = "users"."id")"#,
+        "SELECT `users`.`id`, (SELECT count(*) FROM `posts` WHERE `posts`.`author_id` = `users`.`id`) FROM `users` WHERE EXISTS (SELECT 1 FROM `posts` WHERE `posts`.`author_id` = `users`.`id`)",
     );
 }
 
@@ -53,6 +57,7 @@ fn one_value_of_the_same_table() {
             .filter(Post::RATING.gt(Post::select().columns(avg(Post::RATING)).subquery())),
         r#"SELECT "posts"."id" FROM "posts" WHERE "posts"."rating" > (SELECT avg("posts"."rating") FROM "posts")"#,
         r#"SELECT "posts"."id" FROM "posts" WHERE "posts"."rating" > (SELECT CAST(avg("posts"."rating") AS DOUBLE PRECISION) FROM "posts")"#,
+        "SELECT `posts`.`id` FROM `posts` WHERE `posts`.`rating` > (SELECT CAST(avg(`posts`.`rating`) AS DOUBLE) FROM `posts`)",
     );
 }
 

@@ -17,6 +17,7 @@ fn an_unset_key_is_left_to_the_database() {
         query.clone(),
         r#"INSERT INTO "tags" ("name") VALUES (?), (?)"#,
         r#"INSERT INTO "tags" ("name") VALUES ($1), ($2)"#,
+        "INSERT INTO `tags` (`name`) VALUES (?), (?)",
     );
     assert_input(query, &[text("a"), text("b")]);
 }
@@ -28,6 +29,7 @@ fn a_key_that_is_set_is_written() {
         query.clone(),
         r#"INSERT INTO "tags" ("id", "name") VALUES (?, ?), (NULL, ?)"#,
         r#"INSERT INTO "tags" ("id", "name") VALUES ($1, $2), (DEFAULT, $3)"#,
+        "INSERT INTO `tags` (`id`, `name`) VALUES (?, ?), (DEFAULT, ?)",
     );
     assert_input(query, &[Value::Int(7), text("a"), text("b")]);
 }
@@ -38,6 +40,7 @@ fn rows_that_are_a_key_only() {
         Ticket::insert().values([Ticket { id: 0 }, Ticket { id: 0 }]).returning(Ticket::ID),
         r#"INSERT INTO "tickets" ("id") VALUES (NULL), (NULL) RETURNING "tickets"."id""#,
         r#"INSERT INTO "tickets" ("id") VALUES (DEFAULT), (DEFAULT) RETURNING "tickets"."id""#,
+        "INSERT INTO `tickets` (`id`) VALUES (DEFAULT), (DEFAULT) RETURNING `tickets`.`id`",
     );
 }
 
@@ -49,6 +52,7 @@ fn single_columns() {
         query.clone(),
         r#"INSERT INTO "users" ("name", "email", "age") VALUES (?, ?, ?)"#,
         r#"INSERT INTO "users" ("name", "email", "age") VALUES ($1, $2, $3)"#,
+        "INSERT INTO `users` (`name`, `email`, `age`) VALUES (?, ?, ?)",
     );
     assert_input(query, &[text("Ada"), text("ada@example.org"), Value::Null]);
 }
@@ -62,6 +66,7 @@ fn a_value_from_a_subquery() {
         query,
         r#"INSERT INTO "orders" ("region", "number") VALUES (?, coalesce((SELECT max("orders"."number") FROM "orders"), ?) + ?)"#,
         r#"INSERT INTO "orders" ("region", "number") VALUES ($1, coalesce((SELECT max("orders"."number") FROM "orders"), $2) + $3)"#,
+        "INSERT INTO `orders` (`region`, `number`) VALUES (?, coalesce((SELECT max(`orders`.`number`) FROM `orders`), ?) + ?)",
     );
 }
 
@@ -126,6 +131,7 @@ fn an_update_calculates_in_the_database() {
         query.clone(),
         r#"UPDATE "orders" SET "note" = ?, "number" = "orders"."number" + ? WHERE "orders"."region" = ?"#,
         r#"UPDATE "orders" SET "note" = $1, "number" = "orders"."number" + $2 WHERE "orders"."region" = $3"#,
+        "UPDATE `orders` SET `note` = ?, `number` = `orders`.`number` + ? WHERE `orders`.`region` = ?",
     );
     assert_input(query, &[Value::Null, Value::Int(1), Value::Int(4)]);
 }
@@ -138,6 +144,7 @@ fn an_update_by_a_relation() {
         query,
         r#"UPDATE "users" SET "active" = ? WHERE NOT (EXISTS (SELECT 1 FROM "posts" WHERE "posts"."author_id" = "users"."id" AND "posts"."rating" > ?))"#,
         r#"UPDATE "users" SET "active" = $1 WHERE NOT (EXISTS (SELECT 1 FROM "posts" WHERE "posts"."author_id" = "users"."id" AND "posts"."rating" > $2))"#,
+        "UPDATE `users` SET `active` = ? WHERE NOT (EXISTS (SELECT 1 FROM `posts` WHERE `posts`.`author_id` = `users`.`id` AND `posts`.`rating` > ?))",
     );
 }
 
@@ -147,6 +154,7 @@ fn a_delete_answers_what_it_deleted() {
         Tag::delete().filter(Tag::ID.is_in([1, 2])).returning((Tag::ID, Tag::NAME.upper())),
         r#"DELETE FROM "tags" WHERE "tags"."id" IN (?, ?) RETURNING "tags"."id", upper("tags"."name")"#,
         r#"DELETE FROM "tags" WHERE "tags"."id" IN ($1, $2) RETURNING "tags"."id", upper("tags"."name")"#,
+        "DELETE FROM `tags` WHERE `tags`.`id` IN (?, ?) RETURNING `tags`.`id`, upper(`tags`.`name`)",
     );
 }
 
@@ -157,6 +165,7 @@ fn keys_of_the_affected_rows() {
         &statement.criteria().unwrap().statement,
         r#"DELETE FROM "orders" WHERE "orders"."region" = ? RETURNING "orders"."region", "orders"."number""#,
         r#"DELETE FROM "orders" WHERE "orders"."region" = $1 RETURNING "orders"."region", "orders"."number""#,
+        "DELETE FROM `orders` WHERE `orders`.`region` = ? RETURNING `orders`.`region`, `orders`.`number`",
     );
     assert!(Tag::select().statement().unwrap().criteria().is_none());
 
@@ -167,6 +176,7 @@ fn keys_of_the_affected_rows() {
         &criteria.statement,
         r#"DELETE FROM "orders" WHERE "orders"."region" = ? RETURNING "orders"."region", "orders"."region", "orders"."number""#,
         r#"DELETE FROM "orders" WHERE "orders"."region" = $1 RETURNING "orders"."region", "orders"."region", "orders"."number""#,
+        "DELETE FROM `orders` WHERE `orders`.`region` = ? RETURNING `orders`.`region`, `orders`.`region`, `orders`.`number`",
     );
 }
 
@@ -184,7 +194,12 @@ fn every_row_only_when_it_is_said() {
         Tag::delete().filter(Tag::ID.eq(1)).everything(),
         "this delete of tags has a filter and `.everything()`: keep one of them",
     );
-    assert_sql(Tag::delete().everything(), r#"DELETE FROM "tags""#, r#"DELETE FROM "tags""#);
+    assert_sql(
+        Tag::delete().everything(),
+        r#"DELETE FROM "tags""#,
+        r#"DELETE FROM "tags""#,
+        "DELETE FROM `tags`",
+    );
 }
 
 #[test]

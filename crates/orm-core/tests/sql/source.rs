@@ -1,0 +1,284 @@
+//! Aliases, subqueries, CTEs, lists of values.
+
+use orm_core::expr::{partition_by, row_number};
+use orm_core::{Entity, count_all, recursive, recursive_all, table, values};
+
+use crate::entities::{Item, Numbered, NumberedOne, Post, Tag, User};
+use crate::{assert_refused, assert_sql};
+
+#[test]
+fn a_table_joined_to_itself() {
+    let other = User::alias();
+    assert_sql(
+        User::select()
+            .join_on(&other, other.column(User::AGE).gt(User::AGE))
+            .columns((User::NAME, other.column(User::NAME))),
+        r#"SELECT "users"."name", "users_1"."name" FROM "users" JOIN "users" AS "users_1" ON "users_1"."age" > "users"."age""#,
+        r#"SELECT "users"."name", "users_1"."name" FROM "users" JOIN "users" AS "users_1" ON "users_1"."age" > "users"."age""#,
+        "SELECT `users`.`name`, `users_1`.`name` FROM `users` JOIN `users` AS `users_1` ON `users_1`.`age` > `users`.`age`",
+    );
+}
+
+#[test]
+fn a_relation_leads_to_an_alias() {
+    let editor = User::alias();
+    assert_sql(
+        Post::select().join(Post::AUTHOR).left_join(Post::EDITOR.to(&editor)).columns((
+            Post::TITLE,
+            User::NAME,
+            editor.column(User::NAME).optional(),
+        )),
+        r#"SELECT "posts"."title", "users"."name", "users_1"."name" FROM "posts" JOIN "users" ON "users"."id" = "posts"."author_id" LEFT JOIN "users" AS "users_1" ON "users_1"."id" = "posts"."editor_id""#,
+        r#"SELECT "posts"."title", "users"."name", "users_1"."name" FROM "posts" JOIN "users" ON "users"."id" = "posts"."author_id" LEFT JOIN "users" AS "users_1" ON "users_1"."id" = "posts"."editor_id""#,
+        "SELECT `posts`.`title`, `users`.`name`, `users_1`.`name` FROM `posts` JOIN `users` ON `users`.`id` = `posts`.`author_id` LEFT JOIN `users` AS `users_1` ON `users_1`.`id` = `posts`.`editor_id`",
+    );
+}
+
+#[test]
+fn relations_start_at_an_alias_that_the_query_begins_with() {
+    let post = Post::alias();
+    assert_sql(
+        post.select().join(Post::AUTHOR).columns((post.column(Post::TITLE), User::NAME)),
+        r#"SELECT "posts_1"."title", "users"."name" FROM "posts" AS "posts_1" JOIN "users" ON "users"."id" = "posts_1"."author_id""#,
+        r#"SELECT "posts_1"."title", "users"."name" FROM "posts" AS "posts_1" JOIN "users" ON "users"."id" = "posts_1"."author_id""#,
+        "SELECT `posts_1`.`title`, `users`.`name` FROM `posts` AS `posts_1` JOIN `users` ON `users`.`id` = `posts_1`.`author_id`",
+    );
+    assert_sql(
+        post.select().join(Post::TAGS).columns(Tag::NAME),
+        r#"SELECT "tags"."name" FROM "posts" AS "posts_1" JOIN "post_tags" ON "post_tags"."post_id" = "posts_1"."id" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id""#,
+        r#"SELECT "tags"."name" FROM "posts" AS "posts_1" JOIN "post_tags" ON "post_tags"."post_id" = "posts_1"."id" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id""#,
+        "SELECT `tags`.`name` FROM `posts` AS `posts_1` JOIN `post_tags` ON `post_tags`.`post_id` = `posts_1`.`id` JOIN `tags` ON `tags`.`id` = `post_tags`.`tag_id`",
+    );
+}
+
+#[test]
+fn any_table_on_any_condition() {
+    assert_sql(
+        Post::select()
+            .left_join_on(table::<Tag>(), Tag::NAME.eq(Post::TITLE))
+            .columns((Post::ID, Tag::ID.optional())),
+        r#"SELECT "posts"."id", "tags"."id" FROM "posts" LEFT JOIN "tags" ON "tags"."name" = "posts"."title""#,
+        r#"SELECT "posts"."id", "tags"."id" FROM "posts" LEFT JOIN "tags" ON "tags"."name" = "posts"."title""#,
+        "SELECT `posts`.`id`, `tags`.`id` FROM `posts` LEFT JOIN `tags` ON `tags`.`name` = `posts`.`title`",
+    );
+    assert_sql(
+        Tag::select().cross_join(User::alias()).columns(Tag::ID),
+        r#"SELECT "tags"."id" FROM "tags" CROSS JOIN "users" AS "users_1""#,
+        r#"SELECT "tags"."id" FROM "tags" CROSS JOIN "users" AS "users_1""#,
+        "SELECT `tags`.`id` FROM `tags` CROSS JOIN `users` AS `users_1`",
+    );
+}
+
+#[test]
+fn a_relation_to_a_table_that_the_query_reads_too() {
+    assert_sql(
+        User::select().join(User::POSTS).columns(User::ID).filter(User::POSTS.any(Post::TITLE.eq("x"))),
+        r#"SELECT "users"."id" FROM "users" JOIN "posts" ON "posts"."author_id" = "users"."id" WHERE EXISTS (SELECT 1 FROM "posts" AS "posts_1" WHERE "posts_1"."author_id" = "users"."id" AND "posts_1"."title" = ?)"#,
+        r#"SELECT "users"."id" FROM "users" JOIN "posts" ON "posts"."author_id" = "users"."id" WHERE EXISTS (SELECT 1 FROM "posts" AS "posts_1" WHERE "posts_1"."author_id" = "users"."id" AND "posts_1"."title" = $1)"#,
+        "SELECT `users`.`id` FROM `users` JOIN `posts` ON `posts`.`author_id` = `users`.`id` WHERE EXISTS (SELECT 1 FROM `posts` AS `posts_1` WHERE `posts_1`.`author_id` = `users`.`id` AND `posts_1`.`title` = ?)",
+    );
+    assert_sql(
+        Post::select().join(Post::TAGS).columns(Post::ID).filter(!Post::TAGS.any(Tag::NAME.eq("x"))),
+        r#"SELECT "posts"."id" FROM "posts" JOIN "post_tags" ON "post_tags"."post_id" = "posts"."id" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" WHERE NOT (EXISTS (SELECT 1 FROM "post_tags" JOIN "tags" AS "tags_1" ON "tags_1"."id" = "post_tags"."tag_id" WHERE "post_tags"."post_id" = "posts"."id" AND "tags_1"."name" = ?))"#,
+        r#"SELECT "posts"."id" FROM "posts" JOIN "post_tags" ON "post_tags"."post_id" = "posts"."id" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" WHERE NOT (EXISTS (SELECT 1 FROM "post_tags" JOIN "tags" AS "tags_1" ON "tags_1"."id" = "post_tags"."tag_id" WHERE "post_tags"."post_id" = "posts"."id" AND "tags_1"."name" = $1))"#,
+        "SELECT `posts`.`id` FROM `posts` JOIN `post_tags` ON `post_tags`.`post_id` = `posts`.`id` JOIN `tags` ON `tags`.`id` = `post_tags`.`tag_id` WHERE NOT (EXISTS (SELECT 1 FROM `post_tags` JOIN `tags` AS `tags_1` ON `tags_1`.`id` = `post_tags`.`tag_id` WHERE `post_tags`.`post_id` = `posts`.`id` AND `tags_1`.`name` = ?))",
+    );
+}
+
+#[test]
+fn every_row_or_none_along_a_relation() {
+    assert_sql(
+        User::select()
+            .columns(User::ID)
+            .filter(User::POSTS.all(Post::RATING.gt(3.0)))
+            .filter(User::POSTS.none(Post::TITLE.eq("x"))),
+        r#"SELECT "users"."id" FROM "users" WHERE NOT (EXISTS (SELECT 1 FROM "posts" WHERE "posts"."author_id" = "users"."id" AND ("posts"."rating" > ?) IS NOT TRUE)) AND NOT (EXISTS (SELECT 1 FROM "posts" WHERE "posts"."author_id" = "users"."id" AND "posts"."title" = ?))"#,
+        r#"SELECT "users"."id" FROM "users" WHERE NOT (EXISTS (SELECT 1 FROM "posts" WHERE "posts"."author_id" = "users"."id" AND ("posts"."rating" > $1) IS NOT TRUE)) AND NOT (EXISTS (SELECT 1 FROM "posts" WHERE "posts"."author_id" = "users"."id" AND "posts"."title" = $2))"#,
+        "SELECT `users`.`id` FROM `users` WHERE NOT (EXISTS (SELECT 1 FROM `posts` WHERE `posts`.`author_id` = `users`.`id` AND (`posts`.`rating` > ?) IS NOT TRUE)) AND NOT (EXISTS (SELECT 1 FROM `posts` WHERE `posts`.`author_id` = `users`.`id` AND `posts`.`title` = ?))",
+    );
+}
+
+#[test]
+fn a_subquery_in_from() {
+    let counts = Post::select().group_by(Post::AUTHOR_ID).columns((Post::AUTHOR_ID, count_all())).derived();
+    let (author, posts) = counts.columns();
+    assert_sql(
+        counts.select().filter(posts.gt(2)).order_by(author).columns(author),
+        r#"SELECT "derived_1"."c1" FROM (SELECT "posts"."author_id" AS "c1", count(*) AS "c2" FROM "posts" GROUP BY "posts"."author_id") AS "derived_1" WHERE "derived_1"."c2" > ? ORDER BY "derived_1"."c1""#,
+        r#"SELECT "derived_1"."c1" FROM (SELECT "posts"."author_id" AS "c1", count(*) AS "c2" FROM "posts" GROUP BY "posts"."author_id") AS "derived_1" WHERE "derived_1"."c2" > $1 ORDER BY "derived_1"."c1""#,
+        "SELECT `derived_1`.`c1` FROM (SELECT `posts`.`author_id` AS `c1`, count(*) AS `c2` FROM `posts` GROUP BY `posts`.`author_id`) AS `derived_1` WHERE `derived_1`.`c2` > ? ORDER BY `derived_1`.`c1`",
+    );
+    assert_sql(
+        User::select().left_join_on(&counts, author.eq(User::ID)).columns((User::NAME, posts.optional())),
+        r#"SELECT "users"."name", "derived_1"."c2" FROM "users" LEFT JOIN (SELECT "posts"."author_id" AS "c1", count(*) AS "c2" FROM "posts" GROUP BY "posts"."author_id") AS "derived_1" ON "derived_1"."c1" = "users"."id""#,
+        r#"SELECT "users"."name", "derived_1"."c2" FROM "users" LEFT JOIN (SELECT "posts"."author_id" AS "c1", count(*) AS "c2" FROM "posts" GROUP BY "posts"."author_id") AS "derived_1" ON "derived_1"."c1" = "users"."id""#,
+        "SELECT `users`.`name`, `derived_1`.`c2` FROM `users` LEFT JOIN (SELECT `posts`.`author_id` AS `c1`, count(*) AS `c2` FROM `posts` GROUP BY `posts`.`author_id`) AS `derived_1` ON `derived_1`.`c1` = `users`.`id`",
+    );
+}
+
+#[test]
+fn the_first_row_of_each() {
+    let place = row_number().over(partition_by(Post::AUTHOR_ID).order_by(Post::RATING.desc()));
+    let placed = Post::select().columns((Post::TITLE, place)).derived();
+    let (title, place) = placed.columns();
+    assert_sql(
+        placed.select().filter(place.eq(1)).columns(title),
+        r#"SELECT "derived_1"."c1" FROM (SELECT "posts"."title" AS "c1", row_number() OVER (PARTITION BY "posts"."author_id" ORDER BY "posts"."rating" DESC) AS "c2" FROM "posts") AS "derived_1" WHERE "derived_1"."c2" = ?"#,
+        r#"SELECT "derived_1"."c1" FROM (SELECT "posts"."title" AS "c1", row_number() OVER (PARTITION BY "posts"."author_id" ORDER BY "posts"."rating" DESC) AS "c2" FROM "posts") AS "derived_1" WHERE "derived_1"."c2" = $1"#,
+        "SELECT `derived_1`.`c1` FROM (SELECT `posts`.`title` AS `c1`, row_number() OVER (PARTITION BY `posts`.`author_id` ORDER BY `posts`.`rating` DESC) AS `c2` FROM `posts`) AS `derived_1` WHERE `derived_1`.`c2` = ?",
+    );
+}
+
+#[test]
+fn entities_of_a_subquery() {
+    let adults = User::select().filter(User::AGE.ge(18)).derived();
+    assert_sql(
+        adults.select().filter(adults.column(User::NAME).ne("x")),
+        r#"SELECT "derived_1"."id", "derived_1"."email", "derived_1"."name", "derived_1"."age", "derived_1"."active" FROM (SELECT "users"."id", "users"."email", "users"."name", "users"."age", "users"."active" FROM "users" WHERE "users"."age" >= ?) AS "derived_1" WHERE "derived_1"."name" <> ?"#,
+        r#"SELECT "derived_1"."id", "derived_1"."email", "derived_1"."name", "derived_1"."age", "derived_1"."active" FROM (SELECT "users"."id", "users"."email", "users"."name", "users"."age", "users"."active" FROM "users" WHERE "users"."age" >= $1) AS "derived_1" WHERE "derived_1"."name" <> $2"#,
+        "SELECT `derived_1`.`id`, `derived_1`.`email`, `derived_1`.`name`, `derived_1`.`age`, `derived_1`.`active` FROM (SELECT `users`.`id`, `users`.`email`, `users`.`name`, `users`.`age`, `users`.`active` FROM `users` WHERE `users`.`age` >= ?) AS `derived_1` WHERE `derived_1`.`name` <> ?",
+    );
+}
+
+#[test]
+fn a_cte_is_written_once() {
+    let counts = Post::select().group_by(Post::AUTHOR_ID).columns((Post::AUTHOR_ID, count_all())).cte();
+    let (author, posts) = counts.columns();
+    let again = counts.again();
+    let (other_author, other_posts) = again.columns();
+    assert_sql(
+        counts
+            .select()
+            .join_on(&again, other_posts.eq(posts) & other_author.gt(author))
+            .columns((author, other_author)),
+        r#"WITH "cte_1" ("c1", "c2") AS (SELECT "posts"."author_id", count(*) FROM "posts" GROUP BY "posts"."author_id") SELECT "cte_1"."c1", "cte_2"."c1" FROM "cte_1" JOIN "cte_1" AS "cte_2" ON "cte_2"."c2" = "cte_1"."c2" AND "cte_2"."c1" > "cte_1"."c1""#,
+        r#"WITH "cte_1" ("c1", "c2") AS (SELECT "posts"."author_id", count(*) FROM "posts" GROUP BY "posts"."author_id") SELECT "cte_1"."c1", "cte_2"."c1" FROM "cte_1" JOIN "cte_1" AS "cte_2" ON "cte_2"."c2" = "cte_1"."c2" AND "cte_2"."c1" > "cte_1"."c1""#,
+        "WITH `cte_1` (`c1`, `c2`) AS (SELECT `posts`.`author_id`, count(*) FROM `posts` GROUP BY `posts`.`author_id`) SELECT `cte_1`.`c1`, `cte_2`.`c1` FROM `cte_1` JOIN `cte_1` AS `cte_2` ON `cte_2`.`c2` = `cte_1`.`c2` AND `cte_2`.`c1` > `cte_1`.`c1`",
+    );
+    assert_sql(
+        User::select()
+            .columns(User::ID)
+            .filter(User::ID.is_in_query(counts.select().columns(author).filter(posts.gt(3)))),
+        r#"WITH "cte_1" ("c1", "c2") AS (SELECT "posts"."author_id", count(*) FROM "posts" GROUP BY "posts"."author_id") SELECT "users"."id" FROM "users" WHERE "users"."id" IN (SELECT "cte_1"."c1" FROM "cte_1" WHERE "cte_1"."c2" > ?)"#,
+        r#"WITH "cte_1" ("c1", "c2") AS (SELECT "posts"."author_id", count(*) FROM "posts" GROUP BY "posts"."author_id") SELECT "users"."id" FROM "users" WHERE "users"."id" IN (SELECT "cte_1"."c1" FROM "cte_1" WHERE "cte_1"."c2" > $1)"#,
+        "WITH `cte_1` (`c1`, `c2`) AS (SELECT `posts`.`author_id`, count(*) FROM `posts` GROUP BY `posts`.`author_id`) SELECT `users`.`id` FROM `users` WHERE `users`.`id` IN (SELECT `cte_1`.`c1` FROM `cte_1` WHERE `cte_1`.`c2` > ?)",
+    );
+}
+
+#[test]
+fn a_cte_reads_from_another() {
+    let rated = Post::select().filter(Post::RATING.gt(1.5)).columns((Post::AUTHOR_ID, Post::RATING)).cte();
+    let (author, _) = rated.columns();
+    let counts = rated.select().group_by(author).columns((author, count_all())).cte();
+    let (author, posts) = counts.columns();
+    assert_sql(
+        User::select().join_on(&counts, author.eq(User::ID)).columns((User::NAME, posts)),
+        r#"WITH "cte_1" ("c1", "c2") AS (SELECT "posts"."author_id", "posts"."rating" FROM "posts" WHERE "posts"."rating" > ?), "cte_2" ("c1", "c2") AS (SELECT "cte_1"."c1", count(*) FROM "cte_1" GROUP BY "cte_1"."c1") SELECT "users"."name", "cte_2"."c2" FROM "users" JOIN "cte_2" ON "cte_2"."c1" = "users"."id""#,
+        r#"WITH "cte_1" ("c1", "c2") AS (SELECT "posts"."author_id", "posts"."rating" FROM "posts" WHERE "posts"."rating" > $1), "cte_2" ("c1", "c2") AS (SELECT "cte_1"."c1", count(*) FROM "cte_1" GROUP BY "cte_1"."c1") SELECT "users"."name", "cte_2"."c2" FROM "users" JOIN "cte_2" ON "cte_2"."c1" = "users"."id""#,
+        "WITH `cte_1` (`c1`, `c2`) AS (SELECT `posts`.`author_id`, `posts`.`rating` FROM `posts` WHERE `posts`.`rating` > ?), `cte_2` (`c1`, `c2`) AS (SELECT `cte_1`.`c1`, count(*) FROM `cte_1` GROUP BY `cte_1`.`c1`) SELECT `users`.`name`, `cte_2`.`c2` FROM `users` JOIN `cte_2` ON `cte_2`.`c1` = `users`.`id`",
+    );
+}
+
+#[test]
+fn a_recursive_cte() {
+    let numbers = recursive(values([1_i64]).select(), |numbers| {
+        let n = numbers.columns();
+        numbers.select().filter(n.lt(5)).columns(n + 1)
+    });
+    assert_sql(
+        numbers.select(),
+        r#"WITH RECURSIVE "list_1" ("c1") AS (VALUES (?)), "cte_1" ("c1") AS (SELECT "list_1"."c1" FROM "list_1" UNION SELECT "cte_1"."c1" + ? FROM "cte_1" WHERE "cte_1"."c1" < ?) SELECT "cte_1"."c1" FROM "cte_1""#,
+        r#"WITH RECURSIVE "list_1" ("c1") AS (VALUES (CAST($1 AS BIGINT))), "cte_1" ("c1") AS (SELECT "list_1"."c1" FROM "list_1" UNION SELECT "cte_1"."c1" + $2 FROM "cte_1" WHERE "cte_1"."c1" < $3) SELECT "cte_1"."c1" FROM "cte_1""#,
+        "WITH RECURSIVE `list_1` (`c1`) AS (VALUES (CAST(? AS SIGNED))), `cte_1` (`c1`) AS (SELECT `list_1`.`c1` FROM `list_1` UNION SELECT `cte_1`.`c1` + ? FROM `cte_1` WHERE `cte_1`.`c1` < ?) SELECT `cte_1`.`c1` FROM `cte_1`",
+    );
+    let lines = Item::select().columns((Item::LINE, Item::PRICE)).filter(Item::LINE.eq(1));
+    let chain = recursive_all(lines, |before| {
+        let (line, price) = before.columns();
+        Item::select().join_on(before, line.eq(Item::LINE - 1)).columns((Item::LINE, price + Item::PRICE))
+    });
+    let (line, total) = chain.columns();
+    assert_sql(
+        chain.select().order_by(line.desc()).limit(1).columns(total),
+        r#"WITH RECURSIVE "cte_1" ("c1", "c2") AS (SELECT "order_items"."line", "order_items"."price" FROM "order_items" WHERE "order_items"."line" = ? UNION ALL SELECT "order_items"."line", "cte_1"."c2" + "order_items"."price" FROM "order_items" JOIN "cte_1" ON "cte_1"."c1" = "order_items"."line" - ?) SELECT "cte_1"."c2" FROM "cte_1" ORDER BY "cte_1"."c1" DESC LIMIT 1"#,
+        r#"WITH RECURSIVE "cte_1" ("c1", "c2") AS (SELECT "order_items"."line", "order_items"."price" FROM "order_items" WHERE "order_items"."line" = $1 UNION ALL SELECT "order_items"."line", "cte_1"."c2" + "order_items"."price" FROM "order_items" JOIN "cte_1" ON "cte_1"."c1" = "order_items"."line" - $2) SELECT "cte_1"."c2" FROM "cte_1" ORDER BY "cte_1"."c1" DESC LIMIT 1"#,
+        "WITH RECURSIVE `cte_1` (`c1`, `c2`) AS (SELECT `order_items`.`line`, `order_items`.`price` FROM `order_items` WHERE `order_items`.`line` = ? UNION ALL SELECT `order_items`.`line`, `cte_1`.`c2` + `order_items`.`price` FROM `order_items` JOIN `cte_1` ON `cte_1`.`c1` = `order_items`.`line` - ?) SELECT `cte_1`.`c2` FROM `cte_1` ORDER BY `cte_1`.`c1` DESC LIMIT 1",
+    );
+}
+
+#[test]
+fn lists_of_values() {
+    let wanted = values([(1_i64, "one".to_owned()), (2, "two".to_owned())]);
+    let (id, word) = wanted.columns();
+    assert_sql(
+        User::select().join_on(&wanted, id.eq(User::ID)).columns((User::NAME, word)),
+        r#"WITH "list_1" ("c1", "c2") AS (VALUES (?, ?), (?, ?)) SELECT "users"."name", "list_1"."c2" FROM "users" JOIN "list_1" ON "list_1"."c1" = "users"."id""#,
+        r#"WITH "list_1" ("c1", "c2") AS (VALUES (CAST($1 AS BIGINT), CAST($2 AS TEXT)), ($3, $4)) SELECT "users"."name", "list_1"."c2" FROM "users" JOIN "list_1" ON "list_1"."c1" = "users"."id""#,
+        "WITH `list_1` (`c1`, `c2`) AS (VALUES (CAST(? AS SIGNED), CAST(? AS CHAR)), (?, ?)) SELECT `users`.`name`, `list_1`.`c2` FROM `users` JOIN `list_1` ON `list_1`.`c1` = `users`.`id`",
+    );
+    assert_sql(
+        values(Vec::<(i64, Option<String>)>::new()).select(),
+        r#"WITH "list_1" ("c1", "c2") AS (SELECT CAST(NULL AS INTEGER), CAST(NULL AS TEXT) LIMIT 0) SELECT "list_1"."c1", "list_1"."c2" FROM "list_1""#,
+        r#"WITH "list_1" ("c1", "c2") AS (SELECT CAST(NULL AS BIGINT), CAST(NULL AS TEXT) LIMIT 0) SELECT "list_1"."c1", "list_1"."c2" FROM "list_1""#,
+        "WITH `list_1` (`c1`, `c2`) AS (SELECT CAST(NULL AS SIGNED), CAST(NULL AS CHAR) LIMIT 0) SELECT `list_1`.`c1`, `list_1`.`c2` FROM `list_1`",
+    );
+}
+
+#[test]
+fn a_name_that_is_taken_is_not_made() {
+    // A table may be called as an alias would be.
+    let other = Numbered::alias();
+    assert_sql(
+        Numbered::select()
+            .join_on(&other, other.column(Numbered::ID).eq(Numbered::ID))
+            .join_on(table::<NumberedOne>(), NumberedOne::ID.eq(1))
+            .columns(other.column(Numbered::ID)),
+        r#"SELECT "things_2"."id" FROM "things" JOIN "things" AS "things_2" ON "things_2"."id" = "things"."id" JOIN "things_1" ON "things_1"."id" = ?"#,
+        r#"SELECT "things_2"."id" FROM "things" JOIN "things" AS "things_2" ON "things_2"."id" = "things"."id" JOIN "things_1" ON "things_1"."id" = $1"#,
+        "SELECT `things_2`.`id` FROM `things` JOIN `things` AS `things_2` ON `things_2`.`id` = `things`.`id` JOIN `things_1` ON `things_1`.`id` = ?",
+    );
+}
+
+#[test]
+fn what_a_source_cannot_be_asked() {
+    let other = User::alias();
+    assert_refused(
+        User::select().filter(other.column(User::AGE).gt(18)),
+        "User.age is named as a column of an alias that this statement does not read: join it with `.join_on(&alias, ..)`, or \
+         along a relation with `.to(&alias)`",
+    );
+    assert_refused(
+        User::select().left_join_on(&other, other.column(User::ID).eq(1)).columns(other.column(User::NAME)),
+        "User.name is selected from a left-joined alias, where it may be NULL: select \
+         `alias.column(User::NAME).optional()`, which is an Option",
+    );
+    assert_refused(
+        User::select().cross_join(&other).cross_join(&other),
+        "one alias of User is joined twice, so that its columns would mean both: join `alias.again()`",
+    );
+    assert_refused(
+        User::select().cross_join(table::<User>()),
+        "this query reads table users twice under one name: give it another by `User::alias()`, and name its columns by \
+         `alias.column(..)`",
+    );
+    assert_refused(
+        other.select().filter(User::AGE.gt(18)),
+        "User.age is a column of table users, which this statement reads as an alias: name it by `alias.column(User::AGE)`",
+    );
+    let counts = Post::select().columns((Post::ID, Post::RATING)).derived();
+    let (_, rating) = counts.columns();
+    assert_refused(
+        Post::select().filter(rating.gt(1.0)),
+        "column 2 of a derived table is named, and this statement does not read that table: begin with it \
+         (`derived.select()`), or join it with `.join_on(&derived, ..)`",
+    );
+    assert_refused(
+        Post::select().left_join_on(&counts, rating.gt(1.0)).columns(rating),
+        "column 2 of a derived table is selected from a left join, where it may be NULL: select it with `.optional()`, \
+         which is an Option",
+    );
+    let correlated = Post::select().filter(Post::AUTHOR_ID.eq(User::ID)).columns(Post::ID).derived();
+    assert_refused(
+        User::select().join_on(&correlated, correlated.columns().eq(1)),
+        "User.id is a column of table users, but this statement reads posts only: add `.join(Post::AUTHOR)`",
+    );
+}
