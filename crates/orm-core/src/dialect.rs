@@ -149,6 +149,8 @@ pub struct Dialect {
     pub returning_of_updates: bool,
     /// How an insert says what becomes of a row that is there already.
     pub upsert: Upsert,
+    /// How parts of JSON values are written.
+    pub json: JsonForms,
     /// What stands before and after a column, in an upsert, for the value that was to be inserted.
     pub excluded: [&'static str; 2],
     /// Whether sums and averages of integers are of a type of their own (NUMERIC) and need a CAST.
@@ -183,6 +185,16 @@ pub enum Joined {
     },
     /// `UPDATE t, other SET ..`, `DELETE FROM t USING t, other`.
     Tables,
+}
+
+/// How parts of JSON values are written: as text, integer, float, boolean and JSON; whether there is one, and how many elements
+/// it has. `{0}` is the whole value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JsonForms {
+    /// Whether a part is found by a path, which is a value (`{path}`), or by an operator for each step (`{->}`, `{->>}`).
+    pub by_path: bool,
+    /// The forms.
+    pub forms: [&'static str; 7],
 }
 
 /// How an insert says what becomes of a row that is there already.

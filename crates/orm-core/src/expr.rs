@@ -15,6 +15,10 @@
 //! | `window` | `row_number`, `lag` and their kin; partitions, orders, frames |
 //! | `function` | `coalesce`, `abs`, conditions from lists |
 //! | `case` | CASE |
+//! | `number` | rounding |
+//! | `call` | the functions that dialects write in their own ways |
+//! | `time` | parts of dates and times, arithmetic with durations |
+//! | `json` | parts of JSON values |
 //! | `subquery` | `exists`, subqueries, `User::POSTS.any(..)` |
 //! | `order` | `asc`, `desc` |
 //! | `substitute` | other expressions in place of columns |
@@ -24,22 +28,27 @@ mod call;
 mod case;
 mod field;
 mod function;
+mod json;
+mod number;
 mod operand;
 mod operator;
 mod order;
 mod subquery;
 mod substitute;
 mod text;
+mod time;
 mod typed;
 mod window;
 
 pub use aggregate::{Aggregate, avg, count, count_all, count_distinct, max, min, string_agg, sum};
-pub use call::Function;
+pub use call::{Function, TimePart, TimeType};
 pub use case::{Case, case};
 pub use field::Field;
-pub use function::{abs, all_of, any_of, coalesce};
+pub use function::{abs, all_of, any_of, coalesce, nullif};
+pub use json::{IsJson, JsonKey, JsonPath};
 pub use operand::{Condition, Holds, Number, Operand};
 pub use order::{Order, OrderBy};
+pub use time::{HasDate, HasTime, Instant, PartOf, now};
 pub use typed::Expr;
 pub use window::{
     Bound, Window, WindowFunction, cume_dist, current_row, dense_rank, first_value, following, lag,
@@ -47,6 +56,7 @@ pub use window::{
     unbounded_following, unbounded_preceding, window,
 };
 
+pub(crate) use json::{JsonAnswer, JsonStep};
 pub(crate) use window::{Frame, FrameUnit, WindowBody};
 
 use crate::entity::{EntityMeta, RelationMeta};
@@ -106,6 +116,8 @@ pub(crate) enum Kind {
     Literal(u32),
     /// The arguments of a function, with commas between them.
     List(Vec<Node>),
+    /// A part of a JSON value.
+    Json { of: Box<Node>, path: Vec<JsonStep>, answer: JsonAnswer },
     /// A function of the rows of a group.
     Aggregate(Box<AggregateBody>),
     /// `function OVER (window)`
@@ -201,6 +213,7 @@ macro_rules! for_each_part {
             | Kind::Negative(of)
             | Kind::IsNull { of, .. }
             | Kind::IsTrue { of, .. }
+            | Kind::Json { of, .. }
             | Kind::InQuery { of, .. }
             | Kind::Not(of)
             | Kind::Cast { of, .. } => $each(of),

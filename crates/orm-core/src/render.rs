@@ -4,6 +4,7 @@ mod call;
 mod compound;
 mod copy;
 mod insert;
+mod json;
 mod literal;
 mod names;
 mod narrowed;

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::{Dialect, GeneratedKey, Joined, Placeholder, TextSearch, Upsert};
-use crate::expr::Function;
+use super::{Dialect, GeneratedKey, Joined, JsonForms, Placeholder, TextSearch, Upsert};
+use crate::expr::{Function, TimePart, TimeType};
 use crate::types::ColumnType;
 
 /// MariaDB: what it is told. There is no driver for it yet.
@@ -75,6 +75,18 @@ pub static MARIADB: Dialect = Dialect {
     joined_writes: Joined::Tables,
     returning_of_updates: false,
     upsert: Upsert::OnDuplicateKey,
+    json: JsonForms {
+        by_path: true,
+        forms: [
+            "json_value({0}, {path})",
+            "CAST(json_value({0}, {path}) AS SIGNED)",
+            "CAST(json_value({0}, {path}) AS DOUBLE)",
+            "CAST(json_value({0}, {path}) AS SIGNED)",
+            "json_extract({0}, {path})",
+            "json_exists({0}, {path})",
+            "(CASE json_type(json_extract({0}, {path})) WHEN 'ARRAY' THEN json_length({0}, {path}) END)",
+        ],
+    },
     excluded: ["VALUES(", ")"],
 };
 
@@ -119,10 +131,43 @@ fn cast_name(ty: ColumnType) -> Cow<'static, str> {
 fn function(function: Function) -> Option<&'static str> {
     Some(match function {
         Function::Coalesce => "coalesce({..})",
+        Function::NullIf => "nullif({0}, {1})",
+        Function::Same => "({0} <=> {1})",
         Function::Abs => "abs({0})",
+        Function::Round => "round({0})",
+        Function::Floor => "floor({0})",
+        Function::Ceiling => "ceil({0})",
         Function::Lower => "lower({0})",
         Function::Upper => "upper({0})",
         // LENGTH counts bytes.
         Function::Length => "char_length({0})",
+        Function::Trim => "trim({0})",
+        Function::TrimStart => "ltrim({0})",
+        Function::TrimEnd => "rtrim({0})",
+        Function::Substring => "substr({0}, {1}, {2})",
+        Function::Replace => "replace({0}, {1}, {2})",
+        Function::Concatenate => "concat({0}, {1})",
+        Function::Position => "instr({0}, {1})",
+        Function::Now => "utc_timestamp(6)",
+        Function::Part(part, _) => match part {
+            TimePart::Year => "year({0})",
+            TimePart::Month => "month({0})",
+            TimePart::Day => "dayofmonth({0})",
+            TimePart::Weekday => "(weekday({0}) + 1)",
+            TimePart::Hour => "hour({0})",
+            TimePart::Minute => "minute({0})",
+            TimePart::Second => "second({0})",
+        },
+        Function::Truncate(part, TimeType::Instant) => match part {
+            TimePart::Year => "CAST(date_format({0}, '%Y-01-01') AS DATETIME(6))",
+            TimePart::Month => "CAST(date_format({0}, '%Y-%m-01') AS DATETIME(6))",
+            TimePart::Day | TimePart::Weekday => "CAST(date_format({0}, '%Y-%m-%d') AS DATETIME(6))",
+            TimePart::Hour => "CAST(date_format({0}, '%Y-%m-%d %H:00:00') AS DATETIME(6))",
+            TimePart::Minute => "CAST(date_format({0}, '%Y-%m-%d %H:%i:00') AS DATETIME(6))",
+            TimePart::Second => "CAST(date_format({0}, '%Y-%m-%d %H:%i:%s') AS DATETIME(6))",
+        },
+        Function::Truncate(_, TimeType::Civil) => return None,
+        Function::Plus => "({0} + INTERVAL {1} MICROSECOND)",
+        Function::Microseconds => "timestampdiff(MICROSECOND, {1}, {0})",
     })
 }

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Dialect, GeneratedKey, Joined, Placeholder, TextSearch, Upsert};
-use crate::expr::Function;
+use super::{Dialect, GeneratedKey, Joined, JsonForms, Placeholder, TextSearch, Upsert};
+use crate::expr::{Function, TimePart, TimeType};
 use crate::types::ColumnType;
 
 /// PostgreSQL.
@@ -73,16 +73,71 @@ pub static POSTGRES: Dialect = Dialect {
     joined_writes: Joined::From { using: true },
     returning_of_updates: true,
     upsert: Upsert::OnConflict,
+    json: JsonForms {
+        by_path: false,
+        forms: [
+            "({->>})",
+            "CAST({->>} AS BIGINT)",
+            "CAST({->>} AS DOUBLE PRECISION)",
+            "CAST({->>} AS BOOLEAN)",
+            "({->})",
+            "(({->}) IS NOT NULL)",
+            "(CASE jsonb_typeof({->}) WHEN 'array' THEN CAST(jsonb_array_length({->}) AS BIGINT) END)",
+        ],
+    },
     excluded: ["excluded.", ""],
 };
 
 fn function(function: Function) -> Option<&'static str> {
     Some(match function {
         Function::Coalesce => "coalesce({..})",
+        Function::NullIf => "nullif({0}, {1})",
+        Function::Same => "({0} IS NOT DISTINCT FROM {1})",
         Function::Abs => "abs({0})",
+        // Of a float it would take halves to the even number.
+        Function::Round => "CAST(round(CAST({0} AS NUMERIC)) AS DOUBLE PRECISION)",
+        Function::Floor => "floor({0})",
+        Function::Ceiling => "ceil({0})",
         Function::Lower => "lower({0})",
         Function::Upper => "upper({0})",
         Function::Length => "length({0})",
+        Function::Trim => "btrim({0})",
+        Function::TrimStart => "ltrim({0})",
+        Function::TrimEnd => "rtrim({0})",
+        Function::Substring => "substr({0}, {1}, {2})",
+        Function::Replace => "replace({0}, {1}, {2})",
+        Function::Concatenate => "({0} || {1})",
+        Function::Position => "strpos({0}, {1})",
+        Function::Now => "now()",
+        Function::Part(part, TimeType::Instant) => match part {
+            TimePart::Year => "CAST(extract(year FROM {0} AT TIME ZONE 'UTC') AS BIGINT)",
+            TimePart::Month => "CAST(extract(month FROM {0} AT TIME ZONE 'UTC') AS BIGINT)",
+            TimePart::Day => "CAST(extract(day FROM {0} AT TIME ZONE 'UTC') AS BIGINT)",
+            TimePart::Weekday => "CAST(extract(isodow FROM {0} AT TIME ZONE 'UTC') AS BIGINT)",
+            TimePart::Hour => "CAST(extract(hour FROM {0} AT TIME ZONE 'UTC') AS BIGINT)",
+            TimePart::Minute => "CAST(extract(minute FROM {0} AT TIME ZONE 'UTC') AS BIGINT)",
+            TimePart::Second => "CAST(floor(extract(second FROM {0} AT TIME ZONE 'UTC')) AS BIGINT)",
+        },
+        Function::Part(part, TimeType::Civil) => match part {
+            TimePart::Year => "CAST(extract(year FROM {0}) AS BIGINT)",
+            TimePart::Month => "CAST(extract(month FROM {0}) AS BIGINT)",
+            TimePart::Day => "CAST(extract(day FROM {0}) AS BIGINT)",
+            TimePart::Weekday => "CAST(extract(isodow FROM {0}) AS BIGINT)",
+            TimePart::Hour => "CAST(extract(hour FROM {0}) AS BIGINT)",
+            TimePart::Minute => "CAST(extract(minute FROM {0}) AS BIGINT)",
+            TimePart::Second => "CAST(floor(extract(second FROM {0})) AS BIGINT)",
+        },
+        Function::Truncate(part, TimeType::Instant) => match part {
+            TimePart::Year => "date_trunc('year', {0}, 'UTC')",
+            TimePart::Month => "date_trunc('month', {0}, 'UTC')",
+            TimePart::Day | TimePart::Weekday => "date_trunc('day', {0}, 'UTC')",
+            TimePart::Hour => "date_trunc('hour', {0}, 'UTC')",
+            TimePart::Minute => "date_trunc('minute', {0}, 'UTC')",
+            TimePart::Second => "date_trunc('second', {0}, 'UTC')",
+        },
+        Function::Truncate(_, TimeType::Civil) => return None,
+        Function::Plus => "({0} + CAST({1} AS BIGINT) * INTERVAL '1 microsecond')",
+        Function::Microseconds => "CAST(extract(epoch FROM ({0} - {1})) * 1000000 AS BIGINT)",
     })
 }
 

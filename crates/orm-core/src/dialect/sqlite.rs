@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Dialect, GeneratedKey, Joined, Placeholder, TextSearch, Upsert};
-use crate::expr::Function;
+use super::{Dialect, GeneratedKey, Joined, JsonForms, Placeholder, TextSearch, Upsert};
+use crate::expr::{Function, TimePart, TimeType};
 use crate::types::ColumnType;
 
 /// SQLite.
@@ -72,16 +72,88 @@ pub static SQLITE: Dialect = Dialect {
     joined_writes: Joined::From { using: false },
     returning_of_updates: true,
     upsert: Upsert::OnConflict,
+    json: JsonForms {
+        by_path: true,
+        forms: [
+            "({0} ->> {path})",
+            "CAST({0} ->> {path} AS INTEGER)",
+            "CAST({0} ->> {path} AS REAL)",
+            "CAST({0} ->> {path} AS INTEGER)",
+            "({0} -> {path})",
+            "(json_type({0}, {path}) IS NOT NULL)",
+            "(CASE json_type({0}, {path}) WHEN 'array' THEN json_array_length({0}, {path}) END)",
+        ],
+    },
     excluded: ["excluded.", ""],
 };
+
+/// The whole seconds of microseconds, also before 1970.
+macro_rules! of_instant {
+    ($format:literal) => {
+        concat!(
+            "CAST(strftime('",
+            $format,
+            "', ({0} - 999999 * ({0} < 0)) / 1000000, 'unixepoch') AS INTEGER)"
+        )
+    };
+}
+
+macro_rules! start_of {
+    ($modifier:literal) => {
+        concat!("(unixepoch(({0} - 999999 * ({0} < 0)) / 1000000, 'unixepoch', ", $modifier, ") * 1000000)")
+    };
+}
 
 fn function(function: Function) -> Option<&'static str> {
     Some(match function {
         Function::Coalesce => "coalesce({..})",
+        Function::NullIf => "nullif({0}, {1})",
+        Function::Same => "({0} IS {1})",
         Function::Abs => "abs({0})",
+        Function::Round => "round({0})",
+        // Whole numbers stay what they are, as CAST does not leave them.
+        Function::Floor => "(round({0} - 0.5) + (round({0} - 0.5) + 1 <= {0}))",
+        Function::Ceiling => "(round({0} + 0.5) - (round({0} + 0.5) - 1 >= {0}))",
         Function::Lower => "lower({0})",
         Function::Upper => "upper({0})",
         Function::Length => "length({0})",
+        Function::Trim => "trim({0})",
+        Function::TrimStart => "ltrim({0})",
+        Function::TrimEnd => "rtrim({0})",
+        Function::Substring => "substr({0}, {1}, {2})",
+        Function::Replace => "replace({0}, {1}, {2})",
+        Function::Concatenate => "({0} || {1})",
+        Function::Position => "instr({0}, {1})",
+        Function::Now => "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+        Function::Part(part, TimeType::Instant) => match part {
+            TimePart::Year => of_instant!("%Y"),
+            TimePart::Month => of_instant!("%m"),
+            TimePart::Day => of_instant!("%d"),
+            TimePart::Weekday => of_instant!("%u"),
+            TimePart::Hour => of_instant!("%H"),
+            TimePart::Minute => of_instant!("%M"),
+            TimePart::Second => of_instant!("%S"),
+        },
+        Function::Part(part, TimeType::Civil) => match part {
+            TimePart::Year => "CAST(strftime('%Y', {0}) AS INTEGER)",
+            TimePart::Month => "CAST(strftime('%m', {0}) AS INTEGER)",
+            TimePart::Day => "CAST(strftime('%d', {0}) AS INTEGER)",
+            TimePart::Weekday => "CAST(strftime('%u', {0}) AS INTEGER)",
+            TimePart::Hour => "CAST(strftime('%H', {0}) AS INTEGER)",
+            TimePart::Minute => "CAST(strftime('%M', {0}) AS INTEGER)",
+            TimePart::Second => "CAST(strftime('%S', {0}) AS INTEGER)",
+        },
+        Function::Truncate(part, TimeType::Instant) => match part {
+            TimePart::Year => start_of!("'start of year'"),
+            TimePart::Month => start_of!("'start of month'"),
+            TimePart::Day | TimePart::Weekday => start_of!("'start of day'"),
+            TimePart::Hour => "({0} - (({0} % 3600000000) + 3600000000) % 3600000000)",
+            TimePart::Minute => "({0} - (({0} % 60000000) + 60000000) % 60000000)",
+            TimePart::Second => "({0} - (({0} % 1000000) + 1000000) % 1000000)",
+        },
+        Function::Truncate(_, TimeType::Civil) => return None,
+        Function::Plus => "({0} + {1})",
+        Function::Microseconds => "({0} - {1})",
     })
 }
 

@@ -25,6 +25,28 @@ where
     Expr::of(Kind::Call { function: Function::Coalesce, arguments: vec![only(of), otherwise.operand()] })
 }
 
+/// NULL if the value is equal to another, else the value.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// use anyorm::expr::nullif;
+///
+/// let balances = Account::select().columns(nullif(Account::BALANCE, 0)).order_by(Account::ID);
+/// assert_eq!(engine.all(balances).await?, [Some(50), None]);
+/// # Ok(()) });
+/// ```
+pub fn nullif<S, V>(of: S, other: V) -> Expr<Option<<S::Output as SqlType>::Base>>
+where
+    S: Selection<Output: SqlType>,
+    V: Operand<<S::Output as SqlType>::Base>,
+{
+    Expr::of(Kind::Call { function: Function::NullIf, arguments: vec![only(of), other.operand()] })
+}
+
 /// The value without its sign.
 ///
 /// # Example

@@ -1,6 +1,7 @@
 //! Text: patterns, parts, case, length.
 
-use super::{Aggregate, Expr, Field, Function, Holds, Kind, Operand, Part};
+use super::case::typed;
+use super::{Aggregate, Expr, Field, Function, Holds, Kind, Node, Operand, Part};
 use crate::column::Column;
 use crate::entity::Entity;
 use crate::types::SqlType;
@@ -128,6 +129,111 @@ macro_rules! text {
             Expr::of(Kind::Call { function: Function::Upper, arguments: vec![self.into_node()] })
         }
 
+        /// Without spaces at its ends.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// use anyorm::values;
+        ///
+        /// let texts = values([" a b ".to_owned()]);
+        /// let text = texts.columns();
+        /// let trimmed = texts.select().columns((text.trim(), text.trim_start(), text.trim_end()));
+        /// assert_eq!(engine.one(trimmed).await?, ("a b".into(), "a b ".into(), " a b".into()));
+        /// # Ok(()) });
+        /// ```
+        pub fn trim(self) -> Expr<T>
+        where
+            T: Holds<String>,
+        {
+            call(Function::Trim, vec![self.into_node()])
+        }
+
+        /// Without spaces at its start.
+        pub fn trim_start(self) -> Expr<T>
+        where
+            T: Holds<String>,
+        {
+            call(Function::TrimStart, vec![self.into_node()])
+        }
+
+        /// Without spaces at its end.
+        pub fn trim_end(self) -> Expr<T>
+        where
+            T: Holds<String>,
+        {
+            call(Function::TrimEnd, vec![self.into_node()])
+        }
+
+        /// So many characters of the text, from a place on that is counted from 1.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// let initials = User::select().columns(User::NAME.substring(1, 1)).order_by(User::ID);
+        /// assert_eq!(engine.all(initials).await?, ["A", "G"]);
+        /// # Ok(()) });
+        /// ```
+        pub fn substring(self, start: u32, length: u32) -> Expr<T>
+        where
+            T: Holds<String>,
+        {
+            let number = |number| Node(Kind::Literal(number));
+            call(Function::Substring, vec![self.into_node(), number(start), number(length)])
+        }
+
+        /// With each place of one text replaced by another.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// let titles = Post::select().columns(Post::TITLE.replace("Note", "Coin")).order_by(Post::ID).limit(1);
+        /// assert_eq!(engine.one(titles).await?, "Coins");
+        /// # Ok(()) });
+        /// ```
+        pub fn replace<V: Operand<String>, W: Operand<String>>(self, from: V, to: W) -> Expr<T>
+        where
+            T: Holds<String>,
+        {
+            call(Function::Replace, vec![self.into_node(), from.operand(), to.operand()])
+        }
+
+        /// With another text behind it. NULL if either is.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// let labels = User::select().columns(User::NAME.concat(" <").concat(User::EMAIL).concat(">")).limit(1);
+        /// assert_eq!(engine.one(labels.order_by(User::ID)).await?, "Ada <ada@example.org>");
+        /// # Ok(()) });
+        /// ```
+        pub fn concat<V: Operand<String>>(self, text: V) -> Expr<T>
+        where
+            T: Holds<String>,
+        {
+            call(Function::Concatenate, vec![self.into_node(), typed::<String>(text.operand())])
+        }
+
+        /// Where another text begins in this one, from 1; 0 if nowhere.
+        pub fn position_of<V: Operand<String>>(self, text: V) -> Expr<T::Length>
+        where
+            T: Holds<String> + TextLength,
+        {
+            call(Function::Position, vec![self.into_node(), text.operand()])
+        }
+
         /// How many characters the text has.
         ///
         /// # Example
@@ -163,6 +269,10 @@ impl<T: SqlType> Field<T> {
 
 impl<T: SqlType> Aggregate<T> {
     text!();
+}
+
+fn call<T>(function: Function, arguments: Vec<Node>) -> Expr<T> {
+    Expr::of(Kind::Call { function, arguments })
 }
 
 /// The type of a length: nullable where the text is.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::{Aggregate, Field, Holds, Kind, Node, Operand};
+use super::{Aggregate, Field, Function, Holds, Kind, Node, Operand};
 use crate::column::Column;
 use crate::entity::Entity;
 use crate::query::Values;
@@ -189,6 +189,29 @@ macro_rules! comparisons {
         ) -> Expr<bool> {
             let query = Box::new(query.into_rowset().0);
             Expr::of(Kind::InQuery { of: self.into_node().boxed(), query, negated: true })
+        }
+
+        /// Equal, or both NULL: IS NOT DISTINCT FROM. Never NULL.
+        ///
+        /// # Example
+        /// ```
+        /// # use orm_blog::*;
+        /// # run(async |engine| {
+        /// use anyorm::prelude::*;
+        ///
+        /// let other = User::alias();
+        /// let same_age = other.column(User::AGE).is_same(User::AGE) & other.column(User::ID).ne(User::ID);
+        /// assert_eq!(engine.count(User::select().join_on(&other, same_age)).await?, 0);
+        /// # Ok(()) });
+        /// ```
+        pub fn is_same<V: Operand<T::Base>>(self, value: V) -> Expr<bool> {
+            let arguments = vec![self.into_node(), value.operand()];
+            Expr::of(Kind::Call { function: Function::Same, arguments })
+        }
+
+        /// Not equal, NULL to a value among them: IS DISTINCT FROM. Never NULL.
+        pub fn is_not_same<V: Operand<T::Base>>(self, value: V) -> Expr<bool> {
+            Expr::of(Kind::Not(self.is_same(value).into_node().boxed()))
         }
 
         /// IS NULL.

@@ -126,6 +126,7 @@ impl Writer<'_> {
             Kind::Call { function, arguments } => self.call(*function, arguments),
             Kind::Aggregate(body) => self.aggregate(body),
             Kind::Over { function, window } => self.over(function, window),
+            Kind::Json { of, path, answer } => self.json(of, path, *answer),
             Kind::Cast { of, to } => {
                 self.push("CAST(");
                 self.node(of);

@@ -65,6 +65,7 @@ impl Node {
             | Kind::Field { .. }
             | Kind::Excluded { .. }
             | Kind::Call { .. }
+            | Kind::Json { .. }
             | Kind::List(_)
             | Kind::Named(..)
             | Kind::Aggregate(_)

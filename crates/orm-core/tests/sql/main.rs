@@ -12,6 +12,7 @@ mod expression;
 mod faults;
 mod filled;
 mod filters;
+mod function;
 mod join;
 mod joined_write;
 mod loads;

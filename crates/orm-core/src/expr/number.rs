@@ -1,0 +1,50 @@
+//! Numbers: rounding.
+
+use super::{Aggregate, Expr, Field, Function, Kind, Number};
+use crate::column::Column;
+use crate::entity::Entity;
+use crate::types::SqlType;
+
+macro_rules! numbers {
+    ([$($generics:tt)*] $of:ty) => {
+        impl<$($generics)*> $of
+        where
+            T: SqlType<Base: Number>,
+        {
+            /// The nearest whole number; halves go away from zero.
+            ///
+            /// # Example
+            /// ```
+            /// # use orm_blog::*;
+            /// # run(async |engine| {
+            /// use anyorm::prelude::*;
+            ///
+            /// use anyorm::values;
+            ///
+            /// let numbers = values([2.5, -2.5, 1.2]);
+            /// let number = numbers.columns();
+            /// let rounded = numbers.select().columns((number.round(), number.floor(), number.ceil()));
+            /// assert_eq!(engine.all(rounded).await?, [(3.0, 2.0, 3.0), (-3.0, -3.0, -2.0), (1.0, 1.0, 2.0)]);
+            /// # Ok(()) });
+            /// ```
+            pub fn round(self) -> Expr<T> {
+                Expr::of(Kind::Call { function: Function::Round, arguments: vec![self.into_node()] })
+            }
+
+            /// The next whole number below.
+            pub fn floor(self) -> Expr<T> {
+                Expr::of(Kind::Call { function: Function::Floor, arguments: vec![self.into_node()] })
+            }
+
+            /// The next whole number above.
+            pub fn ceil(self) -> Expr<T> {
+                Expr::of(Kind::Call { function: Function::Ceiling, arguments: vec![self.into_node()] })
+            }
+        }
+    };
+}
+
+numbers!([T] Expr<T>);
+numbers!([T] Field<T>);
+numbers!([T] Aggregate<T>);
+numbers!([E: Entity, T] Column<E, T>);
