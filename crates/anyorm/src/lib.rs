@@ -120,7 +120,8 @@ pub use orm_core::types::{
 #[doc(no_inline)]
 pub use orm_core::uuid;
 pub use orm_core::{
-    Alias, Compound, Derived, IntoSource, MARIADB, Rowset, excluded, recursive, recursive_all, table, values,
+    Alias, Compound, Derived, IntoSource, MARIADB, PageCursor, Rowset, excluded, recursive, recursive_all,
+    table, values,
 };
 pub use orm_core::{
     Begin, Column, CopyFormat, Dialect, Dispatch, Error, Handle, Isolation, POSTGRES, Result, SQLITE, Value,

@@ -273,6 +273,11 @@ impl Node {
         Node(Kind::Named(self.boxed(), at))
     }
 
+    /// The same, said to be NULL where it is.
+    pub(crate) fn into_optional(self) -> Node {
+        Node(Kind::Optional(self.boxed()))
+    }
+
     pub(crate) fn boxed(self) -> Box<Node> {
         Box::new(self)
     }

@@ -4,6 +4,7 @@ use orm_core::Handle;
 use orm_core::batch::Counted;
 use orm_core::entity::Entity;
 use orm_core::query::{FromRow, Graph, Shape, Values, Whole};
+use orm_core::{Keyed, PageCursor};
 
 use crate::session::Session;
 
@@ -32,7 +33,10 @@ pub trait Track: Shape {
 
     /// The slots of what was tracked, for loading relations; none for plain values.
     #[doc(hidden)]
-    fn slots(_tracked: &[Self::Tracked]) -> Vec<u32> {
+    fn slots<'t>(_tracked: impl Iterator<Item = &'t Self::Tracked>) -> Vec<u32>
+    where
+        Self: 't,
+    {
         Vec::new()
     }
 }
@@ -70,8 +74,8 @@ impl<E: Entity> Track for Graph<E> {
         session.tracker().make::<E>().reserve(rows);
     }
 
-    fn slots(tracked: &[Handle<E>]) -> Vec<u32> {
-        tracked.iter().map(|handle| handle.raw().slot).collect()
+    fn slots<'t>(tracked: impl Iterator<Item = &'t Handle<E>>) -> Vec<u32> {
+        tracked.map(|handle| handle.raw().slot).collect()
     }
 }
 
@@ -85,6 +89,34 @@ impl Track for Counted {
         tracked: &mut Vec<u64>,
     ) {
         tracked.extend(rows);
+    }
+}
+
+/// Each with its cursor.
+impl<S: Track> Track for Keyed<S> {
+    type Tracked = (S::Tracked, PageCursor);
+
+    fn track(
+        rows: impl Iterator<Item = Self::Plain>,
+        overwrite: bool,
+        session: &mut Session,
+        tracked: &mut Vec<Self::Tracked>,
+    ) {
+        let (rows, cursors): (Vec<_>, Vec<_>) = rows.unzip();
+        let mut plain = Vec::with_capacity(rows.len());
+        S::track(rows.into_iter(), overwrite, session, &mut plain);
+        tracked.extend(plain.into_iter().zip(cursors));
+    }
+
+    fn prepare(rows: usize, session: &mut Session) {
+        S::prepare(rows, session);
+    }
+
+    fn slots<'t>(tracked: impl Iterator<Item = &'t Self::Tracked>) -> Vec<u32>
+    where
+        Self: 't,
+    {
+        S::slots(tracked.map(|(tracked, _)| tracked))
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::lock::{Lock, LockStrength, LockWait};
+use super::page::Page;
 use super::scope::{self, Scope};
 use super::source::{IntoSource, RowsetArgument, Source, SourceId};
 use super::{Body, Loads, Rowset, Statement};
@@ -54,6 +55,8 @@ pub(crate) struct SelectBody {
     pub(crate) limit: Option<u64>,
     pub(crate) offset: Option<u64>,
     pub(crate) distinct: Distinct,
+    /// The page that it is, until it is built.
+    pub(crate) page: Option<Page>,
     /// Whether its rows are locked.
     pub(crate) lock: Option<Lock>,
     /// Whether default filters of the session are left out.
@@ -194,6 +197,10 @@ impl<E, S> Select<E, S> {
         Self { body, types: PhantomData }
     }
 
+    pub(super) fn into_body(self) -> SelectBody {
+        self.body
+    }
+
     pub(crate) fn project<C: Selection>(mut self, columns: C) -> Select<E, Values<C::Output>> {
         let mut nodes = Vec::new();
         columns.nodes(&mut nodes);
@@ -218,6 +225,28 @@ impl<E, S> Select<E, S> {
     pub fn filter(mut self, condition: impl Condition) -> Self {
         self.body.filter.push(condition.condition());
         self
+    }
+
+    /// Keeps the rows that meet a condition, if there is one: for what a form may leave out.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let (youngest, name) = (Some(18), None::<&str>); // what a form asked for
+    /// let found = User::select()
+    ///     .filter_if(youngest.map(|age| User::AGE.ge(age)))
+    ///     .filter_if(name.map(|name| User::NAME.starts_with(name)));
+    /// assert_eq!(engine.one(found).await?.name, "Ada");
+    /// # Ok(()) });
+    /// ```
+    pub fn filter_if(self, condition: Option<impl Condition>) -> Self {
+        match condition {
+            Some(condition) => self.filter(condition),
+            None => self,
+        }
     }
 
     /// Leaves out the default filters of the session that runs it, in the relations that it loads, in joins and in
@@ -552,8 +581,14 @@ impl<E, S: Shape> Query for Select<E, S> {
     type Shape = S;
 
     fn statement(mut self) -> Result<Statement> {
+        let is_page = self.body.page.is_some();
+        self.body.turn_to_page()?;
         self.body.check_in(None)?;
-        let paths = std::mem::take(&mut self.body.loads);
+        let mut paths = std::mem::take(&mut self.body.loads);
+        if is_page {
+            // The rows of a page end in their places, so that no target can ride in them.
+            paths.iter_mut().flatten().for_each(|leg| leg.joined = false);
+        }
         let width = self.body.from.entity().map_or(0, |entity| entity.columns.len());
         let loads = Loads::new(paths, width)?;
         let (populate, dispatch) = (self.body.populate, self.body.dispatch);
@@ -566,7 +601,10 @@ impl<E, S> super::rowset::Sealed for Select<E, S> {}
 impl<E, S: Shape> Rowset for Select<E, S> {
     type Shape = S;
 
-    fn into_rowset(self) -> RowsetArgument {
+    fn into_rowset(mut self) -> RowsetArgument {
+        if let Err(error) = self.body.turn_to_page() {
+            self.body.filter.push(Node(Kind::Problem(error.to_string())));
+        }
         RowsetArgument(Body::Select(Box::new(self.body)))
     }
 }
@@ -597,6 +635,7 @@ impl SelectBody {
             limit: None,
             offset: None,
             distinct: Distinct::None,
+            page: None,
             lock: None,
             unfiltered: false,
             loads: Vec::new(),

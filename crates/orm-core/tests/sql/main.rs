@@ -19,6 +19,7 @@ mod loads;
 mod lock;
 mod natural_key;
 mod outline;
+mod page;
 mod select;
 mod shapes;
 mod source;

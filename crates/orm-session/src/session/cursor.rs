@@ -292,7 +292,7 @@ impl Session {
         let (_, sink) = self.run_chunk(program, sink, location).await?;
         let (rows, parts) = sink.into_parts();
         let tracked = self.adopt_all::<Whole<E>>(rows, overwrite).await;
-        let slots = <Graph<E> as Track>::slots(&tracked);
+        let slots = <Graph<E> as Track>::slots(tracked.iter());
         let found: HashSet<u32> = slots.iter().copied().collect();
         if !plan.is_empty() {
             let how = Adopt { over: overwrite, ..self.as_read() };

@@ -154,7 +154,7 @@ impl Session {
         let tracked = self.adopt_all::<M::Shape>(rows, planned.overwrite).await;
         if !planned.loads.is_empty() {
             let how = Adopt { over: planned.overwrite, ..self.as_read() };
-            planned.loads.adopt(&mut self.tracker, parts, M::Shape::slots(&tracked), how);
+            planned.loads.adopt(&mut self.tracker, parts, M::Shape::slots(tracked.iter()), how);
         }
         <M::Pick as Pick>::pick(tracked, &planned.sql)
     }

@@ -450,7 +450,7 @@ impl Session {
         let (_, sink) = self.run(program, sink, location).await?;
         let tracked = self.adopt_all::<S>(sink.rows, overwrite).await;
         if !plan.is_empty() {
-            let roots = S::slots(&tracked);
+            let roots = S::slots(tracked.iter());
             let how = Adopt { over: overwrite, ..self.as_read() };
             plan.adopt(&mut self.tracker, sink.parts, roots, how);
         }
