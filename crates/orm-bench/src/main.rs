@@ -7,6 +7,7 @@
 //! cargo run --release -p orm-bench -- --fastest           the fastest rounds, not the medians: for a busy machine
 //! cargo run --release -p orm-bench -- --profile insert    anyorm's side alone, under `block_on`, for a profiler
 //! cargo run --release -p orm-bench -- --profile-by-hand insert   the other side alone
+//! cargo run --release -p orm-bench -- --statements        what statements cost to be built and written, in nanoseconds
 //! cargo run -p orm-bench -- --quick                       tiny sizes: shows that it works, measures nothing
 //! ```
 //!
@@ -22,6 +23,7 @@ mod plans;
 mod reads;
 mod requests;
 mod rows;
+mod statements;
 mod streams;
 mod table;
 
@@ -41,6 +43,9 @@ fn main() -> Result<(), Fault> {
         size.rounds = rounds.parse()?;
     }
     size.fastest = has("--fastest");
+    if has("--statements") {
+        return statements::print(size.rounds);
+    }
     let is_wanted =
         |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(part.as_str()));
     let all = reads::cases()

@@ -183,7 +183,7 @@ pub enum Joined {
         /// Whether there is USING. Where not, a delete asks by EXISTS.
         using: bool,
     },
-    /// `UPDATE t, other SET ..`, `DELETE FROM t USING t, other`.
+    /// `UPDATE t CROSS JOIN other SET ..`, `DELETE FROM t USING t, other`.
     Tables,
 }
 

@@ -26,7 +26,7 @@ fn update(out: &mut Writer<'_>, write: &UpdateBody) {
     let tables_first = out.dialect.joined_writes == Joined::Tables && !write.from.is_empty();
     if tables_first {
         for source in &write.from {
-            out.push(", ").from_source(source);
+            out.push(" CROSS JOIN ").from_source(source);
         }
     }
     out.push(" SET ");

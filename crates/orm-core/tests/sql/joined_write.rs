@@ -11,7 +11,7 @@ fn an_update_along_a_relation() {
         Post::update().join(Post::AUTHOR).set(Post::TITLE, User::NAME).filter(User::AGE.gt(3)),
         r#"UPDATE "posts" SET "title" = "users"."name", "version" = "posts"."version" + ? FROM "users" WHERE "users"."id" = "posts"."author_id" AND "users"."age" > ?"#,
         r#"UPDATE "posts" SET "title" = "users"."name", "version" = "posts"."version" + $1 FROM "users" WHERE "users"."id" = "posts"."author_id" AND "users"."age" > $2"#,
-        "UPDATE `posts`, `users` SET `posts`.`title` = `users`.`name`, `posts`.`version` = `posts`.`version` + ? WHERE `users`.`id` = `posts`.`author_id` AND `users`.`age` > ?",
+        "UPDATE `posts` CROSS JOIN `users` SET `posts`.`title` = `users`.`name`, `posts`.`version` = `posts`.`version` + ? WHERE `users`.`id` = `posts`.`author_id` AND `users`.`age` > ?",
     );
     let editor = User::alias();
     assert_sql(
@@ -21,7 +21,7 @@ fn an_update_along_a_relation() {
             .keep_version(),
         r#"UPDATE "posts" SET "title" = "users_1"."name" FROM "users" AS "users_1" WHERE "users_1"."id" = "posts"."editor_id""#,
         r#"UPDATE "posts" SET "title" = "users_1"."name" FROM "users" AS "users_1" WHERE "users_1"."id" = "posts"."editor_id""#,
-        "UPDATE `posts`, `users` AS `users_1` SET `posts`.`title` = `users_1`.`name` WHERE `users_1`.`id` = `posts`.`editor_id`",
+        "UPDATE `posts` CROSS JOIN `users` AS `users_1` SET `posts`.`title` = `users_1`.`name` WHERE `users_1`.`id` = `posts`.`editor_id`",
     );
 }
 
@@ -33,7 +33,7 @@ fn an_update_from_any_source() {
         Item::update().from(&prices).set(Item::PRICE, price).filter(line.eq(Item::LINE)),
         r#"WITH "list_1" ("c1", "c2") AS (VALUES (?, ?), (?, ?)) UPDATE "order_items" SET "price" = "list_1"."c2" FROM "list_1" WHERE "list_1"."c1" = "order_items"."line""#,
         r#"WITH "list_1" ("c1", "c2") AS (VALUES (CAST($1 AS BIGINT), CAST($2 AS BIGINT)), ($3, $4)) UPDATE "order_items" SET "price" = "list_1"."c2" FROM "list_1" WHERE "list_1"."c1" = "order_items"."line""#,
-        "UPDATE `order_items`, (SELECT ? AS `c1`, ? AS `c2` UNION ALL SELECT ? AS `c1`, ? AS `c2`) AS `list_1` SET `order_items`.`price` = `list_1`.`c2` WHERE `list_1`.`c1` = `order_items`.`line`",
+        "UPDATE `order_items` CROSS JOIN (SELECT ? AS `c1`, ? AS `c2` UNION ALL SELECT ? AS `c1`, ? AS `c2`) AS `list_1` SET `order_items`.`price` = `list_1`.`c2` WHERE `list_1`.`c1` = `order_items`.`line`",
     );
     let counts = Post::select().group_by(Post::AUTHOR_ID).columns((Post::AUTHOR_ID, count_all())).derived();
     let (author, posts) = counts.columns();
