@@ -59,6 +59,7 @@ mod ordered;
 mod orphans;
 mod partial;
 mod populate;
+mod queries;
 mod read_only;
 mod recover;
 mod refresh;
@@ -133,6 +134,7 @@ const ALL: &[&[Behaviour]] = &[
     orphans::BEHAVIOURS,
     partial::BEHAVIOURS,
     populate::BEHAVIOURS,
+    queries::BEHAVIOURS,
     read_only::BEHAVIOURS,
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`sessions`] | how entities are added, changed, deleted and read; what a handle is; detached values |
 //! | [`types`] | what a column can hold, what each database makes of it, keys that are made here |
+//! | [`queries`] | conditions, joins, groups, subqueries, CTEs, windows, pages: what a query can say |
+//! | [`writes`] | inserts, upserts, updates and deletes without entities in a session |
 //! | [`relations`] | how entities belong together, both sides of it, and how they are loaded |
 //! | [`flush_order`] | what a flush sends, in which order, and when it refuses |
 //! | [`transactions`] | begin, commit, roll back, savepoints, failures, retries, tests |
@@ -26,6 +28,12 @@ pub mod sessions {}
 
 #[doc = include_str!("guide/types.md")]
 pub mod types {}
+
+#[doc = include_str!("guide/queries.md")]
+pub mod queries {}
+
+#[doc = include_str!("guide/writes.md")]
+pub mod writes {}
 
 #[doc = include_str!("guide/flush_order.md")]
 pub mod flush_order {}

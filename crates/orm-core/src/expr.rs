@@ -178,7 +178,7 @@ pub(crate) struct AggregateBody {
     pub(crate) answer: Option<ColumnType>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum AggregateFunction {
     Count,
     Sum,

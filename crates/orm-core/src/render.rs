@@ -3,8 +3,10 @@
 mod call;
 mod compound;
 mod copy;
+mod fingerprint;
 mod insert;
 mod json;
+mod known;
 mod literal;
 mod names;
 mod narrowed;
@@ -15,6 +17,7 @@ mod statement;
 mod window;
 mod write;
 
+use known::{Bind, Form};
 use names::Names;
 
 pub(crate) use copy::copy_out;
@@ -54,6 +57,10 @@ pub(crate) struct Writer<'d> {
     writes: bool,
     /// What the dialect lacks.
     lacking: Option<Error>,
+    /// What the placeholders stand for, as long as all of them are known.
+    binds: Option<Vec<Bind>>,
+    /// The values of the statement, by their place in memory, while that is noted.
+    values: Vec<*const Value>,
 }
 
 impl<'d> Writer<'d> {
@@ -71,6 +78,8 @@ impl<'d> Writer<'d> {
             inline_ctes: false,
             writes: false,
             lacking: None,
+            binds: None,
+            values: Vec::new(),
         }
     }
 
@@ -187,18 +196,38 @@ impl<'d> Writer<'d> {
 
     /// Adds a placeholder and its value.
     pub(crate) fn bind(&mut self, value: &Value) -> &mut Self {
+        self.note(value, Form::Plain);
         self.input.value_of(value);
         self.bound()
     }
 
+    /// Adds a placeholder and a text that was made of a value.
+    fn bind_form(&mut self, of: &Value, form: Form, text: &str) -> &mut Self {
+        self.note(of, form);
+        self.input.text(text);
+        self.bound()
+    }
+
+    /// Notes which of the statement's values a placeholder stands for.
+    fn note(&mut self, value: &Value, form: Form) {
+        let Some(binds) = &mut self.binds else { return };
+        match self.values.iter().position(|known| std::ptr::eq(*known, value)) {
+            Some(at) => binds.push(Bind { value: at as u32, form }),
+            // It was copied on the way.
+            None => self.binds = None,
+        }
+    }
+
     /// Adds a placeholder; `encode` adds its value, exactly one cell.
     pub(crate) fn bind_with(&mut self, encode: impl FnOnce(&mut Cells)) -> &mut Self {
+        self.binds = None;
         encode(&mut self.input);
         self.bound()
     }
 
     /// Adds a placeholder for the value of a cell of a row that was encoded before.
     pub(crate) fn bind_cell(&mut self, cells: &Cells, at: usize) -> &mut Self {
+        self.binds = None;
         match cells.fault() {
             Some(fault) if fault.cell == at => self.input.refuse(fault.reason.clone()),
             _ => self.input.value_ref(cells.value(at)),
@@ -208,6 +237,7 @@ impl<'d> Writer<'d> {
 
     /// Adds a text whose placeholders are there already, with its values.
     pub(crate) fn append(&mut self, sql: &str, input: &Cells) -> &mut Self {
+        self.binds = None;
         debug_assert_eq!(self.parameters, 0, "the text counts its placeholders from the first");
         if self.literals.is_some() && !input.is_empty() {
             self.literals = Some(Err(literal::raw_with_values()));
@@ -264,9 +294,13 @@ impl<'d> Writer<'d> {
     }
 
     /// A shape whose values come later.
-    pub(crate) fn shape(self, returns: Returns, reads_only: bool) -> StatementShape {
+    pub(crate) fn shape(mut self, returns: Returns, reads_only: bool) -> StatementShape {
+        self.take_shape(returns, reads_only)
+    }
+
+    fn take_shape(&mut self, returns: Returns, reads_only: bool) -> StatementShape {
         StatementShape {
-            sql: self.sql.into(),
+            sql: self.sql.as_str().into(),
             parameters: self.parameters as u16,
             returns,
             reads_only,
@@ -280,11 +314,11 @@ impl<'d> Writer<'d> {
     ///
     /// # Errors
     /// If it has more parameters than the dialect allows.
-    pub(crate) fn compiled(mut self, returns: Returns, reads_only: bool) -> Result<Compiled> {
+    pub(crate) fn compiled(&mut self, returns: Returns, reads_only: bool) -> Result<Compiled> {
         self.lacking.take().map_or(Ok(()), Err)?;
         few_enough(self.parameters, self.dialect)?;
         let (input, cheap) = (std::mem::take(&mut self.input), self.cheap);
-        let shape = StatementShape { cheap, ..self.shape(returns, reads_only) };
+        let shape = StatementShape { cheap, ..self.take_shape(returns, reads_only) };
         Ok(Compiled { shape: Arc::new(shape), input, dispatch: None })
     }
 }

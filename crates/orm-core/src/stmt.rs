@@ -46,7 +46,7 @@ use join::join_path;
 pub(crate) use join::{Hop, Name, hops, hops_between};
 pub(crate) use lock::{Lock, LockStrength, LockWait};
 pub(crate) use raw::only_reads;
-pub(crate) use select::{Distinct, JoinTo, SelectBody};
+pub(crate) use select::{Distinct, Join, JoinTo, SelectBody};
 pub(crate) use set::next_version;
 pub(crate) use source::{
     Columns as SourceColumns, FieldColumn, Source, SourceId, SourceOf, ValuesBody, With,

@@ -3,7 +3,7 @@
 use crate::types::ColumnType;
 
 /// A function of values. How it is written is said in the file of each dialect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Function {
     /// The first argument that is not NULL.
@@ -53,7 +53,7 @@ pub enum Function {
 }
 
 /// A part of a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TimePart {
     /// The year.
@@ -73,7 +73,7 @@ pub enum TimePart {
 }
 
 /// How a time is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TimeType {
     /// A point in time, in UTC.
     Instant,

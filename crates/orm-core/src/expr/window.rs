@@ -53,7 +53,7 @@ pub(crate) enum FrameUnit {
 }
 
 /// Where a frame begins or ends, seen from the current row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Bound {
     /// The first row of the partition.

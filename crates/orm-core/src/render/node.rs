@@ -1,6 +1,7 @@
 //! Expressions as SQL, with no more parentheses than precedence needs.
 
 use super::Writer;
+use super::known::Form;
 use super::select::{related, rowset, rowset_any, rowset_count};
 use crate::dialect::TextSearch;
 use crate::expr::{Arithmetic, Kind, Logic, Node, Part};
@@ -277,11 +278,13 @@ impl Writer<'_> {
 
     fn search(&mut self, part: Part, of: &Node, sought: &Node) {
         match (self.dialect.text_search, &sought.0) {
-            (TextSearch::Like, Kind::Value(Value::Text(text))) => self.search_like(part, of, text),
-            (TextSearch::Binary, Kind::Value(Value::Text(text)))
+            (TextSearch::Like, Kind::Value(value @ Value::Text(text))) => {
+                self.search_like(part, of, value, text);
+            }
+            (TextSearch::Binary, Kind::Value(value @ Value::Text(text)))
                 if part == Part::Start && !text.is_empty() =>
             {
-                self.search_range(of, text);
+                self.search_range(of, value, text);
             }
             // Wildcards of an expression cannot be escaped beforehand.
             _ => self.form(self.dialect.search[part as usize], &[of, sought]),
@@ -289,34 +292,21 @@ impl Writer<'_> {
     }
 
     /// A LIKE that minds the case, of a value.
-    fn search_like(&mut self, part: Part, of: &Node, text: &str) {
-        let mut pattern = String::with_capacity(text.len() + 2);
-        if part != Part::Start {
-            pattern.push('%');
-        }
-        for character in text.chars() {
-            if matches!(character, '%' | '_' | '\\') {
-                pattern.push('\\');
-            }
-            pattern.push(character);
-        }
-        if part != Part::End {
-            pattern.push('%');
-        }
+    fn search_like(&mut self, part: Part, of: &Node, value: &Value, text: &str) {
         self.above(Bond::Add, of);
         let (like, escape) = (self.dialect.like_case, self.dialect.escape);
-        self.push(like).bind(&Value::Text(pattern)).push(escape);
+        self.push(like).bind_form(value, Form::Pattern(part), &pattern(part, text)).push(escape);
     }
 
     /// A prefix as a range of the binary order, which an index serves: from the prefix to the first text after all
     /// that begin with it.
-    fn search_range(&mut self, of: &Node, text: &str) {
+    fn search_range(&mut self, of: &Node, value: &Value, text: &str) {
         self.above(Bond::Compare, of);
-        self.push(" >= ").bind(&Value::Text(text.to_owned()));
+        self.push(" >= ").bind(value);
         if let Some(end) = end_of_prefix(text) {
             self.push(" AND ");
             self.above(Bond::Compare, of);
-            self.push(" < ").bind(&Value::Text(end));
+            self.push(" < ").bind_form(value, Form::EndOfPrefix, &end);
         }
     }
 }
@@ -350,8 +340,26 @@ fn bond_of_arithmetic(op: Arithmetic) -> Bond {
     }
 }
 
+/// The pattern of a LIKE that finds a text at the start, at the end, or anywhere.
+pub(super) fn pattern(part: Part, text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    if part != Part::Start {
+        pattern.push('%');
+    }
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    if part != Part::End {
+        pattern.push('%');
+    }
+    pattern
+}
+
 /// The smallest text that is greater than all that begin with `prefix`, if there is one.
-fn end_of_prefix(prefix: &str) -> Option<String> {
+pub(super) fn end_of_prefix(prefix: &str) -> Option<String> {
     let mut end = prefix.to_owned();
     while let Some(last) = end.pop() {
         let next = match last {

@@ -431,7 +431,7 @@ impl<E, S> Select<E, S> {
     /// use anyorm::prelude::*;
     ///
     /// let mut session = engine.session();
-    /// session.begin();
+    /// session.begin().await?;
     /// let account = session.one(Account::select().filter(Account::ID.eq(1)).for_update()).await?;
     /// session[account].balance -= 10;
     /// session.commit().await?;
