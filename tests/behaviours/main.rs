@@ -63,6 +63,7 @@ mod read_only;
 mod recover;
 mod refresh;
 mod rollback;
+mod rows;
 mod sandbox;
 mod serde_form;
 mod session_factory;
@@ -137,6 +138,7 @@ const ALL: &[&[Behaviour]] = &[
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,
     rollback::BEHAVIOURS,
+    rows::BEHAVIOURS,
     sandbox::BEHAVIOURS,
     serde_form::BEHAVIOURS,
     session_factory::BEHAVIOURS,

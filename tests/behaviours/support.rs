@@ -84,6 +84,6 @@ pub(crate) async fn keys_of(db: &Database, table: &str) -> Result<Vec<i64>> {
 }
 
 /// The rows that a query in SQL answers, as another connection sees them.
-pub(crate) async fn stored<T: anyorm::FromRow>(db: &Database, query: &str) -> Result<Vec<T>> {
+pub(crate) async fn stored<T: FromRow>(db: &Database, query: &str) -> Result<Vec<T>> {
     db.engine.all(sql(query.to_owned()).returning::<T>()).await
 }

@@ -6,6 +6,10 @@ pub use orm_core::entity::{
     ColumnMeta, Entity, EntityIndex, EntityMeta, EntityTexts, IndexMeta, Key, KeyArg, LinkTable, MemberOrder,
     Members, MetaFn, OnDelete, Reference, RelationKind, RelationMeta, Target, VersionKind,
 };
+pub use orm_core::expr::Node;
+pub use orm_core::query::{
+    FromRow, Gives, NestedProjection, NestedRow, Projection, RowField, RowOf, RowStruct, read_struct,
+};
 pub use orm_core::relation::{
     BelongsTo, HasMany, HasOne, Link, LinkMut, Many, ManyThrough, ManyToMany, OneBack, Relation,
 };

@@ -107,7 +107,7 @@ pub mod __derive;
 pub use orm_core::batch;
 pub use orm_core::entity::{Entity, EntityMeta, Key, KeyArg};
 pub use orm_core::expr::{avg, coalesce, count, count_all, count_distinct, max, min, sum};
-pub use orm_core::query::{FromRow, Query};
+pub use orm_core::query::{DynamicRow, FromRow, Query};
 pub use orm_core::relation::{
     BelongsTo, Collection, HasMany, HasOne, IntoPath, Joined, ManyToMany, Narrowed, Path, Relation,
 };
@@ -123,7 +123,7 @@ pub use orm_core::{
     Begin, Column, CopyFormat, Dialect, Dispatch, Error, Handle, Isolation, POSTGRES, Result, SQLITE, Value,
     error, expr, query, sql, stmt,
 };
-pub use orm_derive::{Entity, SqlType};
+pub use orm_derive::{Entity, FromRow, SqlType};
 #[doc(hidden)]
 pub use orm_exec::Clock;
 pub use orm_exec::{

@@ -8,6 +8,7 @@ mod insert;
 mod join;
 mod loads;
 mod raw;
+mod reading;
 mod scope;
 mod select;
 mod set;

@@ -8,12 +8,14 @@
 //! tokens; `expand` turns the model into code. What only the compiler knows (is this alias an integer? has that key
 //! two columns?) is checked by constants whose evaluation fails at the user's token.
 
+mod commas;
 mod enumeration;
 mod expand;
 mod model;
 mod names;
 mod newtype;
 mod parse;
+mod row;
 
 use proc_macro::TokenStream;
 use syn::{Data, DeriveInput, parse_macro_input};
@@ -322,4 +324,86 @@ pub fn derive_sql_type(input: TokenStream) -> TokenStream {
         _ => newtype::expand(&input),
     };
     expanded.unwrap_or_else(|error| error.into_compile_error()).into()
+}
+
+/// Makes a struct with named fields what each row of a query becomes: its fields are read from the columns, in their order.
+///
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// #[derive(Debug, PartialEq, FromRow)]
+/// struct Report {
+///     name: String,
+///     posts: i64,
+/// }
+///
+/// // The compiler compares the types of the columns with those of the fields.
+/// let users = User::select().left_join(User::POSTS).group_by(User::NAME).order_by(User::NAME);
+/// let reports = users.columns((User::NAME, count(Post::ID))).rows_as::<Report>();
+/// assert_eq!(engine.all(reports).await?[0], Report { name: "Ada".into(), posts: 2 });
+///
+/// // Of SQL as text, the columns are counted, and their values must fit.
+/// let reports = sql("SELECT name, 7 FROM users WHERE id = 1").returning::<Report>();
+/// assert_eq!(engine.one(reports).await?, Report { name: "Ada".into(), posts: 7 });
+/// let error = engine.one(sql("SELECT name FROM users WHERE id = 1").returning::<Report>()).await.unwrap_err();
+/// assert!(error.to_string().starts_with(
+///     "cannot read Report: expected a row with a column for each field, in their order, \
+///      found 1 column, where it reads 2: `name`"
+/// ));
+/// # Ok(()) });
+/// ```
+///
+/// # On a field: `#[row(..)]`
+///
+/// | attribute | meaning |
+/// |---|---|
+/// | `#[row(User::NAME)]`, `#[row(count(Post::ID))]` | the column or expression that the field is made of. Above all fields or above none: then the struct selects what it needs by itself, however many fields there are |
+/// | `#[row(nested)]` | a struct that derives `FromRow` too, and reads its columns in place; an `Option` of one is `None` where all of its columns are NULL |
+///
+/// A query selects such a struct by `project`, and an insert, update or delete answers it by `returning_as`. In an `Option` that
+/// is nested, columns are taken as they are in a left join: `Post::TITLE` needs no `.optional()` there.
+///
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// #[derive(Debug, PartialEq, FromRow)]
+/// struct Writing {
+///     #[row(Post::ID)]
+///     id: i64,
+///     #[row(Post::TITLE)]
+///     title: String,
+/// }
+///
+/// #[derive(Debug, PartialEq, FromRow)]
+/// struct Writer {
+///     #[row(User::NAME)]
+///     name: String,
+///     #[row(nested)]
+///     writing: Option<Writing>,
+///     #[row(User::AGE)]
+///     age: Option<i32>,
+/// }
+///
+/// let writers = User::select().left_join(User::POSTS).order_by((User::NAME, Post::ID));
+/// let writers = engine.all(writers.project::<Writer>()).await?;
+/// let notes = Writing { id: 1, title: "Notes".into() };
+/// assert_eq!(writers[0], Writer { name: "Ada".into(), writing: Some(notes), age: Some(36) });
+/// assert_eq!(writers[2], Writer { name: "Grace".into(), writing: None, age: None });
+/// # Ok(()) });
+/// ```
+///
+/// On the struct, `#[row(crate = path)]` says where the facade is, if not at `::anyorm`.
+///
+/// # What is made
+///
+/// Implementations of `anyorm::FromRow`; of `anyorm::query::RowOf` for the tuple of the fields' types, where there are at
+/// most sixteen and none is nested; and of `anyorm::query::Projection`, where the fields say what they are made of.
+#[proc_macro_derive(FromRow, attributes(row))]
+pub fn derive_from_row(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    row::expand(&input).unwrap_or_else(|error| error.into_compile_error()).into()
 }

@@ -12,6 +12,7 @@ mod ty;
 use syn::{Data, DeriveInput, Error, Fields, FieldsNamed};
 
 use crate::model::Entity;
+pub(crate) use entity::support;
 pub(crate) use sql_type::{EnumOptions, enum_options, newtype_support, renamed};
 pub(crate) use ty::argument;
 
@@ -46,7 +47,7 @@ impl Errors {
     }
 
     /// The value of a result, or adds its error.
-    fn keep<T>(&mut self, result: Result<T, Error>) -> Option<T> {
+    pub(crate) fn keep<T>(&mut self, result: Result<T, Error>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
 

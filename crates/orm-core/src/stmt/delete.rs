@@ -26,7 +26,7 @@ use crate::query::{Nothing, Query, Selection, Shape, Values, Whole};
 /// ```
 #[must_use = "a delete does nothing until it is run"]
 pub struct Delete<E, S = Nothing> {
-    body: DeleteBody,
+    pub(super) body: DeleteBody,
     types: PhantomData<fn() -> (E, S)>,
 }
 
@@ -50,7 +50,7 @@ impl<E: Entity> Delete<E> {
 }
 
 impl<E: Entity, S> Delete<E, S> {
-    fn of(body: DeleteBody) -> Self {
+    pub(super) fn of(body: DeleteBody) -> Self {
         Self { body, types: PhantomData }
     }
 

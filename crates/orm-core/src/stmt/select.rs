@@ -186,7 +186,7 @@ impl<E: Entity> Select<E, Graph<E>> {
 }
 
 impl<E: Entity, S> Select<E, S> {
-    fn of(body: SelectBody) -> Self {
+    pub(super) fn of(body: SelectBody) -> Self {
         Self { body, types: PhantomData }
     }
 
