@@ -59,6 +59,7 @@ mod ordered;
 mod orphans;
 mod partial;
 mod populate;
+mod raw_sql;
 mod read_only;
 mod recover;
 mod refresh;
@@ -134,6 +135,7 @@ const ALL: &[&[Behaviour]] = &[
     orphans::BEHAVIOURS,
     partial::BEHAVIOURS,
     populate::BEHAVIOURS,
+    raw_sql::BEHAVIOURS,
     read_only::BEHAVIOURS,
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,

@@ -14,8 +14,10 @@ pub use orm_core::relation::{
     BelongsTo, HasMany, HasOne, Link, LinkMut, Many, ManyThrough, ManyToMany, OneBack, Relation,
 };
 pub use orm_core::row::{ColumnError, Misfit, Row, RowSource};
+pub use orm_core::stmt::SqlParts;
 pub use orm_core::types::{ColumnType, Element, EnumType, SqlType};
 pub use orm_core::value::ValueRef;
+pub use orm_derive::sql_with;
 pub use orm_session::new_arena;
 pub use std::vec::Vec;
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`sessions`] | how entities are added, changed, deleted and read; what a handle is; detached values |
 //! | [`types`] | what a column can hold, what each database makes of it, keys that are made here |
+//! | [`raw_sql`] | SQL as text: what is bound, parts of queries, rows as structs, rows of any columns |
 //! | [`relations`] | how entities belong together, both sides of it, and how they are loaded |
 //! | [`flush_order`] | what a flush sends, in which order, and when it refuses |
 //! | [`transactions`] | begin, commit, roll back, savepoints, failures, retries, tests |
@@ -26,6 +27,9 @@ pub mod sessions {}
 
 #[doc = include_str!("guide/types.md")]
 pub mod types {}
+
+#[doc = include_str!("guide/raw_sql.md")]
+pub mod raw_sql {}
 
 #[doc = include_str!("guide/flush_order.md")]
 pub mod flush_order {}

@@ -99,6 +99,7 @@
 
 pub mod guide;
 pub mod prelude;
+mod raw_sql;
 
 #[doc(hidden)]
 #[path = "derive_support.rs"]
@@ -113,6 +114,7 @@ pub use orm_core::relation::{
 };
 pub use orm_core::schema;
 pub use orm_core::schema::Schema;
+pub use orm_core::stmt::{Identifier, InvalidIdentifier, list};
 pub use orm_core::types::{
     Element, InvalidNetwork, InvalidNumeric, IpNetwork, Json, Numeric, SqlType, Timestamp,
 };
@@ -120,8 +122,8 @@ pub use orm_core::types::{
 #[doc(no_inline)]
 pub use orm_core::uuid;
 pub use orm_core::{
-    Begin, Column, CopyFormat, Dialect, Dispatch, Error, Handle, Isolation, POSTGRES, Result, SQLITE, Value,
-    error, expr, query, sql, stmt,
+    Begin, Column, CopyFormat, Dialect, Dispatch, Error, Handle, Isolation, POSTGRES, Result, SQLITE,
+    Trusted, Value, error, expr, query, sql, stmt,
 };
 pub use orm_derive::{Entity, FromRow, SqlType};
 #[doc(hidden)]

@@ -32,7 +32,7 @@ pub use order::{Order, OrderBy};
 pub use typed::Expr;
 
 use crate::entity::{EntityMeta, RelationMeta};
-use crate::stmt::SelectBody;
+use crate::stmt::{Fragment, SelectBody};
 use crate::types::{ColumnType, SqlType};
 use crate::value::Value;
 
@@ -90,6 +90,8 @@ pub(crate) enum Kind {
     Subquery(Box<SelectBody>),
     /// `EXISTS` over the rows that a relation leads to.
     Related { relation: &'static RelationMeta, filter: Option<Box<Node>> },
+    /// Text of the program with expressions in its holes.
+    Raw(Box<Fragment>),
     /// Something that can be written in Rust and means nothing in SQL: an error when the statement is built.
     Problem(String),
 }
@@ -147,6 +149,7 @@ macro_rules! for_each_part {
             Kind::Logic { nodes, .. } | Kind::Function { arguments: nodes, .. } => {
                 nodes.$iter().for_each($each);
             }
+            Kind::Raw(fragment) => fragment.nodes.$iter().for_each($each),
             Kind::Aggregate { of, .. } => of.$iter().for_each(|of| $each(of)),
             Kind::Case { branches, otherwise } => {
                 for (condition, value) in branches {

@@ -74,7 +74,7 @@ pub use row::{ColumnError, Row, RowSource};
 pub use schema::Schema;
 #[doc(hidden)]
 pub use setting::Setting;
-pub use stmt::{Compiled, Delete, Insert, Raw, Reads, Select, Statement, Update, sql};
+pub use stmt::{Compiled, Delete, Insert, Raw, Reads, Select, Statement, Trusted, Update, sql};
 pub use types::{ColumnType, Element, EnumType, IpNetwork, Json, Numeric, SqlType, Timestamp};
 pub use value::wire::WireType;
 pub use value::{Value, ValueRef};

@@ -5,6 +5,7 @@ mod insert;
 mod literal;
 mod narrowed;
 mod node;
+mod raw;
 mod statement;
 
 pub(crate) use copy::copy_out;

@@ -20,7 +20,9 @@ pub use delete::Delete;
 pub use filters::Filters;
 pub use insert::Insert;
 pub use loads::{Load, Loads};
-pub use raw::{Raw, sql};
+#[doc(hidden)]
+pub use raw::SqlParts;
+pub use raw::{Hole, Identifier, InvalidIdentifier, List, Raw, SqlText, Trusted, list, sql};
 pub use select::Select;
 #[doc(hidden)]
 pub use set::check_value;
@@ -30,7 +32,7 @@ pub(crate) use conflict::{Action, Conflict};
 pub(crate) use delete::DeleteBody;
 pub(crate) use insert::InsertBody;
 pub(crate) use join::hops;
-pub(crate) use raw::only_reads;
+pub(crate) use raw::{Fragment, Piece, only_reads};
 pub(crate) use select::SelectBody;
 pub(crate) use set::next_version;
 pub(crate) use update::UpdateBody;

@@ -16,6 +16,7 @@ mod names;
 mod newtype;
 mod parse;
 mod row;
+mod sql;
 
 use proc_macro::TokenStream;
 use syn::{Data, DeriveInput, parse_macro_input};
@@ -406,4 +407,11 @@ pub fn derive_sql_type(input: TokenStream) -> TokenStream {
 pub fn derive_from_row(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     row::expand(&input).unwrap_or_else(|error| error.into_compile_error()).into()
+}
+
+/// The work of `anyorm::sql!`, which tells it where the facade is.
+#[doc(hidden)]
+#[proc_macro]
+pub fn sql_with(input: TokenStream) -> TokenStream {
+    sql::expand(input.into()).into()
 }

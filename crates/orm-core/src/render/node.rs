@@ -10,6 +10,8 @@ use crate::value::Value;
 /// How tightly a written expression holds together; a part that holds less tightly gets parentheses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Bond {
+    /// Text of the program: nobody knows.
+    Raw,
     Or,
     And,
     Not,
@@ -120,11 +122,19 @@ impl Writer<'_> {
                 self.push(")");
             }
             Kind::Related { relation, filter } => related(self, relation, filter.as_deref()),
+            Kind::Raw(fragment) => {
+                self.fragment(fragment);
+            }
             // Refused when the statement was built.
             Kind::Problem(_) => {
                 self.push("NULL");
             }
         }
+    }
+
+    /// Adds what stands in a text of the program, which may bind it to what is around it.
+    pub(super) fn hole(&mut self, node: &Node) {
+        self.part(bond_of(node) == Bond::Atom, node);
     }
 
     /// Adds a part, in parentheses unless it holds more tightly than `bond`.
@@ -360,6 +370,7 @@ fn bond_of(node: &Node) -> Bond {
         Kind::Arithmetic { op: '+' | '-', .. } => Bond::Add,
         Kind::Arithmetic { .. } => Bond::Multiply,
         Kind::Optional(of) => bond_of(of),
+        Kind::Raw(_) => Bond::Raw,
         _ => Bond::Atom,
     }
 }

@@ -44,8 +44,9 @@ pub(super) fn query(out: &mut Writer<'_>, body: &Body, loads: &Loads) -> Result<
         Body::Count(inner) => match &**inner {
             Body::Select(query) => select_count(out, query),
             Body::Raw(raw) => {
-                let text = raw.text(out.dialect)?;
-                out.push("SELECT count(*) FROM (").append(&text, raw.input()).push(") AS \"counted\"");
+                out.push("SELECT count(*) FROM (");
+                raw.write(out)?;
+                out.push(") AS \"counted\"");
             }
             _ => return Err(no_query("count")),
         },
@@ -56,10 +57,7 @@ pub(super) fn query(out: &mut Writer<'_>, body: &Body, loads: &Loads) -> Result<
                     out.cheap = query.is_cheap_to_find();
                     select_any(out, query);
                 }
-                Body::Raw(raw) => {
-                    let text = raw.text(out.dialect)?;
-                    out.append(&text, raw.input());
-                }
+                Body::Raw(raw) => raw.write(out)?,
                 _ => return Err(no_query("exists")),
             }
             out.push(")");

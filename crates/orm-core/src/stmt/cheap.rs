@@ -70,6 +70,7 @@ impl Node {
             | Kind::CountOf(_)
             | Kind::Subquery(_)
             | Kind::Related { .. }
+            | Kind::Raw(_)
             | Kind::Problem(_) => false,
         };
         let mut cheap = own;

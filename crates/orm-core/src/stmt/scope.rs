@@ -127,6 +127,7 @@ impl<'a> Scope<'a> {
             // None of these is NULL because a column is, or its type is an Option already.
             Kind::Optional(_)
             | Kind::IsNull { .. }
+            | Kind::Raw(_)
             | Kind::Aggregate { .. }
             | Kind::Function { name: "coalesce", .. } => None,
             Kind::Case { branches, otherwise } => branches
@@ -211,6 +212,9 @@ fn constant(entity: &EntityMeta, position: usize) -> String {
 
 /// Adds the tables that the subqueries of an expression read.
 pub(super) fn reads(node: &Node, out: &mut Vec<&'static str>) {
+    if let Kind::Raw(fragment) = &node.0 {
+        fragment.reads.iter().for_each(|table| add(table, out));
+    }
     if let Kind::Related { relation, filter } = &node.0 {
         path_reads(&[relation], out);
         filter.iter().for_each(|filter| reads(filter, out));

@@ -13,6 +13,7 @@ mod join;
 mod loads;
 mod natural_key;
 mod outline;
+mod raw;
 mod select;
 mod shapes;
 mod subquery;
