@@ -28,6 +28,7 @@ mod deleted;
 mod dropped;
 mod dropped_links;
 mod drops;
+mod enums;
 mod events;
 mod expressions;
 mod failures;
@@ -105,6 +106,7 @@ const ALL: &[&[Behaviour]] = &[
     deleted::BEHAVIOURS,
     dropped::BEHAVIOURS,
     dropped_links::BEHAVIOURS,
+    enums::BEHAVIOURS,
     expressions::BEHAVIOURS,
     failures::BEHAVIOURS,
     filled::BEHAVIOURS,

@@ -137,6 +137,12 @@ pub fn misfit<E: Entity>(column: usize, misfit: Misfit) -> ColumnError {
     error
 }
 
+/// The error of a number that none of the variants of an enum has.
+#[cold]
+pub fn unknown_number(expected: &'static str, number: i64) -> Misfit {
+    Misfit { expected, found: format!("the integer {number}") }
+}
+
 /// Stops at a position that the metadata does not have.
 ///
 /// # Panics

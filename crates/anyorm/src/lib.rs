@@ -31,13 +31,15 @@
 //! | to | see |
 //! |---|---|
 //! | learn it | [`guide`], chapter by chapter |
-//! | describe tables | [`derive@Entity`], [`derive@SqlType`], [`schema!`], [`BelongsTo`], [`HasMany`], [`HasOne`], [`ManyToMany`], [`Json`] |
+//! | describe tables | [`derive@Entity`], [`derive@SqlType`], [`derive@DbEnum`], [`schema!`], [`BelongsTo`], [`HasMany`], [`HasOne`], [`ManyToMany`], [`Json`] |
 //! | open a database | [`Engine`], [`EngineBuilder`], [`sqlite`] |
 //! | see what the pool does | [`guide::pool`], [`Statistics`], [`HeldConnection`] |
 //! | read, change, store | [`Session`], [`Handle`], [`EngineExt`] |
 //! | make sessions that are alike | [`SessionFactory`], [`Retry`], [`ReadSession`] |
 //! | say how a transaction begins | [`Begin`], [`Isolation`] |
-//! | ask | [`Entity::select`], [`Column`], [`Expr`](expr::Expr), [`sql`] |
+//! | ask | [`Entity::select`], [`Column`], [`Expr`](expr::Expr) |
+//! | say it in SQL | [`sql!`](macro@sql), [`list`], [`Identifier`], [`sql`](fn@sql), [`guide::raw_sql`] |
+//! | read rows | [`derive@FromRow`], [`DynamicRow`], [`query`] |
 //! | name the type of a query | [`stmt`], [`query`], and below |
 //! | work without a session | [`Engine`], [`Connection`], [`Transaction`], [`Savepoint`] |
 //! | read more rows than fit in memory | [`RowStream`], [`Cursor`] |
@@ -125,7 +127,7 @@ pub use orm_core::{
     Begin, Column, CopyFormat, Dialect, Dispatch, Error, Handle, Isolation, POSTGRES, Result, SQLITE,
     Trusted, Value, error, expr, query, sql, stmt,
 };
-pub use orm_derive::{Entity, FromRow, SqlType};
+pub use orm_derive::{DbEnum, Entity, FromRow, SqlType};
 #[doc(hidden)]
 pub use orm_exec::Clock;
 pub use orm_exec::{

@@ -1,7 +1,8 @@
-//! The derives of anyorm: [`Entity`](macro@Entity) makes a struct a row of a table, [`SqlType`](macro@SqlType) makes a
-//! struct around one value, or an enum, a column type.
+//! The macros of anyorm: [`Entity`](macro@Entity) makes a struct a row of a table, [`FromRow`](macro@FromRow) makes one what a
+//! query answers, [`SqlType`](macro@SqlType) makes a struct around one value a column type, [`DbEnum`](macro@DbEnum) an enum; and
+//! the work of `sql!` is done here.
 //!
-//! Users reach both through the facade crate `anyorm`; the code they make names only `::anyorm::__derive`, or the same
+//! Users reach them through the facade crate `anyorm`; the code they make names only `::anyorm::__derive`, or the same
 //! module of the crate that `#[entity(crate = path)]` names.
 //!
 //! How to read this crate: `parse` turns the syntax into the checked `model` and collects mistakes with their
@@ -242,9 +243,99 @@ pub fn derive_entity(input: TokenStream) -> TokenStream {
     tokens.into()
 }
 
-/// Makes a struct around one value, or an enum, a column type.
+/// Makes an enum a column type: its variants, which have no fields, are stored by their names, or by their numbers.
 ///
-/// # A struct around one value
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// #[derive(Clone, Copy, Debug, Default, PartialEq, DbEnum)]
+/// #[db_enum(rename_all = "snake_case")]
+/// enum State {
+///     #[default]
+///     New,
+///     OnHold,
+///     #[db_enum(rename = "finished")]
+///     Done,
+/// }
+///
+/// #[derive(Clone, Debug, Default, Entity)]
+/// struct Task {
+///     #[key(auto)]
+///     id: i64,
+///     state: State,
+/// }
+///
+/// engine.create_all(&schema![Task]).await?;
+/// engine.insert_many([Task { state: State::OnHold, ..Default::default() }, Task::default()]).await?;
+/// let waiting = Task::select().filter(Task::STATE.is_in([State::OnHold, State::Done]));
+/// assert_eq!(engine.one(waiting).await?.state, State::OnHold);
+/// assert_eq!(engine.all(sql("SELECT state FROM task ORDER BY id").returning::<String>()).await?, ["on_hold", "new"]);
+/// # Ok(()) });
+/// ```
+///
+/// | on the enum: `#[db_enum(..)]` | meaning |
+/// |---|---|
+/// | nothing | names, as text |
+/// | `name = "mood"` | names, as an enum type of PostgreSQL, which `create_all` creates before the tables. Its values are ordered as the variants are; those of SQLite, and all without `name`, as text |
+/// | `integer` | the numbers of the variants, as `enum State { New = 1 }` gives them: in a column of the `#[repr(..)]` of the enum, which is one of `i8` to `i64` and `u8` to `u32`; without one, `i32` |
+/// | `rename_all = "snake_case"` | how names are written: `lowercase`, `UPPERCASE`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case`, `camelCase`; as in Rust without it |
+/// | `crate = path` | where the facade is, if not at `::anyorm` |
+///
+/// On a variant, `#[db_enum(rename = "finished")]` is its name. What the database has and the enum has not is an error where it
+/// is read. A variant that is added later is not added to an enum type that exists: that needs `ALTER TYPE .. ADD VALUE`.
+///
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+/// use anyorm::{POSTGRES, SQLITE};
+///
+/// #[derive(Clone, Copy, Debug, Default, PartialEq, DbEnum)]
+/// #[db_enum(name = "mood")]
+/// enum Mood {
+///     #[default]
+///     Glad,
+///     Sad,
+/// }
+///
+/// #[derive(Clone, Copy, Debug, Default, PartialEq, DbEnum)]
+/// #[db_enum(integer)]
+/// #[repr(i16)]
+/// enum Priority {
+///     #[default]
+///     Low = 10,
+///     High = 20,
+/// }
+///
+/// #[derive(Clone, Debug, Default, Entity)]
+/// struct Task {
+///     #[key(auto)]
+///     id: i64,
+///     mood: Mood,
+///     priority: Priority,
+/// }
+///
+/// let postgres = schema![Task].create(&POSTGRES)?;
+/// assert!(postgres[0].contains(r#"CREATE TYPE "mood" AS ENUM ('Glad', 'Sad')"#));
+/// assert!(postgres[1].contains(r#""mood" "mood" NOT NULL"#) && postgres[1].contains(r#""priority" SMALLINT NOT NULL"#));
+/// let sqlite = schema![Task].create(&SQLITE)?;
+/// assert!(sqlite[0].contains(r#""mood" TEXT NOT NULL"#) && sqlite[0].contains(r#""priority" INTEGER NOT NULL"#));
+///
+/// engine.create_all(&schema![Task]).await?;
+/// engine.execute(sql("INSERT INTO task (mood, priority) VALUES ('Sad', 30)")).await?;
+/// let error = engine.all(Task::select()).await.unwrap_err().to_string();
+/// assert!(error.starts_with("cannot read Task.priority: expected one of 10 (`Low`), 20 (`High`), found the integer 30"));
+/// # Ok(()) });
+/// ```
+#[proc_macro_derive(DbEnum, attributes(db_enum))]
+pub fn derive_db_enum(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    enumeration::of_input(&input).unwrap_or_else(|error| error.into_compile_error()).into()
+}
+
+/// Makes a struct around one value a column type.
 ///
 /// It is stored as that value, and is a type of its own in Rust.
 ///
@@ -272,56 +363,16 @@ pub fn derive_entity(input: TokenStream) -> TokenStream {
 /// To be a key, it also needs `Clone`, `Eq`, `Ord`, `Hash` and `Debug`; `#[key(auto)]` needs `Default` besides. A
 /// column that may be NULL holds an `Option<UserId>`: the struct itself never holds an `Option`.
 ///
-/// # An enum
-///
-/// Its variants, which have no fields, are stored by their names: as text, or, with `name`, as a value of an enum type of
-/// PostgreSQL, which `create_all` creates before the tables.
-///
-/// ```
-/// use anyorm::prelude::*;
-/// use anyorm::{POSTGRES, SQLITE, SqlType};
-///
-/// #[derive(Clone, Copy, Debug, Default, PartialEq, SqlType)]
-/// #[sql_type(name = "task_state", rename_all = "snake_case")]
-/// enum TaskState {
-///     #[default]
-///     New,
-///     OnHold,
-///     #[sql_type(rename = "finished")]
-///     Done,
-/// }
-///
-/// #[derive(Clone, Debug, Default, Entity)]
-/// struct Task {
-///     #[key(auto)]
-///     id: i64,
-///     state: TaskState,
-/// }
-///
-/// let _ = Task::STATE.is_in([TaskState::New, TaskState::OnHold]);
-/// let postgres = schema![Task].create(&POSTGRES).unwrap();
-/// assert!(postgres[0].contains(r#"CREATE TYPE "task_state" AS ENUM ('new', 'on_hold', 'finished')"#));
-/// assert!(postgres[1].contains(r#""state" "task_state" NOT NULL"#));
-/// let sqlite = schema![Task].create(&SQLITE).unwrap();
-/// assert!(sqlite[0].contains(r#""state" TEXT NOT NULL"#));
-/// ```
-///
-/// | on the enum: `#[sql_type(..)]` | meaning |
-/// |---|---|
-/// | `name = "mood"` | the enum type in PostgreSQL. Its values are ordered as the variants are; those of SQLite, and all without `name`, as text |
-/// | `rename_all = "snake_case"` | how names are written: `lowercase`, `UPPERCASE`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case`, `camelCase`; as in Rust without it |
-///
-/// On a variant, `#[sql_type(rename = "finished")]` is its name. A variant that is added later is not added to an enum type
-/// that exists: that needs `ALTER TYPE .. ADD VALUE`.
-///
-/// # Both
-///
 /// `#[sql_type(crate = path)]` says where the facade is, if not at `::anyorm`.
+///
+/// # On an enum
+///
+/// [`DbEnum`](macro@DbEnum) by another name: what that takes in `#[db_enum(..)]`, this takes in `#[sql_type(..)]`.
 #[proc_macro_derive(SqlType, attributes(sql_type))]
 pub fn derive_sql_type(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     let expanded = match &input.data {
-        Data::Enum(data) => enumeration::expand(&input, data),
+        Data::Enum(data) => enumeration::expand(&input, data, parse::EnumDerive::SqlType),
         _ => newtype::expand(&input),
     };
     expanded.unwrap_or_else(|error| error.into_compile_error()).into()

@@ -13,7 +13,7 @@ use syn::{Data, DeriveInput, Error, Fields, FieldsNamed};
 
 use crate::model::Entity;
 pub(crate) use entity::support;
-pub(crate) use sql_type::{EnumOptions, enum_options, newtype_support, renamed};
+pub(crate) use sql_type::{EnumDerive, EnumOptions, enum_options, newtype_support, renamed};
 pub(crate) use ty::argument;
 
 /// What could be read: with errors, the model is good only for a stand-in that keeps other code from failing too.
