@@ -28,6 +28,7 @@ mod deleted;
 mod dropped;
 mod dropped_links;
 mod drops;
+mod embedded;
 mod enums;
 mod events;
 mod expressions;
@@ -106,6 +107,7 @@ const ALL: &[&[Behaviour]] = &[
     deleted::BEHAVIOURS,
     dropped::BEHAVIOURS,
     dropped_links::BEHAVIOURS,
+    embedded::BEHAVIOURS,
     enums::BEHAVIOURS,
     expressions::BEHAVIOURS,
     failures::BEHAVIOURS,

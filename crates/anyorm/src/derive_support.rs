@@ -3,8 +3,9 @@
 pub use orm_core::cells::Cells;
 pub use orm_core::column::Column;
 pub use orm_core::entity::{
-    ColumnMeta, Entity, EntityIndex, EntityMeta, EntityTexts, IndexMeta, Key, KeyArg, LinkTable, MemberOrder,
-    Members, MetaFn, OnDelete, Reference, RelationKind, RelationMeta, Target, VersionKind,
+    ColumnMeta, ColumnsFrom, Embedded, Entity, EntityIndex, EntityMeta, EntityTexts, IndexMeta, Key, KeyArg,
+    Label, LinkTable, MemberOrder, Members, MetaFn, OnDelete, Reference, RelationKind, RelationMeta, Target,
+    VersionKind, joined_columns, labels,
 };
 pub use orm_core::expr::Node;
 pub use orm_core::query::{

@@ -31,7 +31,7 @@
 //! | to | see |
 //! |---|---|
 //! | learn it | [`guide`], chapter by chapter |
-//! | describe tables | [`derive@Entity`], [`derive@SqlType`], [`derive@DbEnum`], [`schema!`], [`BelongsTo`], [`HasMany`], [`HasOne`], [`ManyToMany`], [`Json`] |
+//! | describe tables | [`derive@Entity`], [`derive@SqlType`], [`derive@DbEnum`], [`derive@Embedded`], [`schema!`], [`BelongsTo`], [`HasMany`], [`HasOne`], [`ManyToMany`], [`Json`] |
 //! | open a database | [`Engine`], [`EngineBuilder`], [`sqlite`] |
 //! | see what the pool does | [`guide::pool`], [`Statistics`], [`HeldConnection`] |
 //! | read, change, store | [`Session`], [`Handle`], [`EngineExt`] |
@@ -108,7 +108,7 @@ mod raw_sql;
 pub mod __derive;
 
 pub use orm_core::batch;
-pub use orm_core::entity::{Entity, EntityMeta, Key, KeyArg};
+pub use orm_core::entity::{Embedded, Entity, EntityMeta, Key, KeyArg};
 pub use orm_core::expr::{avg, coalesce, count, count_all, count_distinct, max, min, sum};
 pub use orm_core::query::{DynamicRow, FromRow, Query};
 pub use orm_core::relation::{
@@ -127,7 +127,7 @@ pub use orm_core::{
     Begin, Column, CopyFormat, Dialect, Dispatch, Error, Handle, Isolation, POSTGRES, Result, SQLITE,
     Trusted, Value, error, expr, query, sql, stmt,
 };
-pub use orm_derive::{DbEnum, Entity, FromRow, SqlType};
+pub use orm_derive::{DbEnum, Embedded, Entity, FromRow, SqlType};
 #[doc(hidden)]
 pub use orm_exec::Clock;
 pub use orm_exec::{

@@ -10,6 +10,7 @@
 //! two columns?) is checked by constants whose evaluation fails at the user's token.
 
 mod commas;
+mod embedded;
 mod enumeration;
 mod expand;
 mod model;
@@ -100,6 +101,15 @@ use syn::{Data, DeriveInput, parse_macro_input};
 ///
 /// A key that the database does not assign may change, and what refers to it follows: foreign keys to it, those of
 /// relations too, are created with ON UPDATE CASCADE.
+///
+/// # On a field: a struct of columns
+///
+/// **`#[embedded]`** goes on a field whose type derives [`Embedded`](macro@Embedded): its fields are columns of this table. Such
+/// fields stand behind all other columns.
+///
+/// | option | meaning |
+/// |---|---|
+/// | `prefix = "home_"` | what stands before the names of its columns; by default the field's name and `_` |
 ///
 /// # On a field: relations
 ///
@@ -225,12 +235,13 @@ use syn::{Data, DeriveInput, parse_macro_input};
 /// - For each column a constant `Column<Self, T>`, named after the field in capitals, or after the column for those of
 ///   a `belongs_to`.
 /// - For each relation a constant `Relation<Self, Target, Kind>`, named after the field in capitals.
+/// - For each embedded field a constant that has a method for each of its columns.
 ///
 /// Constants are as visible as the struct. `r#type` is the column `type` and the constant `TYPE`. Columns are told apart
 /// without regard to case, as databases do.
 #[proc_macro_derive(
     Entity,
-    attributes(entity, key, column, version, belongs_to, has_many, has_one, many_to_many)
+    attributes(entity, key, column, version, embedded, belongs_to, has_many, has_one, many_to_many)
 )]
 pub fn derive_entity(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -465,4 +476,55 @@ pub fn derive_from_row(input: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn sql_with(input: TokenStream) -> TokenStream {
     sql::expand(input.into()).into()
+}
+
+/// Makes a struct with named fields several columns of the entities that have a field of it, with
+/// [`#[embedded]`](macro@Entity#on-a-field-a-struct-of-columns) above it.
+///
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// #[derive(Clone, Debug, Default, PartialEq, Embedded)]
+/// struct Address {
+///     street: String,
+///     #[column(index)]
+///     city: String,
+/// }
+///
+/// #[derive(Clone, Debug, Default, PartialEq, Entity)]
+/// struct Customer {
+///     #[key(auto)]
+///     id: i64,
+///     name: String,
+///     #[embedded]
+///     home: Address, // home_street, home_city
+///     #[embedded(prefix = "work_")]
+///     office: Address, // work_street, work_city
+/// }
+///
+/// engine.create_all(&schema![Customer]).await?;
+/// let mut session = engine.session();
+/// let home = Address { street: "St James's Square".into(), city: "London".into() };
+/// let ada = session.add(Customer { name: "Ada".into(), home, ..Default::default() });
+/// session.commit().await?;
+///
+/// session[ada].office.city = "Turin".into();
+/// session.commit().await?; // UPDATE customer SET work_city = ? WHERE id = ?
+///
+/// let of_london = Customer::select().filter(Customer::HOME.city().eq("London"));
+/// assert_eq!(engine.all(of_london.columns(Customer::OFFICE.city())).await?, ["Turin"]);
+/// # Ok(()) });
+/// ```
+///
+/// The struct needs `Clone`; it has no parameters. Its fields are of [column types](macro@SqlType), and take
+/// `#[column(..)]` with `name`, `unique`, `index` and `default`. A key, a version and relations belong to the entity.
+///
+/// What is made: an implementation of `anyorm::Embedded`, and a type with a method for each column, here `AddressColumns`: that of
+/// `Customer::HOME`. On the struct, `#[embedded(crate = path)]` says where the facade is, if not at `::anyorm`.
+#[proc_macro_derive(Embedded, attributes(embedded, column))]
+pub fn derive_embedded(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    embedded::expand(&input).unwrap_or_else(|error| error.into_compile_error()).into()
 }

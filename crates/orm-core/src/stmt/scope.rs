@@ -207,6 +207,10 @@ fn name(entity: &EntityMeta, position: usize) -> String {
 }
 
 fn constant(entity: &EntityMeta, position: usize) -> String {
+    // Of an embedded struct: `home.city`.
+    if let Some((outer, inner)) = entity.columns[position].field.split_once('.') {
+        return format!("{}::{}.{inner}()", entity.name, outer.to_uppercase());
+    }
     format!("{}::{}", entity.name, entity.columns[position].name.to_uppercase())
 }
 
