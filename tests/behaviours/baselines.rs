@@ -1,5 +1,6 @@
 //! Rule 1: the image that a flush compares with.
 
+use anyorm::Trusted;
 use anyorm::prelude::*;
 use anyorm_tests::{Account, Post, blog, post, user};
 use orm_testkit::{Behaviour, Database, behaviours};
@@ -170,7 +171,7 @@ async fn f14_updates_go_in_the_order_of_keys(db: Database) -> anyorm::Result<()>
     db.engine.create_all(&blog()).await?;
     // The trigger writes down the order in which the rows are updated.
     let key = db.engine.dialect().auto_key;
-    db.engine.execute(sql(format!("CREATE TABLE seen (n {key}, id BIGINT)"))).await?;
+    db.engine.execute(sql(Trusted(format!("CREATE TABLE seen (n {key}, id BIGINT)")))).await?;
     db.after_each("UPDATE", "accounts", "INSERT INTO seen (id) VALUES (new.id)").await?;
     let mut session = db.engine.session();
     let all = session.add_all([4, 1, 3, 2].map(|id| Account { id, balance: 0 }));

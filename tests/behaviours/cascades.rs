@@ -1,7 +1,7 @@
 //! Deletes that go through circles of rows and through tables of pairs.
 
-use anyorm::Result;
 use anyorm::prelude::*;
+use anyorm::{Result, Trusted};
 use orm_testkit::{Behaviour, Database, behaviours};
 
 use crate::support::{elsewhere, sent};
@@ -114,7 +114,7 @@ struct AlbumWord {
 }
 
 async fn keys(db: &Database, table: &str) -> Result<Vec<i64>> {
-    db.engine.all(sql(format!("SELECT id FROM {table} ORDER BY id")).returning::<i64>()).await
+    db.engine.all(sql(Trusted(format!("SELECT id FROM {table} ORDER BY id"))).returning::<i64>()).await
 }
 
 async fn album_photos(db: &Database) -> Result<Vec<(i64, i64)>> {

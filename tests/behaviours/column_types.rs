@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyorm::prelude::*;
 use anyorm::uuid::Uuid;
-use anyorm::{IpNetwork, Json, Numeric, Result, SqlType, Timestamp, schema};
+use anyorm::{IpNetwork, Json, Numeric, Result, SqlType, Timestamp, Trusted, schema};
 use orm_testkit::{Behaviour, Database, behaviours};
 
 use crate::support::sent;
@@ -440,7 +440,7 @@ async fn a_list_of_the_wrong_kind_is_an_error(db: Database) -> Result<()> {
     if !db.engine.dialect().arrays {
         return Ok(());
     }
-    let raw = |text: &str| sql(text).returning::<Vec<i32>>();
+    let raw = |text: &str| sql(Trusted(text)).returning::<Vec<i32>>();
     let error =
         db.engine.one(raw("SELECT ARRAY[[1,2],[3,4]]")).await.expect_err("two dimensions").to_string();
     assert!(error.contains("an array of 2 dimensions"), "{error}");

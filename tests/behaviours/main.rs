@@ -28,6 +28,8 @@ mod deleted;
 mod dropped;
 mod dropped_links;
 mod drops;
+mod embedded;
+mod enums;
 mod events;
 mod expressions;
 mod failures;
@@ -60,10 +62,12 @@ mod orphans;
 mod partial;
 mod populate;
 mod queries;
+mod raw_sql;
 mod read_only;
 mod recover;
 mod refresh;
 mod rollback;
+mod rows;
 mod sandbox;
 mod serde_form;
 mod session_factory;
@@ -104,6 +108,8 @@ const ALL: &[&[Behaviour]] = &[
     deleted::BEHAVIOURS,
     dropped::BEHAVIOURS,
     dropped_links::BEHAVIOURS,
+    embedded::BEHAVIOURS,
+    enums::BEHAVIOURS,
     expressions::BEHAVIOURS,
     failures::BEHAVIOURS,
     filled::BEHAVIOURS,
@@ -135,10 +141,12 @@ const ALL: &[&[Behaviour]] = &[
     partial::BEHAVIOURS,
     populate::BEHAVIOURS,
     queries::BEHAVIOURS,
+    raw_sql::BEHAVIOURS,
     read_only::BEHAVIOURS,
     recover::BEHAVIOURS,
     refresh::BEHAVIOURS,
     rollback::BEHAVIOURS,
+    rows::BEHAVIOURS,
     sandbox::BEHAVIOURS,
     serde_form::BEHAVIOURS,
     session_factory::BEHAVIOURS,

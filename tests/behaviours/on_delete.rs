@@ -3,7 +3,7 @@
 
 use anyorm::error::ConstraintKind;
 use anyorm::prelude::*;
-use anyorm::{Result, Schema};
+use anyorm::{Result, Schema, Trusted};
 use anyorm_tests::{Node, Tag, blog, post, tag, user};
 use orm_testkit::{Behaviour, Database, behaviours};
 
@@ -92,7 +92,7 @@ fn furniture() -> Schema {
 }
 
 async fn count(db: &Database, table: &str) -> Result<i64> {
-    db.engine.scalar(sql(format!("SELECT count(*) FROM {table}")).returning::<i64>()).await
+    db.engine.scalar(sql(Trusted(format!("SELECT count(*) FROM {table}"))).returning::<i64>()).await
 }
 
 async fn cascade_is_the_databases_work(db: Database) -> Result<()> {

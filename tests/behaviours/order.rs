@@ -1,7 +1,7 @@
 //! Section 5: the order of a flush, and rows that refer to each other.
 
 use anyorm::prelude::*;
-use anyorm::{Error, Result};
+use anyorm::{Error, Result, Trusted};
 use anyorm_tests::{Node, Tag, User, blog, post, tag, user};
 use orm_testkit::{Behaviour, Capability, Database, behaviours};
 
@@ -127,7 +127,7 @@ struct Club {
 }
 
 async fn count(db: &Database, table: &str) -> Result<i64> {
-    db.engine.scalar(sql(format!("SELECT count(*) FROM {table}")).returning::<i64>()).await
+    db.engine.scalar(sql(Trusted(format!("SELECT count(*) FROM {table}"))).returning::<i64>()).await
 }
 
 fn node(name: &str, parent: impl Into<BelongsTo<Option<Node>>>) -> Node {

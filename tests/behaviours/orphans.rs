@@ -2,7 +2,7 @@
 
 use anyorm::error::ConstraintKind;
 use anyorm::prelude::*;
-use anyorm::{Result, Schema};
+use anyorm::{Result, Schema, Trusted};
 use orm_testkit::{Behaviour, Database, behaviours};
 
 use crate::support::{elsewhere, sent};
@@ -168,7 +168,7 @@ async fn shelf(db: &Database) -> Result<()> {
 }
 
 async fn keys(db: &Database, table: &str) -> Result<Vec<i64>> {
-    db.engine.all(sql(format!("SELECT id FROM {table} ORDER BY id")).returning::<i64>()).await
+    db.engine.all(sql(Trusted(format!("SELECT id FROM {table} ORDER BY id"))).returning::<i64>()).await
 }
 
 async fn ada(session: &mut Session) -> Result<(Handle<Author>, Vec<Handle<Book>>)> {

@@ -2,8 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use anyorm::Result;
 use anyorm::prelude::*;
+use anyorm::{Result, Trusted};
 use anyorm_tests::{Account, Node, Post, Tag, User};
 use orm_testkit::Database;
 
@@ -58,7 +58,7 @@ pub(crate) async fn pairs(db: &Database) -> Result<Vec<(i64, i64)>> {
 
 /// What others do meanwhile, on a connection of their own.
 pub(crate) async fn elsewhere(db: &Database, statement: &str) -> Result<u64> {
-    db.engine.execute(sql(statement.to_owned())).await
+    db.engine.execute(sql(Trusted(statement))).await
 }
 
 /// After a commit memory and database agree: another one sends nothing.
@@ -74,16 +74,16 @@ pub(crate) async fn settled(db: &Database, session: &mut Session) -> Result<()> 
 
 /// Key and link of all rows of a table, as another connection sees them.
 pub(crate) async fn links(db: &Database, table: &str, column: &str) -> Result<Vec<(i64, Option<i64>)>> {
-    let query = sql(format!("SELECT id, {column} FROM {table} ORDER BY id"));
+    let query = sql(Trusted(format!("SELECT id, {column} FROM {table} ORDER BY id")));
     db.engine.all(query.returning::<(i64, Option<i64>)>()).await
 }
 
 /// The keys of all rows of a table, as another connection sees them.
 pub(crate) async fn keys_of(db: &Database, table: &str) -> Result<Vec<i64>> {
-    db.engine.all(sql(format!("SELECT id FROM {table} ORDER BY id")).returning::<i64>()).await
+    db.engine.all(sql(Trusted(format!("SELECT id FROM {table} ORDER BY id"))).returning::<i64>()).await
 }
 
 /// The rows that a query in SQL answers, as another connection sees them.
-pub(crate) async fn stored<T: anyorm::FromRow>(db: &Database, query: &str) -> Result<Vec<T>> {
-    db.engine.all(sql(query.to_owned()).returning::<T>()).await
+pub(crate) async fn stored<T: FromRow>(db: &Database, query: &str) -> Result<Vec<T>> {
+    db.engine.all(sql(Trusted(query)).returning::<T>()).await
 }

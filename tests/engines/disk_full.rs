@@ -2,7 +2,7 @@
 
 use anyorm::error::DatabaseErrorKind;
 use anyorm::prelude::*;
-use anyorm::{Error, Result};
+use anyorm::{Error, Result, Trusted};
 use anyorm_tests::check::{full_again, nothing_lost, says};
 use anyorm_tests::{Account, Tag, blog, tag};
 use orm_testkit::{Behaviour, Database, behaviours};
@@ -35,7 +35,7 @@ async fn prepare(db: &Database) -> Result<()> {
 /// The limit is one of the connection that writes, and there is one. It is never below what there is.
 async fn limit(db: &Database, pages: i64) -> Result<()> {
     let mut connection = db.engine.connection().await?;
-    let limit = sql(format!("PRAGMA max_page_count = {pages}")).returning::<i64>();
+    let limit = sql(Trusted(format!("PRAGMA max_page_count = {pages}"))).returning::<i64>();
     connection.scalar(limit).await.map(drop)
 }
 

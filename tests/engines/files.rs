@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyorm::error::DatabaseErrorKind as Kind;
 use anyorm::prelude::*;
-use anyorm::{Error, Result};
+use anyorm::{Error, Result, Trusted};
 use anyorm_tests::check::{full_again, nothing_lost, says};
 use anyorm_tests::{Account, Tag, blog};
 use orm_testkit::{Behaviour, Database, behaviours};
@@ -199,7 +199,7 @@ async fn a_log_that_another_journal_mode_removed_is_not_missed(db: Database) -> 
     let Some(file) = db.file() else { return Ok(()) };
     for mode in ["delete", "wal", "truncate", "wal"] {
         let mut connection = db.engine.connection().await?;
-        let answer = sql(format!("PRAGMA journal_mode = {mode}")).returning::<String>();
+        let answer = sql(Trusted(format!("PRAGMA journal_mode = {mode}"))).returning::<String>();
         assert_eq!(connection.scalar(answer).await?, mode);
         connection.execute(set(3)).await?;
         assert_eq!(beside(file, "-wal").exists(), mode == "wal");
@@ -320,7 +320,7 @@ async fn a_schema_that_another_engine_changed_is_noticed(db: Database) -> Result
         db.engine.execute(set(2)).await?;
         db.engine.execute(Account::update().set(Account::BALANCE, Account::ID).everything()).await?;
         session[account].balance += 1;
-        other.execute(sql(format!("ALTER TABLE accounts ADD COLUMN {column} INTEGER"))).await?;
+        other.execute(sql(Trusted(format!("ALTER TABLE accounts ADD COLUMN {column} INTEGER")))).await?;
         session.rollback().await?;
     }
     other.execute(sql("ALTER TABLE accounts RENAME COLUMN balance TO money")).await?;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyorm::observe::{Observer, StatementEvent};
 use anyorm::prelude::*;
-use anyorm::{Error, Result};
+use anyorm::{Error, Result, Trusted};
 use anyorm_tests::check::{full_again, text_of};
 use anyorm_tests::random::Random;
 use futures_lite::FutureExt;
@@ -178,7 +178,7 @@ impl Bench {
                      UPDATE fuse SET rows_left = rows_left - 1; \
                      SELECT RAISE(ABORT, 'the fuse blew') WHERE (SELECT rows_left FROM fuse) = 0; END"
                 );
-                engine.execute(sql(trigger)).await?;
+                engine.execute(sql(Trusted(trigger))).await?;
             }
         }
         let session = engine.session();

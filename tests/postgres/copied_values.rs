@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use anyorm::prelude::*;
 use anyorm::uuid::Uuid;
-use anyorm::{IpNetwork, Json, Numeric, Result, SqlType, Timestamp, schema};
+use anyorm::{IpNetwork, Json, Numeric, Result, SqlType, Timestamp, Trusted, schema};
 use anyorm_tests::random::Random;
 
 use crate::proxy::Side;
@@ -225,7 +225,9 @@ impl Values {
 
 /// All rows of a table, as the server writes them.
 async fn rows(engine: &Engine, table: &str) -> Result<Vec<String>> {
-    engine.all(sql(format!("SELECT t::TEXT FROM {table} AS t ORDER BY id")).returning::<String>()).await
+    engine
+        .all(sql(Trusted(format!("SELECT t::TEXT FROM {table} AS t ORDER BY id"))).returning::<String>())
+        .await
 }
 
 /// Stores values in one statement, which must be copied, and then one by one.
@@ -235,7 +237,7 @@ async fn same_both_ways<E: Entity + Clone>(wired: &Wired, table: &str, values: V
     assert!(wired.proxy.count(Side::Client, 'd') > 0, "{table} is copied");
     let direct = &wired.direct.engine;
     let copied = rows(direct, table).await?;
-    direct.execute(sql(format!("TRUNCATE {table}"))).await?;
+    direct.execute(sql(Trusted(format!("TRUNCATE {table}")))).await?;
     let mut transaction = direct.begin().await?;
     for value in values {
         transaction.execute(E::insert().value(value)).await?;
@@ -321,7 +323,7 @@ fn settings_for_how_values_are_written_change_nothing() {
             "extra_float_digits = -15",
             "standard_conforming_strings = off",
         ] {
-            engine.execute(sql(format!("SET {setting}"))).await?;
+            engine.execute(sql(Trusted(format!("SET {setting}")))).await?;
         }
         let mut values = Values(Random::new(13));
         let values: Vec<Wide> = (0..ROWS).map(|id| values.wide(id)).collect();

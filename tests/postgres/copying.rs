@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyorm::error::{ConstraintKind, DatabaseErrorKind};
 use anyorm::prelude::*;
-use anyorm::{Error, Result};
+use anyorm::{Error, Result, Trusted};
 use anyorm_tests::check::full_again;
 use anyorm_tests::random::Random;
 use anyorm_tests::{Account, Post, User, blog, post, user};
@@ -156,7 +156,7 @@ fn what_copy_does_otherwise_than_insert_is_inserted() {
     test(async |wired| {
         let engine = fresh(wired, "").await?;
         let direct = &wired.direct.engine;
-        let run = async |text: &str| direct.execute(sql(text)).await.map(drop);
+        let run = async |text: &str| direct.execute(sql(Trusted(text))).await.map(drop);
         // A rule sends rows elsewhere.
         run("CREATE TABLE elsewhere (LIKE accounts)").await?;
         run("CREATE RULE aside AS ON INSERT TO accounts DO INSTEAD INSERT INTO elsewhere VALUES (NEW.*)")
@@ -229,7 +229,7 @@ fn policies_for_rows_are_kept_also_those_of_a_role_that_the_transaction_takes() 
         let engine = fresh(wired, "").await?;
         let direct = &wired.direct.engine;
         let role = format!("anyorm_copy_{}", std::process::id());
-        let run = async |text: String| direct.execute(sql(text)).await.map(drop);
+        let run = async |text: String| direct.execute(sql(Trusted(text))).await.map(drop);
         let schema = direct.scalar(sql("SELECT current_schema()::TEXT").returning::<String>()).await?;
         run(format!("CREATE ROLE {role}")).await?;
         let tried = async {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyorm::observe::{Observer, StatementEvent};
 use anyorm::prelude::*;
-use anyorm::{Error, Json, Result};
+use anyorm::{Error, Json, Result, Trusted};
 use anyorm_tests::check::{full_again, panic_of, says};
 use anyorm_tests::{Account, Post, User, blog, post, user};
 use futures_lite::future::block_on;
@@ -22,7 +22,7 @@ async fn bank(wired: &Wired, options: &str) -> Result<Engine> {
 }
 
 async fn run(wired: &Wired, statement: &str) -> Result<()> {
-    wired.direct.engine.execute(sql(statement.to_owned())).await.map(drop)
+    wired.direct.engine.execute(sql(Trusted(statement))).await.map(drop)
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn statements_that_go_from_the_cache_are_sent_again() {
             for round in 0..4 {
                 for at in 0..10_i64 {
                     let text = format!("SELECT $1::BIGINT + {at}");
-                    let sum = engine.scalar(sql(text).bind(round).returning::<i64>()).await?;
+                    let sum = engine.scalar(sql(Trusted(text)).bind(round).returning::<i64>()).await?;
                     assert_eq!(sum, round + at);
                 }
             }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyorm::prelude::*;
-use anyorm::{EngineBuilder, Result};
+use anyorm::{EngineBuilder, Result, Trusted};
 use futures_lite::future::block_on;
 use orm_testkit::{Executor, Recorder};
 
@@ -74,7 +74,7 @@ impl Place {
     /// Runs statements without parameters, one after the other.
     pub(crate) async fn run(&self, statements: &[&str]) -> Result<()> {
         for statement in statements {
-            self.engine.execute(sql(*statement)).await?;
+            self.engine.execute(sql(Trusted(*statement))).await?;
         }
         Ok(())
     }
@@ -119,7 +119,7 @@ async fn make(server: &str) -> Result<Place> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let schema = format!("anyorm_case_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let outside = Engine::open(server).await?;
-    outside.execute(sql(format!("CREATE SCHEMA {schema}"))).await?;
+    outside.execute(sql(Trusted(format!("CREATE SCHEMA {schema}")))).await?;
     outside.close().await?;
     let log = Arc::new(Recorder::default());
     let place = Place { engine: outside, log: Arc::clone(&log), schema, server: server.to_owned() };
@@ -133,7 +133,7 @@ async fn drop_schema(server: &str, schema: &str) -> Result<()> {
     let others = "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
                   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND l.pid <> pg_backend_pid()";
     outside.execute(sql(others).bind_str(schema)).await?;
-    outside.execute(sql(format!("DROP SCHEMA {schema} CASCADE"))).await?;
+    outside.execute(sql(Trusted(format!("DROP SCHEMA {schema} CASCADE")))).await?;
     outside.close().await
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyorm::error::DatabaseErrorKind as Kind;
 use anyorm::prelude::*;
-use anyorm::{Error, Result};
+use anyorm::{Error, Result, Trusted};
 use anyorm_tests::check::{full_again, says};
 use anyorm_tests::{Account, Tag, blog, tag};
 use futures_lite::future::block_on;
@@ -62,7 +62,8 @@ fn filler(arguments: &[String]) -> std::result::Result<(), String> {
     let work = async {
         let engine = Engine::open(&arguments[0]).await?;
         let mut connection = engine.connection().await?;
-        let checkpoint = sql(format!("PRAGMA wal_autocheckpoint = {}", arguments[1])).returning::<i64>();
+        let checkpoint =
+            sql(Trusted(format!("PRAGMA wal_autocheckpoint = {}", arguments[1]))).returning::<i64>();
         connection.scalar(checkpoint).await?;
         drop(connection);
         let (mut committed, error, mut session) = fill(&engine).await?;

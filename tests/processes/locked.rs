@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyorm::prelude::*;
-use anyorm::{Error, Result};
+use anyorm::{Error, Result, Trusted};
 use anyorm_tests::check::{full_again, says};
 use anyorm_tests::{Account, blog};
 use futures_lite::future::block_on;
@@ -25,7 +25,7 @@ fn locker(arguments: &[String]) -> Result<(), String> {
         let engine = Engine::builder(&arguments[0]).readers(0).open().await?;
         let mut connection = engine.connection().await?;
         for statement in &arguments[1..] {
-            connection.execute(sql(statement.as_str())).await?;
+            connection.execute(sql(Trusted(statement))).await?;
         }
         say("locked");
         wait_for_a_line();

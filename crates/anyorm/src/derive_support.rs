@@ -3,15 +3,22 @@
 pub use orm_core::cells::Cells;
 pub use orm_core::column::Column;
 pub use orm_core::entity::{
-    ColumnMeta, Entity, EntityIndex, EntityMeta, EntityTexts, IndexMeta, Key, KeyArg, LinkTable, MemberOrder,
-    Members, MetaFn, OnDelete, Reference, RelationKind, RelationMeta, Target, VersionKind,
+    ColumnMeta, ColumnsFrom, Embedded, Entity, EntityIndex, EntityMeta, EntityTexts, IndexMeta, Key, KeyArg,
+    Label, LinkTable, MemberOrder, Members, MetaFn, OnDelete, Reference, RelationKind, RelationMeta, Target,
+    VersionKind, joined_columns, labels,
+};
+pub use orm_core::expr::Node;
+pub use orm_core::query::{
+    FromRow, Gives, NestedProjection, NestedRow, Projection, RowField, RowOf, RowStruct, read_struct,
 };
 pub use orm_core::relation::{
     BelongsTo, HasMany, HasOne, Link, LinkMut, Many, ManyThrough, ManyToMany, OneBack, Relation,
 };
 pub use orm_core::row::{ColumnError, Misfit, Row, RowSource};
+pub use orm_core::stmt::SqlParts;
 pub use orm_core::types::{ColumnType, Element, EnumType, SqlType};
 pub use orm_core::value::ValueRef;
+pub use orm_derive::sql_with;
 pub use orm_session::new_arena;
 pub use std::vec::Vec;
 
@@ -129,6 +136,12 @@ pub fn misfit<E: Entity>(column: usize, misfit: Misfit) -> ColumnError {
     let mut error = ColumnError::new(column, misfit.expected, misfit.found).of(meta.name);
     error.column = meta.columns[column].name.to_owned();
     error
+}
+
+/// The error of a number that none of the variants of an enum has.
+#[cold]
+pub fn unknown_number(expected: &'static str, number: i64) -> Misfit {
+    Misfit { expected, found: format!("the integer {number}") }
 }
 
 /// Stops at a position that the metadata does not have.

@@ -6,6 +6,7 @@
 //! | [`types`] | what a column can hold, what each database makes of it, keys that are made here |
 //! | [`queries`] | conditions, joins, groups, subqueries, CTEs, windows, pages: what a query can say |
 //! | [`writes`] | inserts, upserts, updates and deletes without entities in a session |
+//! | [`raw_sql`] | SQL as text: what is bound, parts of queries, rows as structs, rows of any columns |
 //! | [`relations`] | how entities belong together, both sides of it, and how they are loaded |
 //! | [`flush_order`] | what a flush sends, in which order, and when it refuses |
 //! | [`transactions`] | begin, commit, roll back, savepoints, failures, retries, tests |
@@ -34,6 +35,9 @@ pub mod queries {}
 
 #[doc = include_str!("guide/writes.md")]
 pub mod writes {}
+
+#[doc = include_str!("guide/raw_sql.md")]
+pub mod raw_sql {}
 
 #[doc = include_str!("guide/flush_order.md")]
 pub mod flush_order {}

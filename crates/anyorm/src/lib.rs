@@ -31,13 +31,15 @@
 //! | to | see |
 //! |---|---|
 //! | learn it | [`guide`], chapter by chapter |
-//! | describe tables | [`derive@Entity`], [`derive@SqlType`], [`schema!`], [`BelongsTo`], [`HasMany`], [`HasOne`], [`ManyToMany`], [`Json`] |
+//! | describe tables | [`derive@Entity`], [`derive@SqlType`], [`derive@DbEnum`], [`derive@Embedded`], [`schema!`], [`BelongsTo`], [`HasMany`], [`HasOne`], [`ManyToMany`], [`Json`] |
 //! | open a database | [`Engine`], [`EngineBuilder`], [`sqlite`] |
 //! | see what the pool does | [`guide::pool`], [`Statistics`], [`HeldConnection`] |
 //! | read, change, store | [`Session`], [`Handle`], [`EngineExt`] |
 //! | make sessions that are alike | [`SessionFactory`], [`Retry`], [`ReadSession`] |
 //! | say how a transaction begins | [`Begin`], [`Isolation`] |
-//! | ask | [`Entity::select`], [`Column`], [`Expr`](expr::Expr), [`sql`] |
+//! | ask | [`Entity::select`], [`Column`], [`Expr`](expr::Expr) |
+//! | say it in SQL | [`sql!`](macro@sql), [`list`], [`Identifier`], [`sql`](fn@sql), [`guide::raw_sql`] |
+//! | read rows | [`derive@FromRow`], [`DynamicRow`], [`query`] |
 //! | name the type of a query | [`stmt`], [`query`], and below |
 //! | work without a session | [`Engine`], [`Connection`], [`Transaction`], [`Savepoint`] |
 //! | read more rows than fit in memory | [`RowStream`], [`Cursor`] |
@@ -99,20 +101,22 @@
 
 pub mod guide;
 pub mod prelude;
+mod raw_sql;
 
 #[doc(hidden)]
 #[path = "derive_support.rs"]
 pub mod __derive;
 
 pub use orm_core::batch;
-pub use orm_core::entity::{Entity, EntityMeta, Key, KeyArg};
+pub use orm_core::entity::{Embedded, Entity, EntityMeta, Key, KeyArg};
 pub use orm_core::expr::{Expr, avg, coalesce, count, count_all, count_distinct, max, min, sum};
-pub use orm_core::query::{FromRow, Query};
+pub use orm_core::query::{DynamicRow, FromRow, Query};
 pub use orm_core::relation::{
     BelongsTo, Collection, HasMany, HasOne, IntoPath, Joined, ManyToMany, Narrowed, Path, Relation,
 };
 pub use orm_core::schema;
 pub use orm_core::schema::Schema;
+pub use orm_core::stmt::{Identifier, InvalidIdentifier, list};
 pub use orm_core::types::{
     Element, InvalidNetwork, InvalidNumeric, IpNetwork, Json, Numeric, SqlType, Timestamp,
 };
@@ -124,10 +128,10 @@ pub use orm_core::{
     table, values,
 };
 pub use orm_core::{
-    Begin, Column, CopyFormat, Dialect, Dispatch, Error, Handle, Isolation, POSTGRES, Result, SQLITE, Value,
-    error, expr, query, sql, stmt,
+    Begin, Column, CopyFormat, Dialect, Dispatch, Error, Handle, Isolation, POSTGRES, Result, SQLITE,
+    Trusted, Value, error, expr, query, sql, stmt,
 };
-pub use orm_derive::{Entity, SqlType};
+pub use orm_derive::{DbEnum, Embedded, Entity, FromRow, SqlType};
 #[doc(hidden)]
 pub use orm_exec::Clock;
 pub use orm_exec::{

@@ -21,6 +21,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use anyorm::Identifier;
 use anyorm::prelude::*;
 
 /// Somebody who writes.
@@ -113,13 +114,14 @@ pub fn on_postgres(example: impl AsyncFnOnce(Engine) -> anyorm::Result<()>) {
     let schema = format!("anyorm_blog_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let done = async {
         let Ok(outer) = Engine::open(&server).await else { return Ok(()) };
-        outer.execute(sql(format!("CREATE SCHEMA {schema}"))).await?;
+        let place = Identifier::new(&schema)?;
+        outer.execute(sql!("CREATE SCHEMA {place}")).await?;
         let separator = if server.contains('?') { '&' } else { '?' };
         let engine = Engine::open(&format!("{server}{separator}options=-c%20search_path%3D{schema}")).await?;
         engine.create_all(&schema![User, Post, Tag, Account]).await?;
         store_rows(&engine).await?;
         let result = example(engine).await;
-        outer.execute(sql(format!("DROP SCHEMA {schema} CASCADE"))).await?;
+        outer.execute(sql!("DROP SCHEMA {place} CASCADE")).await?;
         result
     };
     if let Err(error) = futures_lite::future::block_on(done) {

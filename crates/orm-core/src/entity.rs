@@ -1,9 +1,13 @@
 //! What `#[derive(Entity)]` implements: a struct that is a row of a table.
 
+mod embedded;
 mod key;
 mod meta;
 mod texts;
 
+pub use embedded::Embedded;
+#[doc(hidden)]
+pub use embedded::{ColumnsFrom, Label, joined_columns, labels};
 pub use key::{Key, KeyArg};
 pub use meta::{
     ColumnMeta, EntityIndex, EntityMeta, IndexMeta, LinkTable, MemberOrder, Members, MetaFn, OnDelete,

@@ -60,7 +60,7 @@ pub(crate) use json::{JsonAnswer, JsonStep};
 pub(crate) use window::{Frame, FrameUnit, WindowBody};
 
 use crate::entity::{EntityMeta, RelationMeta};
-use crate::stmt::{Body, FieldColumn, SourceId};
+use crate::stmt::{Body, FieldColumn, Fragment, SourceId};
 use crate::types::{ColumnType, SqlType};
 use crate::value::Value;
 
@@ -136,6 +136,8 @@ pub(crate) enum Kind {
     Related { relation: &'static RelationMeta, filter: Option<Box<Node>> },
     /// `of IS [NOT] TRUE`: never NULL.
     IsTrue { of: Box<Node>, negated: bool },
+    /// Text of the program with expressions in its holes.
+    Raw(Box<Fragment>),
     /// Something that can be written in Rust and means nothing in SQL: an error when the statement is built.
     Problem(String),
 }
@@ -237,6 +239,7 @@ macro_rules! for_each_part {
             Kind::Logic { nodes, .. } | Kind::Call { arguments: nodes, .. } | Kind::List(nodes) => {
                 nodes.$iter().for_each($each);
             }
+            Kind::Raw(fragment) => fragment.nodes.$iter().for_each($each),
             Kind::Aggregate(body) => {
                 body.of.$iter().for_each(|of| $each(of));
                 body.filter.$iter().for_each(|condition| $each(condition));

@@ -77,7 +77,7 @@ pub use schema::Schema;
 pub use setting::Setting;
 pub use stmt::{
     Alias, Compiled, Compound, Delete, Derived, Insert, IntoSource, Keyed, PageCursor, Raw, Reads, Rowset,
-    Select, Statement, Update, excluded, recursive, recursive_all, sql, table, values,
+    Select, Statement, Trusted, Update, excluded, recursive, recursive_all, sql, table, values,
 };
 pub use types::{ColumnType, Element, EnumType, IpNetwork, Json, Numeric, SqlType, Timestamp};
 pub use value::wire::WireType;

@@ -1,5 +1,14 @@
 //! What a statement answers, as types: whole entities, entities with relations, or a projection.
 
+mod dynamic;
+mod structs;
+
+pub use dynamic::DynamicRow;
+pub(crate) use structs::Projected;
+#[doc(hidden)]
+pub use structs::{Gives, NestedProjection, NestedRow, RowField, RowStruct, read_struct};
+pub use structs::{Projection, RowOf};
+
 use std::marker::PhantomData;
 
 use crate::column::Column;
@@ -94,7 +103,8 @@ impl<T: FromRow> Shape for Values<T> {
 
 impl<T: FromRow> Detached for Values<T> {}
 
-/// A value made of the columns of a row: one [`SqlType`], or a tuple of up to sixteen.
+/// A value made of the columns of a row: one [`SqlType`], a tuple of up to sixteen, a struct that derives it, or a
+/// [`DynamicRow`].
 ///
 /// # Example
 /// ```
@@ -109,7 +119,8 @@ impl<T: FromRow> Detached for Values<T> {}
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a row",
-    note = "read one column as an i64, String, Option<..>; several as a tuple of up to sixteen"
+    note = "read one column as an i64, String, Option<..>; several as a tuple of up to sixteen, or as a struct with \
+            `#[derive(FromRow)]`"
 )]
 pub trait FromRow: Sized + Send + 'static {
     /// Reads the row.

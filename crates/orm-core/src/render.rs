@@ -11,6 +11,7 @@ mod literal;
 mod names;
 mod narrowed;
 mod node;
+mod raw;
 mod select;
 mod source;
 mod statement;

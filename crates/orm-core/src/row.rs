@@ -15,8 +15,13 @@ pub trait RowSource {
     /// The value at `index`, which is less than [`RowSource::width`].
     fn value(&self, index: usize) -> ValueRef<'_>;
 
-    /// The column's name as the database says it, for messages.
+    /// The column's name as the database says it.
     fn name(&self, index: usize) -> String;
+
+    /// Whether the column has this name: [`RowSource::name`] without a text of its own.
+    fn is_named(&self, index: usize, name: &str) -> bool {
+        self.name(index) == name
+    }
 
     /// The value at `index` if it is an integer. Answered in registers, where a [`ValueRef`] goes through memory: worth
     /// a method of its own, as texts are, because most columns are one or the other.
@@ -60,6 +65,12 @@ impl<'r> Row<'r> {
         Row { start: self.start + by, ..*self }
     }
 
+    /// The same row up to column `width`, which is not its own.
+    #[must_use]
+    pub fn narrowed(&self, width: usize) -> Row<'r> {
+        Row { end: self.end.min(self.start + width), ..*self }
+    }
+
     /// How many columns there are from the first of this view on.
     pub fn width(&self) -> usize {
         self.end.saturating_sub(self.start)
@@ -91,6 +102,24 @@ impl<'r> Row<'r> {
             return Ok(value);
         }
         T::decode(self.value(index)?).map_err(|misfit| self.misfit(index, misfit))
+    }
+
+    /// The name of the column at `index`, as the database says it; empty where there is none.
+    pub fn name(&self, index: usize) -> String {
+        let at = self.start + index;
+        if at < self.end { self.source.name(at) } else { String::new() }
+    }
+
+    /// Whether the columns have these names, and are as many.
+    pub(crate) fn has_names(&self, names: &[String]) -> bool {
+        let mut at = self.start..self.end;
+        at.len() == names.len()
+            && names.iter().all(|name| at.next().is_some_and(|at| self.source.is_named(at, name)))
+    }
+
+    /// Whether the first `width` columns are all NULL.
+    pub(crate) fn is_null(&self, width: usize) -> bool {
+        (0..width).all(|index| matches!(self.value(index), Ok(ValueRef::Null)))
     }
 
     #[cold]

@@ -11,6 +11,7 @@ mod loads;
 mod lock;
 mod page;
 mod raw;
+mod reading;
 mod rowset;
 mod scope;
 mod select;
@@ -26,7 +27,9 @@ pub use filters::Filters;
 pub use insert::Insert;
 pub use loads::{Load, Loads};
 pub use page::{Keyed, PageCursor};
-pub use raw::{Raw, sql};
+#[doc(hidden)]
+pub use raw::SqlParts;
+pub use raw::{Hole, Identifier, InvalidIdentifier, List, Raw, SqlText, Trusted, list, sql};
 pub use rowset::Rowset;
 pub use select::Select;
 #[doc(hidden)]
@@ -45,7 +48,7 @@ pub(crate) use insert::InsertBody;
 use join::join_path;
 pub(crate) use join::{Hop, Name, hops, hops_between};
 pub(crate) use lock::{Lock, LockStrength, LockWait};
-pub(crate) use raw::only_reads;
+pub(crate) use raw::{Fragment, Piece, only_reads};
 pub(crate) use select::{Distinct, Join, JoinTo, SelectBody};
 pub(crate) use set::next_version;
 pub(crate) use source::{
@@ -288,7 +291,20 @@ impl Body {
             Body::Insert(insert) => insert.query.is_some() || insert.nodes().any(Node::has_made_sources),
             Body::Update(update) => !update.from.is_empty() || update.nodes().any(Node::has_made_sources),
             Body::Delete(delete) => !delete.using.is_empty() || delete.nodes().any(Node::has_made_sources),
-            Body::Raw(_) | Body::Values(_) => false,
+            Body::Raw(raw) => raw.nodes().iter().any(Node::has_made_sources),
+            Body::Values(_) => false,
+        }
+    }
+
+    /// Calls `each` with every expression of a query, those of its subqueries aside.
+    fn each_node<'a>(&'a self, each: &mut dyn FnMut(&'a Node) -> Result<()>) -> Result<()> {
+        match self {
+            Body::Select(query) => query.nodes().try_for_each(each),
+            Body::Compound(compound) => {
+                compound.first.each_node(each)?;
+                compound.rest.iter().try_for_each(|(_, body)| body.each_node(each))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -48,6 +48,27 @@ pub struct Visit {
     pub previous: BelongsTo<Option<Visit>>,
 }
 
+/// What a query selects of a user.
+#[derive(Debug, FromRow)]
+#[row(crate = renamed)]
+pub struct Member {
+    /// The name.
+    #[row(User::NAME)]
+    pub name: String,
+    /// Whom they report to.
+    #[row(nested)]
+    pub boss: Option<Boss>,
+}
+
+/// The key of a boss.
+#[derive(Debug, FromRow)]
+#[row(crate = crate::facade::inner)]
+pub struct Boss {
+    /// The key.
+    #[row(User::BOSS_ID)]
+    pub id: Option<UserId>,
+}
+
 /// A place that re-exports the facade.
 pub mod facade {
     pub use ::renamed as inner;

@@ -1,19 +1,24 @@
-//! The derives of anyorm: [`Entity`](macro@Entity) makes a struct a row of a table, [`SqlType`](macro@SqlType) makes a
-//! struct around one value, or an enum, a column type.
+//! The macros of anyorm: [`Entity`](macro@Entity) makes a struct a row of a table, [`FromRow`](macro@FromRow) makes one what a
+//! query answers, [`SqlType`](macro@SqlType) makes a struct around one value a column type, [`DbEnum`](macro@DbEnum) an enum; and
+//! the work of `sql!` is done here.
 //!
-//! Users reach both through the facade crate `anyorm`; the code they make names only `::anyorm::__derive`, or the same
+//! Users reach them through the facade crate `anyorm`; the code they make names only `::anyorm::__derive`, or the same
 //! module of the crate that `#[entity(crate = path)]` names.
 //!
 //! How to read this crate: `parse` turns the syntax into the checked `model` and collects mistakes with their
 //! tokens; `expand` turns the model into code. What only the compiler knows (is this alias an integer? has that key
 //! two columns?) is checked by constants whose evaluation fails at the user's token.
 
+mod commas;
+mod embedded;
 mod enumeration;
 mod expand;
 mod model;
 mod names;
 mod newtype;
 mod parse;
+mod row;
+mod sql;
 
 use proc_macro::TokenStream;
 use syn::{Data, DeriveInput, parse_macro_input};
@@ -96,6 +101,15 @@ use syn::{Data, DeriveInput, parse_macro_input};
 ///
 /// A key that the database does not assign may change, and what refers to it follows: foreign keys to it, those of
 /// relations too, are created with ON UPDATE CASCADE.
+///
+/// # On a field: a struct of columns
+///
+/// **`#[embedded]`** goes on a field whose type derives [`Embedded`](macro@Embedded): its fields are columns of this table. Such
+/// fields stand behind all other columns.
+///
+/// | option | meaning |
+/// |---|---|
+/// | `prefix = "home_"` | what stands before the names of its columns; by default the field's name and `_` |
 ///
 /// # On a field: relations
 ///
@@ -221,12 +235,13 @@ use syn::{Data, DeriveInput, parse_macro_input};
 /// - For each column a constant `Column<Self, T>`, named after the field in capitals, or after the column for those of
 ///   a `belongs_to`.
 /// - For each relation a constant `Relation<Self, Target, Kind>`, named after the field in capitals.
+/// - For each embedded field a constant that has a method for each of its columns.
 ///
 /// Constants are as visible as the struct. `r#type` is the column `type` and the constant `TYPE`. Columns are told apart
 /// without regard to case, as databases do.
 #[proc_macro_derive(
     Entity,
-    attributes(entity, key, column, version, belongs_to, has_many, has_one, many_to_many)
+    attributes(entity, key, column, version, embedded, belongs_to, has_many, has_one, many_to_many)
 )]
 pub fn derive_entity(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -239,9 +254,99 @@ pub fn derive_entity(input: TokenStream) -> TokenStream {
     tokens.into()
 }
 
-/// Makes a struct around one value, or an enum, a column type.
+/// Makes an enum a column type: its variants, which have no fields, are stored by their names, or by their numbers.
 ///
-/// # A struct around one value
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// #[derive(Clone, Copy, Debug, Default, PartialEq, DbEnum)]
+/// #[db_enum(rename_all = "snake_case")]
+/// enum State {
+///     #[default]
+///     New,
+///     OnHold,
+///     #[db_enum(rename = "finished")]
+///     Done,
+/// }
+///
+/// #[derive(Clone, Debug, Default, Entity)]
+/// struct Task {
+///     #[key(auto)]
+///     id: i64,
+///     state: State,
+/// }
+///
+/// engine.create_all(&schema![Task]).await?;
+/// engine.insert_many([Task { state: State::OnHold, ..Default::default() }, Task::default()]).await?;
+/// let waiting = Task::select().filter(Task::STATE.is_in([State::OnHold, State::Done]));
+/// assert_eq!(engine.one(waiting).await?.state, State::OnHold);
+/// assert_eq!(engine.all(sql("SELECT state FROM task ORDER BY id").returning::<String>()).await?, ["on_hold", "new"]);
+/// # Ok(()) });
+/// ```
+///
+/// | on the enum: `#[db_enum(..)]` | meaning |
+/// |---|---|
+/// | nothing | names, as text |
+/// | `name = "mood"` | names, as an enum type of PostgreSQL, which `create_all` creates before the tables. Its values are ordered as the variants are; those of SQLite, and all without `name`, as text |
+/// | `integer` | the numbers of the variants, as `enum State { New = 1 }` gives them: in a column of the `#[repr(..)]` of the enum, which is one of `i8` to `i64` and `u8` to `u32`; without one, `i32` |
+/// | `rename_all = "snake_case"` | how names are written: `lowercase`, `UPPERCASE`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case`, `camelCase`; as in Rust without it |
+/// | `crate = path` | where the facade is, if not at `::anyorm` |
+///
+/// On a variant, `#[db_enum(rename = "finished")]` is its name. What the database has and the enum has not is an error where it
+/// is read. A variant that is added later is not added to an enum type that exists: that needs `ALTER TYPE .. ADD VALUE`.
+///
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+/// use anyorm::{POSTGRES, SQLITE};
+///
+/// #[derive(Clone, Copy, Debug, Default, PartialEq, DbEnum)]
+/// #[db_enum(name = "mood")]
+/// enum Mood {
+///     #[default]
+///     Glad,
+///     Sad,
+/// }
+///
+/// #[derive(Clone, Copy, Debug, Default, PartialEq, DbEnum)]
+/// #[db_enum(integer)]
+/// #[repr(i16)]
+/// enum Priority {
+///     #[default]
+///     Low = 10,
+///     High = 20,
+/// }
+///
+/// #[derive(Clone, Debug, Default, Entity)]
+/// struct Task {
+///     #[key(auto)]
+///     id: i64,
+///     mood: Mood,
+///     priority: Priority,
+/// }
+///
+/// let postgres = schema![Task].create(&POSTGRES)?;
+/// assert!(postgres[0].contains(r#"CREATE TYPE "mood" AS ENUM ('Glad', 'Sad')"#));
+/// assert!(postgres[1].contains(r#""mood" "mood" NOT NULL"#) && postgres[1].contains(r#""priority" SMALLINT NOT NULL"#));
+/// let sqlite = schema![Task].create(&SQLITE)?;
+/// assert!(sqlite[0].contains(r#""mood" TEXT NOT NULL"#) && sqlite[0].contains(r#""priority" INTEGER NOT NULL"#));
+///
+/// engine.create_all(&schema![Task]).await?;
+/// engine.execute(sql("INSERT INTO task (mood, priority) VALUES ('Sad', 30)")).await?;
+/// let error = engine.all(Task::select()).await.unwrap_err().to_string();
+/// assert!(error.starts_with("cannot read Task.priority: expected one of 10 (`Low`), 20 (`High`), found the integer 30"));
+/// # Ok(()) });
+/// ```
+#[proc_macro_derive(DbEnum, attributes(db_enum))]
+pub fn derive_db_enum(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    enumeration::of_input(&input).unwrap_or_else(|error| error.into_compile_error()).into()
+}
+
+/// Makes a struct around one value a column type.
 ///
 /// It is stored as that value, and is a type of its own in Rust.
 ///
@@ -269,57 +374,157 @@ pub fn derive_entity(input: TokenStream) -> TokenStream {
 /// To be a key, it also needs `Clone`, `Eq`, `Ord`, `Hash` and `Debug`; `#[key(auto)]` needs `Default` besides. A
 /// column that may be NULL holds an `Option<UserId>`: the struct itself never holds an `Option`.
 ///
-/// # An enum
-///
-/// Its variants, which have no fields, are stored by their names: as text, or, with `name`, as a value of an enum type of
-/// PostgreSQL, which `create_all` creates before the tables.
-///
-/// ```
-/// use anyorm::prelude::*;
-/// use anyorm::{POSTGRES, SQLITE, SqlType};
-///
-/// #[derive(Clone, Copy, Debug, Default, PartialEq, SqlType)]
-/// #[sql_type(name = "task_state", rename_all = "snake_case")]
-/// enum TaskState {
-///     #[default]
-///     New,
-///     OnHold,
-///     #[sql_type(rename = "finished")]
-///     Done,
-/// }
-///
-/// #[derive(Clone, Debug, Default, Entity)]
-/// struct Task {
-///     #[key(auto)]
-///     id: i64,
-///     state: TaskState,
-/// }
-///
-/// let _ = Task::STATE.is_in([TaskState::New, TaskState::OnHold]);
-/// let postgres = schema![Task].create(&POSTGRES).unwrap();
-/// assert!(postgres[0].contains(r#"CREATE TYPE "task_state" AS ENUM ('new', 'on_hold', 'finished')"#));
-/// assert!(postgres[1].contains(r#""state" "task_state" NOT NULL"#));
-/// let sqlite = schema![Task].create(&SQLITE).unwrap();
-/// assert!(sqlite[0].contains(r#""state" TEXT NOT NULL"#));
-/// ```
-///
-/// | on the enum: `#[sql_type(..)]` | meaning |
-/// |---|---|
-/// | `name = "mood"` | the enum type in PostgreSQL. Its values are ordered as the variants are; those of SQLite, and all without `name`, as text |
-/// | `rename_all = "snake_case"` | how names are written: `lowercase`, `UPPERCASE`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case`, `camelCase`; as in Rust without it |
-///
-/// On a variant, `#[sql_type(rename = "finished")]` is its name. A variant that is added later is not added to an enum type
-/// that exists: that needs `ALTER TYPE .. ADD VALUE`.
-///
-/// # Both
-///
 /// `#[sql_type(crate = path)]` says where the facade is, if not at `::anyorm`.
+///
+/// # On an enum
+///
+/// [`DbEnum`](macro@DbEnum) by another name: what that takes in `#[db_enum(..)]`, this takes in `#[sql_type(..)]`.
 #[proc_macro_derive(SqlType, attributes(sql_type))]
 pub fn derive_sql_type(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     let expanded = match &input.data {
-        Data::Enum(data) => enumeration::expand(&input, data),
+        Data::Enum(data) => enumeration::expand(&input, data, parse::EnumDerive::SqlType),
         _ => newtype::expand(&input),
     };
     expanded.unwrap_or_else(|error| error.into_compile_error()).into()
+}
+
+/// Makes a struct with named fields what each row of a query becomes: its fields are read from the columns, in their order.
+///
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// #[derive(Debug, PartialEq, FromRow)]
+/// struct Report {
+///     name: String,
+///     posts: i64,
+/// }
+///
+/// // The compiler compares the types of the columns with those of the fields.
+/// let users = User::select().left_join(User::POSTS).group_by(User::NAME).order_by(User::NAME);
+/// let reports = users.columns((User::NAME, count(Post::ID))).rows_as::<Report>();
+/// assert_eq!(engine.all(reports).await?[0], Report { name: "Ada".into(), posts: 2 });
+///
+/// // Of SQL as text, the columns are counted, and their values must fit.
+/// let reports = sql("SELECT name, 7 FROM users WHERE id = 1").returning::<Report>();
+/// assert_eq!(engine.one(reports).await?, Report { name: "Ada".into(), posts: 7 });
+/// let error = engine.one(sql("SELECT name FROM users WHERE id = 1").returning::<Report>()).await.unwrap_err();
+/// assert!(error.to_string().starts_with(
+///     "cannot read Report: expected a row with a column for each field, in their order, \
+///      found 1 column, where it reads 2: `name`"
+/// ));
+/// # Ok(()) });
+/// ```
+///
+/// # On a field: `#[row(..)]`
+///
+/// | attribute | meaning |
+/// |---|---|
+/// | `#[row(User::NAME)]`, `#[row(count(Post::ID))]` | the column or expression that the field is made of. Above all fields or above none: then the struct selects what it needs by itself, however many fields there are |
+/// | `#[row(nested)]` | a struct that derives `FromRow` too, and reads its columns in place; an `Option` of one is `None` where all of its columns are NULL |
+///
+/// A query selects such a struct by `project`, and an insert, update or delete answers it by `returning_as`. In an `Option` that
+/// is nested, columns are taken as they are in a left join: `Post::TITLE` needs no `.optional()` there.
+///
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// #[derive(Debug, PartialEq, FromRow)]
+/// struct Writing {
+///     #[row(Post::ID)]
+///     id: i64,
+///     #[row(Post::TITLE)]
+///     title: String,
+/// }
+///
+/// #[derive(Debug, PartialEq, FromRow)]
+/// struct Writer {
+///     #[row(User::NAME)]
+///     name: String,
+///     #[row(nested)]
+///     writing: Option<Writing>,
+///     #[row(User::AGE)]
+///     age: Option<i32>,
+/// }
+///
+/// let writers = User::select().left_join(User::POSTS).order_by((User::NAME, Post::ID));
+/// let writers = engine.all(writers.project::<Writer>()).await?;
+/// let notes = Writing { id: 1, title: "Notes".into() };
+/// assert_eq!(writers[0], Writer { name: "Ada".into(), writing: Some(notes), age: Some(36) });
+/// assert_eq!(writers[2], Writer { name: "Grace".into(), writing: None, age: None });
+/// # Ok(()) });
+/// ```
+///
+/// On the struct, `#[row(crate = path)]` says where the facade is, if not at `::anyorm`.
+///
+/// # What is made
+///
+/// Implementations of `anyorm::FromRow`; of `anyorm::query::RowOf` for the tuple of the fields' types, where there are at
+/// most sixteen and none is nested; and of `anyorm::query::Projection`, where the fields say what they are made of.
+#[proc_macro_derive(FromRow, attributes(row))]
+pub fn derive_from_row(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    row::expand(&input).unwrap_or_else(|error| error.into_compile_error()).into()
+}
+
+/// The work of `anyorm::sql!`, which tells it where the facade is.
+#[doc(hidden)]
+#[proc_macro]
+pub fn sql_with(input: TokenStream) -> TokenStream {
+    sql::expand(input.into()).into()
+}
+
+/// Makes a struct with named fields several columns of the entities that have a field of it, with
+/// [`#[embedded]`](macro@Entity#on-a-field-a-struct-of-columns) above it.
+///
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// #[derive(Clone, Debug, Default, PartialEq, Embedded)]
+/// struct Address {
+///     street: String,
+///     #[column(index)]
+///     city: String,
+/// }
+///
+/// #[derive(Clone, Debug, Default, PartialEq, Entity)]
+/// struct Customer {
+///     #[key(auto)]
+///     id: i64,
+///     name: String,
+///     #[embedded]
+///     home: Address, // home_street, home_city
+///     #[embedded(prefix = "work_")]
+///     office: Address, // work_street, work_city
+/// }
+///
+/// engine.create_all(&schema![Customer]).await?;
+/// let mut session = engine.session();
+/// let home = Address { street: "St James's Square".into(), city: "London".into() };
+/// let ada = session.add(Customer { name: "Ada".into(), home, ..Default::default() });
+/// session.commit().await?;
+///
+/// session[ada].office.city = "Turin".into();
+/// session.commit().await?; // UPDATE customer SET work_city = ? WHERE id = ?
+///
+/// let of_london = Customer::select().filter(Customer::HOME.city().eq("London"));
+/// assert_eq!(engine.all(of_london.columns(Customer::OFFICE.city())).await?, ["Turin"]);
+/// # Ok(()) });
+/// ```
+///
+/// The struct needs `Clone`; it has no parameters. Its fields are of [column types](macro@SqlType), and take
+/// `#[column(..)]` with `name`, `unique`, `index` and `default`. A key, a version and relations belong to the entity.
+///
+/// What is made: an implementation of `anyorm::Embedded`, and a type with a method for each column, here `AddressColumns`: that of
+/// `Customer::HOME`. On the struct, `#[embedded(crate = path)]` says where the facade is, if not at `::anyorm`.
+#[proc_macro_derive(Embedded, attributes(embedded, column))]
+pub fn derive_embedded(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    embedded::expand(&input).unwrap_or_else(|error| error.into_compile_error()).into()
 }

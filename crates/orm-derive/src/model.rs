@@ -1,6 +1,8 @@
 //! The checked entity: what the parser hands to the expansion. Types are tokens that keep the user's spans.
 
 use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 /// An entity.
 pub(crate) struct Entity {
@@ -22,7 +24,7 @@ impl Entity {
         self.fields.iter().filter(|field| match &field.role {
             Role::Value(value) => value.key.is_some(),
             Role::BelongsTo(relation) => relation.key,
-            Role::HasMany(_) | Role::ManyToMany(_) => false,
+            Role::Embedded(_) | Role::HasMany(_) | Role::ManyToMany(_) => false,
         })
     }
 
@@ -79,7 +81,34 @@ impl Entity {
 
     /// The relation fields, in order: the order of their positions.
     pub(crate) fn relations(&self) -> impl Iterator<Item = &Field> {
-        self.fields.iter().filter(|field| !matches!(field.role, Role::Value(_)))
+        self.fields.iter().filter(|field| !matches!(field.role, Role::Value(_) | Role::Embedded(_)))
+    }
+
+    /// The embedded fields, whose columns come behind all others.
+    pub(crate) fn embedded(&self) -> impl Iterator<Item = (&Field, &Embedded)> {
+        self.fields.iter().filter_map(|field| match &field.role {
+            Role::Embedded(embedded) => Some((field, embedded)),
+            _ => None,
+        })
+    }
+
+    /// The position of the first column of an embedded field: only the compiler knows how many come before.
+    pub(crate) fn first_of(&self, field: &Field) -> TokenStream {
+        let own = self.columns.len();
+        let before = self.embedded().map(|(other, _)| other).take_while(|other| !std::ptr::eq(*other, field));
+        let before = before.map(|other| self.embedded_type(other));
+        quote!(#own #(+ #before::WIDTH)*)
+    }
+
+    /// An embedded field's type as that, at its place: what it lacks is told there, and once.
+    pub(crate) fn embedded_type(&self, field: &Field) -> TokenStream {
+        let ty = &field.ty;
+        let support = self.support.clone().into_iter().map(|mut token| {
+            token.set_span(token.span().located_at(ty.span()));
+            token
+        });
+        let support: TokenStream = support.collect();
+        quote_spanned!(ty.span()=> <#ty as #support::Embedded>)
     }
 }
 
@@ -98,7 +127,8 @@ impl Field {
         match &self.role {
             Role::Value(_) => 1,
             Role::BelongsTo(relation) => relation.columns.len(),
-            Role::HasMany(_) | Role::ManyToMany(_) => 0,
+            // Those of an embedded field are counted by the compiler.
+            Role::Embedded(_) | Role::HasMany(_) | Role::ManyToMany(_) => 0,
         }
     }
 }
@@ -106,9 +136,16 @@ impl Field {
 /// What a field is.
 pub(crate) enum Role {
     Value(Value),
+    Embedded(Embedded),
     BelongsTo(BelongsTo),
     HasMany(HasMany),
     ManyToMany(ManyToMany),
+}
+
+/// A struct whose fields are columns.
+pub(crate) struct Embedded {
+    /// What stands before their names.
+    pub(crate) prefix: String,
 }
 
 /// A plain column.

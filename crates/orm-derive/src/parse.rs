@@ -2,6 +2,7 @@
 
 mod attr;
 mod check;
+mod embedded;
 mod entity;
 mod field;
 mod members;
@@ -12,7 +13,9 @@ mod ty;
 use syn::{Data, DeriveInput, Error, Fields, FieldsNamed};
 
 use crate::model::Entity;
-pub(crate) use sql_type::{EnumOptions, enum_options, newtype_support, renamed};
+pub(crate) use embedded::embedded;
+pub(crate) use entity::support;
+pub(crate) use sql_type::{EnumDerive, EnumOptions, enum_options, newtype_support, renamed};
 pub(crate) use ty::argument;
 
 /// What could be read: with errors, the model is good only for a stand-in that keeps other code from failing too.
@@ -24,7 +27,7 @@ pub(crate) struct Parsed {
 /// Reads a struct.
 pub(crate) fn parse(input: &DeriveInput) -> Parsed {
     let mut errors = Errors::default();
-    let Some(fields) = errors.keep(shape(input)) else { return Parsed { entity: None, errors } };
+    let Some(fields) = errors.keep(shape(input, "an entity")) else { return Parsed { entity: None, errors } };
     let options = entity::options(input, &mut errors);
     let fields = fields.named.iter().map(|field| field::parse(field, &input.ident, &mut errors)).collect();
     Parsed { entity: Some(check::entity(input, options, fields, &mut errors)), errors }
@@ -46,7 +49,7 @@ impl Errors {
     }
 
     /// The value of a result, or adds its error.
-    fn keep<T>(&mut self, result: Result<T, Error>) -> Option<T> {
+    pub(crate) fn keep<T>(&mut self, result: Result<T, Error>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
 
@@ -56,14 +59,19 @@ impl Errors {
     }
 }
 
-fn shape(input: &DeriveInput) -> Result<&FieldsNamed, Error> {
+fn shape<'a>(input: &'a DeriveInput, role: &str) -> Result<&'a FieldsNamed, Error> {
     let wrong = |at: &dyn quote::ToTokens, what: &str| {
-        Err(Error::new_spanned(at, format!("{what} cannot be an entity: write a struct with named fields")))
+        Err(Error::new_spanned(at, format!("{what} cannot be {role}: write a struct with named fields")))
     };
     if !input.generics.params.is_empty() {
         return Err(Error::new_spanned(
             &input.generics.params,
-            "an entity has no parameters, since it is one table: write a struct for each table",
+            match role {
+                "embedded" => {
+                    "an embedded struct has no parameters, since its columns are: write a struct for each"
+                }
+                _ => "an entity has no parameters, since it is one table: write a struct for each table",
+            },
         ));
     }
     match &input.data {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyorm::{Engine, Result, sql};
+use anyorm::{Engine, Result, Trusted, sql};
 
 use crate::backend::Database;
 use crate::capability::Capability;
@@ -28,11 +28,11 @@ impl Database {
         } else {
             let body = format!("$$ BEGIN {statement}; RETURN NULL; END $$");
             let function = format!("CREATE FUNCTION after_each() RETURNS trigger LANGUAGE plpgsql AS {body}");
-            self.engine.execute(sql(function)).await?;
+            self.engine.execute(sql(Trusted(function))).await?;
             "EXECUTE FUNCTION after_each()".to_owned()
         };
         let trigger = format!("CREATE TRIGGER after_each AFTER {event} ON {table} FOR EACH ROW {run}");
-        self.engine.execute(sql(trigger)).await.map(drop)
+        self.engine.execute(sql(Trusted(trigger))).await.map(drop)
     }
 
     /// How many tables there are.

@@ -3,7 +3,7 @@
 use std::sync::{LazyLock, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyorm::{Engine, Result};
+use anyorm::{Engine, Identifier, Result, sql};
 
 #[cfg(feature = "postgres")]
 const DEFAULT: &str = "postgres://postgres@127.0.0.1:5432/test";
@@ -52,8 +52,7 @@ impl Schema {
         // Numbers of processes come again, and one that was killed leaves its schema.
         let process = std::process::id();
         let name = format!("anyorm_{}_{process}_{}", *STARTED, NEXT.fetch_add(1, Ordering::Relaxed));
-        let create = format!("CREATE SCHEMA {name}");
-        administrator().await?.execute(anyorm::sql(create)).await?;
+        administrator().await?.execute(sql!("CREATE SCHEMA {}", Identifier::new(&name)?)).await?;
         Ok(Self(name))
     }
 
@@ -65,8 +64,10 @@ impl Schema {
 
 impl Drop for Schema {
     fn drop(&mut self) {
-        let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.0);
-        let dropped = async { administrator().await?.execute(anyorm::sql(drop)).await };
+        let dropped = async {
+            let drop = sql!("DROP SCHEMA IF EXISTS {} CASCADE", Identifier::new(&self.0)?);
+            administrator().await?.execute(drop).await
+        };
         if let Err(error) = futures_lite::future::block_on(dropped) {
             crate::harness::say(&format!("{} is left: {error}", self.0));
         }

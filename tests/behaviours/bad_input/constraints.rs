@@ -2,7 +2,7 @@
 
 use anyorm::error::{ConstraintError, ConstraintKind};
 use anyorm::prelude::*;
-use anyorm::{Result, Session};
+use anyorm::{Result, Session, Trusted};
 use anyorm_tests::{Account, Post, Tag, User, blog, post, user};
 use orm_testkit::{Behaviour, Capability, Database, behaviours};
 
@@ -26,7 +26,7 @@ async fn strict(db: &Database) -> Result<()> {
     let key = db.engine.dialect().auto_key;
     let columns = "email TEXT NOT NULL UNIQUE, name TEXT NOT NULL, \
                    age INTEGER NOT NULL CONSTRAINT grown_up CHECK (age >= 18)";
-    db.engine.execute(sql(format!("CREATE TABLE users (id {key}, {columns})"))).await?;
+    db.engine.execute(sql(Trusted(format!("CREATE TABLE users (id {key}, {columns})")))).await?;
     // What is there stays as it is.
     db.engine.create_all(&blog()).await
 }
@@ -134,7 +134,7 @@ async fn a_row_that_is_referred_to_is_not_deleted(db: Database) -> Result<()> {
     db.engine.execute(sql(db.by_dialect("DROP TABLE posts", "DROP TABLE posts CASCADE"))).await?;
     let key = db.engine.dialect().auto_key;
     let columns = "title TEXT, author_id BIGINT NOT NULL REFERENCES users (id), version BIGINT";
-    db.engine.execute(sql(format!("CREATE TABLE posts (id {key}, {columns})"))).await?;
+    db.engine.execute(sql(Trusted(format!("CREATE TABLE posts (id {key}, {columns})")))).await?;
     let mut session = db.engine.session();
     let ada = session.add(user("Ada"));
     session.add(post("Notes", ada));

@@ -1,7 +1,7 @@
 //! Values that do not fit, on their way in and out.
 
 use anyorm::prelude::*;
-use anyorm::{Error, Result};
+use anyorm::{Error, Result, Trusted};
 use anyorm_tests::{Post, User, blog, post, user};
 use orm_testkit::{Behaviour, Capability, Database, behaviours};
 
@@ -31,10 +31,10 @@ struct Reading {
 async fn odd_age(db: &Database, ty: &str, age: &str) -> Result<()> {
     let key = db.engine.dialect().auto_key;
     let table = format!("CREATE TABLE users (id {key}, email TEXT, name TEXT, age {ty})");
-    db.engine.execute(sql(table)).await?;
+    db.engine.execute(sql(Trusted(table))).await?;
     db.engine.create_all(&blog()).await?;
     let text = format!("INSERT INTO users (id, email, name, age) VALUES (1, 'a', 'Ada', {age})");
-    db.engine.execute(sql(text)).await.map(drop)
+    db.engine.execute(sql(Trusted(text))).await.map(drop)
 }
 
 #[track_caller]
@@ -81,7 +81,7 @@ async fn an_integer_that_is_too_large_is_shown(db: Database) -> Result<()> {
 
 async fn null_in_a_column_that_has_none_is_named(db: Database) -> Result<()> {
     let columns = "id BIGINT PRIMARY KEY, email TEXT, name TEXT, age INTEGER";
-    db.engine.execute(sql(format!("CREATE TABLE users ({columns})"))).await?;
+    db.engine.execute(sql(Trusted(format!("CREATE TABLE users ({columns})")))).await?;
     db.engine.execute(sql("INSERT INTO users VALUES (1, 'a', NULL, 3)")).await?;
     let error = db.engine.session().get::<User>(1).await.expect_err("it is NULL");
     is_decode(&error, Some("User"), "name", "NULL");
@@ -92,9 +92,9 @@ async fn null_in_a_column_that_has_none_is_named(db: Database) -> Result<()> {
 
 async fn a_row_that_does_not_fit_fails_a_load_as_well(db: Database) -> Result<()> {
     let users = "id BIGINT PRIMARY KEY, email TEXT, name TEXT, age INTEGER";
-    db.engine.execute(sql(format!("CREATE TABLE users ({users})"))).await?;
+    db.engine.execute(sql(Trusted(format!("CREATE TABLE users ({users})")))).await?;
     let posts = "id BIGINT PRIMARY KEY, title TEXT, author_id BIGINT, version TEXT";
-    db.engine.execute(sql(format!("CREATE TABLE posts ({posts})"))).await?;
+    db.engine.execute(sql(Trusted(format!("CREATE TABLE posts ({posts})")))).await?;
     db.engine.execute(sql("INSERT INTO users VALUES (1, 'ada', 'Ada', 36)")).await?;
     db.engine.execute(sql("INSERT INTO posts VALUES (1, 'Notes', 1, 'one')")).await?;
     let mut session = db.engine.session();

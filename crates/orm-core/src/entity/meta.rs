@@ -99,7 +99,7 @@ impl fmt::Debug for EntityMeta {
 }
 
 /// One column.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct ColumnMeta {
     /// Its name in the database.
     pub name: &'static str,

@@ -36,11 +36,11 @@ pub(crate) fn copy_out(
     out.push("COPY (");
     match body {
         Body::Raw(raw) => {
-            let text = raw.text(dialect)?;
-            if !crate::stmt::only_reads(&text) {
+            let before = out.so_far().len();
+            raw.write(&mut out)?;
+            if !crate::stmt::only_reads(&out.so_far()[before..]) {
                 return Err(no_query());
             }
-            out.append(&text, raw.input());
         }
         Body::Select(_) | Body::Compound(_) | Body::Count(_) | Body::Exists(_) => {
             query(&mut out, body, loads)?

@@ -11,8 +11,8 @@ use crate::dialect::Dialect;
 use crate::entity::EntityMeta;
 use crate::expr::{AggregateBody, Frame, JsonStep, Kind, Node, Order, Part, WindowBody};
 use crate::stmt::{
-    Body, CompoundBody, DeleteBody, Distinct, FieldColumn, Join, JoinTo, Loads, SelectBody, Source,
-    SourceColumns, SourceId, SourceOf, UpdateBody, With,
+    Body, CompoundBody, DeleteBody, Distinct, FieldColumn, Fragment, Join, JoinTo, Loads, Piece, SelectBody,
+    Source, SourceColumns, SourceId, SourceOf, UpdateBody, With,
 };
 use crate::value::Value;
 
@@ -280,6 +280,7 @@ impl<'s> Fingerprint<'s> {
                 self.hashers.iter_mut().for_each(|hasher| std::hash::Hash::hash(ty, hasher));
             }
             Kind::Refused(_) | Kind::Problem(_) => self.unknown = true,
+            Kind::Raw(fragment) => self.fragment(fragment),
             Kind::Optional(of) | Kind::Negative(of) | Kind::Not(of) => self.node(of),
             Kind::IsNull { of, negated } | Kind::IsTrue { of, negated } => {
                 self.number((*negated).into());
@@ -354,6 +355,22 @@ impl<'s> Fingerprint<'s> {
                 self.maybe(filter.as_deref(), |print, node| print.node(node));
             }
         }
+    }
+
+    fn fragment(&mut self, fragment: &'s Fragment) {
+        for piece in &fragment.pieces {
+            match piece {
+                Piece::Text(text) => {
+                    self.number(0).text(text);
+                }
+                Piece::Node => {
+                    self.number(1);
+                }
+                // Made while the program runs.
+                Piece::Trusted(_) | Piece::Name(_) => self.unknown = true,
+            }
+        }
+        self.nodes(&fragment.nodes);
     }
 
     /// Whether it is NULL, the text may depend on.

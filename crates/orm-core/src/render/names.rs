@@ -72,6 +72,14 @@ pub(super) fn find(body: &Body) -> Found<'_> {
     found
 }
 
+/// Looks through expressions.
+pub(super) fn find_in(nodes: &[Node]) -> Found<'_> {
+    let mut found = Found::default();
+    nodes.iter().for_each(|node| found.node(node));
+    found.names.count();
+    found
+}
+
 impl<'a> Found<'a> {
     fn body(&mut self, body: &'a Body) {
         match body {
@@ -93,7 +101,8 @@ impl<'a> Found<'a> {
                 write.using.iter().for_each(|source| self.source(source));
                 write.nodes().for_each(|node| self.node(node));
             }
-            Body::Raw(_) | Body::Values(_) => {}
+            Body::Raw(raw) => raw.nodes().iter().for_each(|node| self.node(node)),
+            Body::Values(_) => {}
         }
     }
 

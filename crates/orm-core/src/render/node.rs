@@ -12,6 +12,8 @@ use crate::value::Value;
 /// How tightly a written expression holds together; a part that holds less tightly gets parentheses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Bond {
+    /// Text of the program: nobody knows.
+    Raw,
     Or,
     And,
     Not,
@@ -150,6 +152,9 @@ impl Writer<'_> {
                 self.push(")");
             }
             Kind::Related { relation, filter } => related(self, relation, filter.as_deref()),
+            Kind::Raw(fragment) => {
+                self.fragment(fragment);
+            }
             // Refused when the statement was built.
             Kind::Problem(_) => {
                 self.push("NULL");
@@ -161,6 +166,11 @@ impl Writer<'_> {
     pub(super) fn renamed(&self, table: &str) -> Option<String> {
         let innermost = self.tables.iter().rev().find(|(known, _)| *known == table);
         innermost.and_then(|(_, name)| name.clone())
+    }
+
+    /// Adds what stands in a text of the program, which may bind it to what is around it.
+    pub(super) fn hole(&mut self, node: &Node) {
+        self.argument(node, false);
     }
 
     /// Adds an argument of a function, in parentheses where it does not stand between commas.
@@ -329,6 +339,7 @@ fn bond_of(node: &Node) -> Bond {
         Kind::Arithmetic { op, .. } => bond_of_arithmetic(*op),
         Kind::Negative(_) => Bond::Sign,
         Kind::Optional(of) => bond_of(of),
+        Kind::Raw(_) => Bond::Raw,
         _ => Bond::Atom,
     }
 }

@@ -1,11 +1,12 @@
 //! FROM: tables, aliases, subqueries, CTEs; joins; and WITH before the statement.
 
 use super::Writer;
-use super::names::{Found, find};
+use super::names::{Found, find, find_in};
 use super::select::{further, rowset};
 use crate::program::Returns;
 use crate::stmt::{
-    Body, Hop, JoinTo, Name, SelectBody, Source, SourceColumns, SourceOf, ValuesBody, With, hops_between,
+    Body, Fragment, Hop, JoinTo, Name, SelectBody, Source, SourceColumns, SourceOf, ValuesBody, With,
+    hops_between,
 };
 
 impl Writer<'_> {
@@ -17,6 +18,10 @@ impl Writer<'_> {
         let Found { names, ctes } = find(body);
         self.names = names;
         match body {
+            Body::Raw(_) => self.inline_ctes = true,
+            Body::Count(inner) | Body::Exists(inner) if matches!(**inner, Body::Raw(_)) => {
+                self.inline_ctes = true;
+            }
             // It stands before the query, where every database takes it.
             Body::Insert(insert) if insert.query.is_some() => {}
             Body::Insert(_) | Body::Update(_) | Body::Delete(_) if !self.dialect.with_before_writes => {
@@ -30,6 +35,12 @@ impl Writer<'_> {
             }
             _ => self.with(&ctes),
         }
+    }
+
+    /// The same for text of the program: CTEs stand where they are read from, since WITH has no place in it.
+    pub(crate) fn prepare_fragment(&mut self, fragment: &Fragment) {
+        self.names = find_in(&fragment.nodes).names;
+        self.inline_ctes = true;
     }
 
     /// Adds WITH for what a statement reads from. Its names are known.

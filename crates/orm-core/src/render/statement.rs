@@ -80,8 +80,9 @@ pub(super) fn query(out: &mut Writer<'_>, body: &Body, loads: &Loads) -> Result<
         Body::Compound(compound) => out.compound(compound, true),
         Body::Count(inner) => match &**inner {
             Body::Raw(raw) => {
-                let text = raw.text(out.dialect)?;
-                out.push("SELECT count(*) FROM (").append(&text, raw.input()).push(") AS ").name("counted");
+                out.push("SELECT count(*) FROM (");
+                raw.write(out)?;
+                out.push(") AS ").name("counted");
             }
             Body::Select(_) | Body::Compound(_) => rowset_count(out, inner),
             _ => return Err(no_query("count")),
@@ -94,10 +95,7 @@ pub(super) fn query(out: &mut Writer<'_>, body: &Body, loads: &Loads) -> Result<
                     rowset_any(out, inner);
                 }
                 Body::Compound(_) => rowset_any(out, inner),
-                Body::Raw(raw) => {
-                    let text = raw.text(out.dialect)?;
-                    out.append(&text, raw.input());
-                }
+                Body::Raw(raw) => raw.write(out)?,
                 _ => return Err(no_query("exists")),
             }
             out.push(")");

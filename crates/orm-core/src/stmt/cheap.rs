@@ -76,6 +76,7 @@ impl Node {
             | Kind::CountOf(_)
             | Kind::Subquery(_)
             | Kind::Related { .. }
+            | Kind::Raw(_)
             | Kind::Problem(_) => false,
         };
         let mut cheap = own;

@@ -28,7 +28,7 @@ use crate::relation::IntoPath;
 /// ```
 #[must_use = "a delete does nothing until it is run"]
 pub struct Delete<E, S = Nothing> {
-    body: DeleteBody,
+    pub(super) body: DeleteBody,
     types: PhantomData<fn() -> (E, S)>,
 }
 
@@ -55,7 +55,7 @@ impl<E: Entity> Delete<E> {
 }
 
 impl<E: Entity, S> Delete<E, S> {
-    fn of(body: DeleteBody) -> Self {
+    pub(super) fn of(body: DeleteBody) -> Self {
         Self { body, types: PhantomData }
     }
 

@@ -79,7 +79,7 @@ impl<E: Entity> Insert<E> {
 }
 
 impl<E: Entity, S> Insert<E, S> {
-    fn of(body: InsertBody) -> Self {
+    pub(super) fn of(body: InsertBody) -> Self {
         Self { body, types: PhantomData }
     }
 

@@ -28,9 +28,9 @@ impl<S: Shape> Shape for Keyed<S> {
 
     /// The last column says how many before it are the row's place in the order.
     fn decode(row: &Row<'_>) -> Result<Self::Plain, ColumnError> {
-        let plain = S::decode(row)?;
         let end = row.width().saturating_sub(1);
         let keys = usize::try_from(row.get::<i64>(end)?).unwrap_or_default().min(end);
+        let plain = S::decode(&row.narrowed(end - keys))?;
         let mut cursor = PageCursor::default();
         for at in end - keys..end {
             cursor.push(row.value(at)?.to_value());

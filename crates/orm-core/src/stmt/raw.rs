@@ -1,6 +1,17 @@
 //! SQL that the caller wrote, with bound values.
 
+mod fragment;
+mod hole;
+mod identifier;
 mod placeholders;
+mod text;
+
+pub(crate) use fragment::{Fragment, Piece};
+#[doc(hidden)]
+pub use hole::SqlParts;
+pub use hole::{Hole, List, list};
+pub use identifier::{Identifier, InvalidIdentifier};
+pub use text::{SqlText, Trusted};
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -10,14 +21,18 @@ use crate::cells::Cells;
 use crate::dialect::Dialect;
 use crate::entity::Entity;
 use crate::error::Result;
+use crate::expr::{Expr, Kind, Node};
 use crate::program::{Returns, StatementShape};
 use crate::query::{FromRow, Nothing, Query, Shape, Values, Whole};
-use crate::render::few_enough;
+use crate::render::{Writer, few_enough};
 use crate::types::SqlType;
 
 /// SQL text as the database speaks it. A placeholder is `?`, whatever the database; for PostgreSQL it is numbered before it
 /// is sent. `$1` is taken there as well, and needed where `?` is an operator: text that has another number of `?` than values
 /// are bound stays as it is.
+///
+/// The text is one of the program. The macro `sql!` takes values where they stand, and a text that was made while the program
+/// runs is [`Trusted`].
 ///
 /// # Example
 /// ```
@@ -29,18 +44,15 @@ use crate::types::SqlType;
 /// assert_eq!(engine.all(adults).await?, [("Ada".to_owned(), 36)]);
 /// # Ok(()) });
 /// ```
-pub fn sql(text: impl Into<Arc<str>>) -> Raw<NoRows> {
-    Raw {
-        body: RawBody { text: text.into(), input: Cells::default(), reads: Reads::Any, rows: false },
-        shape: PhantomData,
-    }
+pub fn sql(text: impl SqlText) -> Raw<NoRows> {
+    Raw::from_source(Source::Text(text.into_text(), Cells::default()))
 }
 
 /// The shape of raw SQL until `returning` or `entities` gives it one: it can be executed only.
 #[derive(Debug)]
 pub enum NoRows {}
 
-/// Raw SQL with bound values. Made by [`sql`].
+/// Raw SQL with bound values. Made by [`sql`], or by the macro of that name.
 #[derive(Debug)]
 pub struct Raw<S> {
     body: RawBody,
@@ -48,7 +60,7 @@ pub struct Raw<S> {
 }
 
 impl<S> Raw<S> {
-    /// Binds the next placeholder.
+    /// Binds the next placeholder. In `sql!`, values stand in braces instead.
     ///
     /// # Example
     /// ```
@@ -62,14 +74,14 @@ impl<S> Raw<S> {
     /// ```
     #[must_use]
     pub fn bind<T: SqlType>(mut self, value: T) -> Self {
-        value.encode(&mut self.body.input);
+        self.body.bind(|input| value.encode(input));
         self
     }
 
     /// Binds the next placeholder to text, without a `String`.
     #[must_use]
     pub fn bind_str(mut self, value: &str) -> Self {
-        self.body.input.text(value);
+        self.body.bind(|input| input.text(value));
         self
     }
 
@@ -101,7 +113,16 @@ impl<S> Raw<S> {
 }
 
 impl Raw<NoRows> {
-    /// Reads each row as a value or a tuple of values, by position.
+    fn from_source(source: Source) -> Self {
+        Self { body: RawBody { source, reads: Reads::Any, rows: false }, shape: PhantomData }
+    }
+
+    pub(crate) fn of(fragment: Fragment) -> Self {
+        Self::from_source(Source::Fragment(fragment))
+    }
+
+    /// Reads each row as a value, a tuple of values, a struct that derives [`FromRow`], or a
+    /// [`DynamicRow`](crate::query::DynamicRow): by position.
     #[must_use]
     pub fn returning<T: FromRow>(self) -> Raw<Values<T>> {
         self.shaped()
@@ -123,13 +144,43 @@ impl Raw<NoRows> {
     pub fn entities<E: Entity>(self) -> Raw<Whole<E>> {
         self.shaped()
     }
+
+    /// Takes the text as an expression of a query that is built: to filter by, to order by, to select. Nobody checks that it is
+    /// of this type. Columns in its holes are checked like all others: their tables must be in the query. Where it stands
+    /// among others, it gets parentheses.
+    ///
+    /// Which tables its text reads is told by [`reading`](Self::reading); without it, none but those of the columns in its
+    /// holes, whatever is pending.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let initial = || sql!("substr({}, 1, {})", User::NAME, 1).expression::<String>();
+    /// let users = User::select().filter(initial().eq("G")).columns((User::NAME, initial()));
+    /// assert_eq!(engine.all(users).await?, [("Grace".to_owned(), "G".to_owned())]);
+    ///
+    /// let posts = Post::select().columns(Post::ID).filter(initial().eq("G"));
+    /// let error = engine.all(posts).await.unwrap_err();
+    /// assert!(error.to_string().contains("User.name is a column of table users, but this statement reads posts only"));
+    /// # Ok(()) });
+    /// ```
+    pub fn expression<T: SqlType>(self) -> Expr<T> {
+        let mut fragment = self.body.source.into_fragment();
+        if let Reads::Tables(tables) = self.body.reads {
+            fragment.reads = tables;
+        }
+        Expr::of(Kind::Raw(Box::new(fragment)))
+    }
 }
 
 impl<S: Shape> Query for Raw<S> {
     type Shape = S;
 
     fn statement(self) -> Result<Statement> {
-        Ok(Body::Raw(self.body).into())
+        self.body.finished()
     }
 }
 
@@ -137,42 +188,112 @@ impl Query for Raw<NoRows> {
     type Shape = Nothing;
 
     fn statement(self) -> Result<Statement> {
-        Ok(Body::Raw(self.body).into())
+        self.body.finished()
     }
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct RawBody {
-    text: Arc<str>,
-    input: Cells,
+    source: Source,
     reads: Reads,
     rows: bool,
 }
 
+/// Where the text comes from.
+#[derive(Clone, Debug)]
+enum Source {
+    /// [`sql`]: placeholders are in the text, values follow in their order.
+    Text(Arc<str>, Cells),
+    /// `sql!`: values stand where they belong.
+    Fragment(Fragment),
+}
+
+impl Source {
+    fn into_fragment(self) -> Fragment {
+        match self {
+            Source::Fragment(fragment) => fragment,
+            Source::Text(text, values) => {
+                let mut fragment = Fragment::default();
+                fragment.pieces.push(Piece::Trusted(text));
+                if !values.is_empty() {
+                    fragment.node(Node(Kind::Problem(
+                        "values that are bound to `sql(..)` have no place in an expression: write \
+                         `sql!(\"lower({})\", value)`"
+                            .to_owned(),
+                    )));
+                }
+                fragment
+            }
+        }
+    }
+}
+
 impl RawBody {
-    /// The text as the dialect takes it.
-    pub(crate) fn text(&self, dialect: &Dialect) -> Result<Arc<str>> {
-        placeholders::placeholders(&self.text, self.input.len(), dialect)
+    fn bind(&mut self, encode: impl FnOnce(&mut Cells)) {
+        match &mut self.source {
+            Source::Text(_, input) => encode(input),
+            Source::Fragment(fragment) => fragment.node(Node(Kind::Problem(
+                "`sql!` binds what stands in its holes, and nothing behind it: write `{}` where the value belongs, and the \
+                 value as an argument, instead of `.bind(..)`"
+                    .to_owned(),
+            ))),
+        }
     }
 
-    pub(crate) fn input(&self) -> &Cells {
-        &self.input
+    fn finished(self) -> Result<Statement> {
+        if let Source::Fragment(fragment) = &self.source {
+            fragment.check()?;
+        }
+        Ok(Body::Raw(self).into())
+    }
+
+    /// Adds the text with its values.
+    pub(crate) fn write(&self, out: &mut Writer<'_>) -> Result<()> {
+        match &self.source {
+            Source::Text(text, input) => {
+                let text = placeholders::placeholders(text, input.len(), out.dialect)?;
+                out.append(&text, input);
+            }
+            Source::Fragment(fragment) => {
+                out.fragment(fragment).push("\n");
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands in its holes.
+    pub(crate) fn nodes(&self) -> &[Node] {
+        match &self.source {
+            Source::Text(..) => &[],
+            Source::Fragment(fragment) => &fragment.nodes,
+        }
     }
 
     pub(crate) fn compile(&self, dialect: &Dialect) -> Result<Compiled> {
-        few_enough(self.input.len(), dialect)?;
-        let shape = StatementShape {
-            sql: self.text(dialect)?,
-            parameters: self.input.len() as u16,
-            // The driver counts the columns: only it knows what the text selects.
-            returns: if self.rows { Returns::Rows } else { Returns::Count },
-            reads_only: only_reads(&self.text),
-            // Nobody knows what it does.
-            cheap: false,
-            list: None,
-            outline: None,
-        };
-        Ok(Compiled { shape: Arc::new(shape), input: self.input.clone(), dispatch: None })
+        // The driver counts the columns: only it knows what the text selects.
+        let returns = if self.rows { Returns::Rows } else { Returns::Count };
+        match &self.source {
+            Source::Text(text, input) => {
+                few_enough(input.len(), dialect)?;
+                let shape = StatementShape {
+                    sql: placeholders::placeholders(text, input.len(), dialect)?,
+                    parameters: input.len() as u16,
+                    returns,
+                    reads_only: only_reads(text),
+                    // Nobody knows what it does.
+                    cheap: false,
+                    list: None,
+                    outline: None,
+                };
+                Ok(Compiled { shape: Arc::new(shape), input: input.clone(), dispatch: None })
+            }
+            Source::Fragment(fragment) => {
+                let mut out = Writer::new(dialect);
+                out.prepare_fragment(fragment);
+                let reads_only = only_reads(out.fragment(fragment).so_far());
+                out.compiled(returns, reads_only)
+            }
+        }
     }
 
     pub(super) fn reads(&self) -> Reads {

@@ -227,6 +227,7 @@ impl<'a> Scope<'a> {
             Kind::Optional(_)
             | Kind::IsNull { .. }
             | Kind::IsTrue { .. }
+            | Kind::Raw(_)
             | Kind::Aggregate(_)
             | Kind::Call { function: Function::Coalesce, .. } => None,
             Kind::Case { branches, otherwise } => branches
@@ -318,6 +319,10 @@ fn name(entity: &EntityMeta, position: usize) -> String {
 }
 
 fn constant(entity: &EntityMeta, position: usize) -> String {
+    // Of an embedded struct: `home.city`.
+    if let Some((outer, inner)) = entity.columns[position].field.split_once('.') {
+        return format!("{}::{}.{inner}()", entity.name, outer.to_uppercase());
+    }
     format!("{}::{}", entity.name, entity.columns[position].name.to_uppercase())
 }
 
@@ -382,6 +387,9 @@ pub(super) fn source_reads(source: &Source, out: &mut Vec<&'static str>) {
 
 /// Adds the tables that the subqueries of an expression read.
 pub(super) fn reads(node: &Node, out: &mut Vec<&'static str>) {
+    if let Kind::Raw(fragment) = &node.0 {
+        fragment.reads.iter().for_each(|table| add(table, out));
+    }
     if let Kind::Related { relation, filter } = &node.0 {
         path_reads(&[relation], out);
         filter.iter().for_each(|filter| reads(filter, out));

@@ -115,7 +115,7 @@ impl<E: Entity> Select<E, Whole<E>> {
     /// # Ok(()) });
     /// ```
     pub fn columns<C: Selection>(self, columns: C) -> Select<E, Values<C::Output>> {
-        self.project(columns)
+        self.selecting(columns)
     }
 
     /// Loads relations with the entities: `.with(User::POSTS.then(Post::TAGS))`. Needs a session, since what a
@@ -201,7 +201,7 @@ impl<E, S> Select<E, S> {
         self.body
     }
 
-    pub(crate) fn project<C: Selection>(mut self, columns: C) -> Select<E, Values<C::Output>> {
+    pub(crate) fn selecting<C: Selection>(mut self, columns: C) -> Select<E, Values<C::Output>> {
         let mut nodes = Vec::new();
         columns.nodes(&mut nodes);
         self.body.columns = Some(nodes);

@@ -34,7 +34,7 @@ use crate::types::SqlType;
 /// ```
 #[must_use = "an update does nothing until it is run"]
 pub struct Update<E, S = Nothing> {
-    body: UpdateBody,
+    pub(super) body: UpdateBody,
     types: PhantomData<fn() -> (E, S)>,
 }
 
@@ -70,7 +70,7 @@ impl<E: Entity> Update<E> {
 }
 
 impl<E: Entity, S> Update<E, S> {
-    fn of(body: UpdateBody) -> Self {
+    pub(super) fn of(body: UpdateBody) -> Self {
         Self { body, types: PhantomData }
     }
 

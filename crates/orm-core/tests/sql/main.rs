@@ -20,6 +20,7 @@ mod lock;
 mod natural_key;
 mod outline;
 mod page;
+mod raw;
 mod select;
 mod shapes;
 mod source;

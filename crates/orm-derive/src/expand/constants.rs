@@ -11,13 +11,28 @@ pub(super) fn constants(entity: &Entity) -> TokenStream {
     let ident = &entity.ident;
     let columns = entity.columns.iter().enumerate().map(|(at, column)| of_column(entity, at, column));
     let relations = entity.relations().enumerate().map(|(at, field)| of_relation(entity, at, field));
+    let embedded = entity.embedded().map(|(field, _)| of_embedded(entity, field));
     quote! {
         // A private field's type may be private too; its constant is as visible as the struct.
         #[allow(dead_code, deprecated, non_upper_case_globals, private_interfaces, unreachable_pub)]
         impl #ident {
             #(#columns)*
             #(#relations)*
+            #(#embedded)*
         }
+    }
+}
+
+/// The constant of an embedded field: its columns, by a method for each.
+fn of_embedded(entity: &Entity, field: &Field) -> TokenStream {
+    let Entity { ident, support, visibility, .. } = entity;
+    let constant = Ident::new(&constant_of_field(&field.ident), field.ident.span());
+    let doc = format!("The columns of the embedded field `{}`.", plain(&field.ident));
+    let (ty, first) = (entity.embedded_type(field), entity.first_of(field));
+    let columns = quote!(#ty::Columns<#ident, { #first }>);
+    quote! {
+        #[doc = #doc]
+        #visibility const #constant: #columns = <#columns as #support::ColumnsFrom>::NEW;
     }
 }
 
@@ -64,7 +79,7 @@ pub(super) fn of_relation(entity: &Entity, at: usize, field: &Field) -> TokenStr
         Role::HasMany(relation) if relation.one => (relation.target.clone(), quote!(#support::OneBack)),
         Role::HasMany(relation) => (relation.target.clone(), quote!(#support::Many)),
         Role::ManyToMany(relation) => (relation.target.clone(), quote!(#support::ManyThrough)),
-        Role::Value(_) => return TokenStream::new(),
+        Role::Value(_) | Role::Embedded(_) => return TokenStream::new(),
     };
     quote! {
         #[doc = #doc]

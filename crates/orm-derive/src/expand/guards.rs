@@ -13,7 +13,7 @@ pub(super) fn guards(entity: &Entity) -> TokenStream {
         Role::Value(value) => of_value(entity, field, value),
         Role::BelongsTo(relation) => of_belongs_to(entity, field, relation),
         Role::ManyToMany(relation) => of_many_to_many(entity, relation),
-        Role::HasMany(_) => TokenStream::new(),
+        Role::Embedded(_) | Role::HasMany(_) => TokenStream::new(),
     };
     entity.fields.iter().map(of_field).collect()
 }

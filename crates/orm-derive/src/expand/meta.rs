@@ -14,7 +14,7 @@ use crate::names::plain;
 pub(super) fn meta(entity: &Entity) -> TokenStream {
     let Entity { ident, support, table, .. } = entity;
     let name = plain(ident);
-    let columns = entity.columns.iter().map(|column| column_meta(entity, column));
+    let (all_columns, columns) = columns(entity);
     let key = entity.key_columns();
     let auto_key = entity.auto_key();
     let version = option(entity.version().map(|at| quote!(#at)));
@@ -24,11 +24,12 @@ pub(super) fn meta(entity: &Entity) -> TokenStream {
     let indexes = entity.indexes.iter().map(|index| index_meta(entity, index));
     let relations = entity.relations().enumerate().map(|(at, field)| relation_meta(entity, at, field));
     quote! {
+        #all_columns
         static TEXTS: #support::EntityTexts = #support::EntityTexts::new();
         static META: #support::EntityMeta = #support::EntityMeta {
             name: #name,
             table: #table,
-            columns: &[#(#columns),*],
+            columns: #columns,
             key: &[#(#key),*],
             auto_key: #auto_key,
             version: #version,
@@ -45,6 +46,34 @@ pub(super) fn meta(entity: &Entity) -> TokenStream {
     }
 }
 
+/// What stands before the metadata, and the columns in it: where structs are embedded, their columns behind the entity's own.
+fn columns(entity: &Entity) -> (TokenStream, TokenStream) {
+    let support = &entity.support;
+    let own = entity.columns.iter().map(|column| column_meta(entity, column));
+    let own = quote!(&[#(#own),*]);
+    let count = entity.columns.len();
+    let (mut labels, mut widths, mut parts) = (TokenStream::new(), Vec::new(), Vec::new());
+    for (at, (field, embedded)) in entity.embedded().enumerate() {
+        let (prefix, way) = (&embedded.prefix, format!("{}.", plain(&field.ident)));
+        let (ty, name) = (entity.embedded_type(field), format_ident!("LABELS_{at}"));
+        labels.extend(quote! {
+            static #name: [#support::Label; #ty::WIDTH] = #support::labels(#prefix, #way, #ty::COLUMNS);
+        });
+        widths.push(quote!(#ty::WIDTH));
+        parts.push(quote!((#ty::COLUMNS, &#name)));
+    }
+    if parts.is_empty() {
+        return (TokenStream::new(), own);
+    }
+    let joined = quote! {
+        #labels
+        const OWN: &[#support::ColumnMeta] = #own;
+        static COLUMNS: [#support::ColumnMeta; #count #(+ #widths)*] =
+            #support::joined_columns(OWN, &[#(#parts),*]);
+    };
+    (joined, quote!(&COLUMNS))
+}
+
 fn column_meta(entity: &Entity, column: &Column) -> TokenStream {
     let support = &entity.support;
     let field = &entity.fields[column.field];
@@ -52,7 +81,7 @@ fn column_meta(entity: &Entity, column: &Column) -> TokenStream {
     let rest = match &field.role {
         Role::BelongsTo(relation) => link_column(entity, relation, column.part),
         Role::Value(value) => value_column(entity, field, value),
-        Role::HasMany(_) | Role::ManyToMany(_) => return TokenStream::new(),
+        Role::Embedded(_) | Role::HasMany(_) | Role::ManyToMany(_) => return TokenStream::new(),
     };
     quote!(#support::ColumnMeta { name: #name, field: #of_field, #rest })
 }
@@ -145,7 +174,7 @@ fn relation_meta(entity: &Entity, position: usize, field: &Field) -> TokenStream
             let members = members(entity, &relation.target, &relation.members, false);
             (relation.target.clone(), many_to_many(entity, relation), members)
         }
-        Role::Value(_) => return TokenStream::new(),
+        Role::Value(_) | Role::Embedded(_) => return TokenStream::new(),
     };
     quote! {
         #support::RelationMeta {

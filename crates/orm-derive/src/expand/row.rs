@@ -16,6 +16,15 @@ pub(super) fn methods(entity: &Entity) -> TokenStream {
         let encode = encoded(entity, &entity.fields[column.field], column.part);
         quote!(#at => #encode,)
     });
+    let embedded = entity.embedded().map(|(field, _)| {
+        let (is_here, first) = is_here(entity, field);
+        let (ident, embedded_ty) = (&field.ident, entity.embedded_type(field));
+        quote! {
+            __column if #is_here => {
+                #embedded_ty::encode(&self.#ident, __column - (#first), __cells);
+            }
+        }
+    });
     let compared = entity.fields.iter().filter_map(|field| compared(entity, field));
     let assigned = entity.fields.iter().filter_map(|field| assigned(entity, field));
     let unset = unset(entity);
@@ -27,6 +36,7 @@ pub(super) fn methods(entity: &Entity) -> TokenStream {
         fn encode(&self, __column: ::core::primitive::usize, __cells: &mut #support::Cells) {
             match __column {
                 #(#encoded)*
+                #(#embedded)*
                 _ => #support::no_column(#name, __column),
             }
         }
@@ -70,6 +80,13 @@ fn unset(entity: &Entity) -> Option<TokenStream> {
     })
 }
 
+/// Whether a position is that of a column of an embedded field, and the position of the first one.
+fn is_here(entity: &Entity, field: &Field) -> (TokenStream, TokenStream) {
+    let (embedded_ty, first) = (entity.embedded_type(field), entity.first_of(field));
+    let width = quote!(#embedded_ty::WIDTH);
+    (quote!(__column >= #first && __column < #first + #width), first)
+}
+
 fn decoded(entity: &Entity, field: &Field) -> TokenStream {
     let support = &entity.support;
     let Field { ident, ty, column, role } = field;
@@ -77,6 +94,10 @@ fn decoded(entity: &Entity, field: &Field) -> TokenStream {
         // Not `Row::get`: its bound would be a second error for a type that no column can hold.
         Role::Value(_) => quote!(<#ty as #support::SqlType>::read(__row, #column)?),
         Role::BelongsTo(_) => quote!(#support::BelongsTo::decode(__row, #column)?),
+        Role::Embedded(_) => {
+            let (embedded_ty, first) = (entity.embedded_type(field), entity.first_of(field));
+            quote!(#embedded_ty::decode(__row, #first)?)
+        }
         Role::HasMany(relation) if relation.one => quote!(#support::HasOne::not_loaded()),
         Role::HasMany(_) => quote!(#support::HasMany::not_loaded()),
         Role::ManyToMany(_) => quote!(#support::ManyToMany::not_loaded()),
@@ -106,6 +127,12 @@ fn compared(entity: &Entity, field: &Field) -> Option<TokenStream> {
         Role::BelongsTo(_) => Some(quote! {
             #support::BelongsTo::differences(&self.#ident, &__other.#ident, #column, __columns);
         }),
+        Role::Embedded(_) => {
+            let (embedded_ty, first) = (entity.embedded_type(field), entity.first_of(field));
+            Some(quote! {
+                #embedded_ty::differences(&self.#ident, &__other.#ident, #first, __columns);
+            })
+        }
         Role::HasMany(_) | Role::ManyToMany(_) => None,
     }
 }
@@ -128,6 +155,19 @@ fn assigned(entity: &Entity, field: &Field) -> Option<TokenStream> {
             Some(
                 quote!(#(#columns => #support::BelongsTo::assign_part(&mut self.#ident, #parts, __value)?,)*),
             )
+        }
+        Role::Embedded(_) => {
+            let (is_here, first) = is_here(entity, field);
+            let embedded_ty = entity.embedded_type(field);
+            Some(quote! {
+                __column if #is_here => {
+                    let __assigned =
+                        #embedded_ty::assign(&mut self.#ident, __column - (#first), __value);
+                    if let ::core::result::Result::Err(__misfit) = __assigned {
+                        return ::core::result::Result::Err(#support::misfit::<Self>(__column, __misfit));
+                    }
+                }
+            })
         }
         Role::HasMany(_) | Role::ManyToMany(_) => None,
     }

@@ -33,7 +33,7 @@ pub(super) fn entity(
         columns,
         indexes,
     };
-    for check in [check_key, check_version, check_server_defaults, check_names] {
+    for check in [check_key, check_version, check_server_defaults, check_embedded, check_names] {
         errors.keep(check(&entity));
     }
     entity
@@ -57,7 +57,7 @@ fn columns(fields: &mut [Field]) -> Vec<Column> {
                     columns.push(Column { name: name.clone(), field: at, part, constant });
                 }
             }
-            Role::HasMany(_) | Role::ManyToMany(_) => {}
+            Role::Embedded(_) | Role::HasMany(_) | Role::ManyToMany(_) => {}
         }
     }
     columns
@@ -75,7 +75,7 @@ fn decide_indexes(fields: &mut [Field]) {
                 key_begun |= relation.key;
                 relation.index.get_or_insert(!begins_key);
             }
-            Role::HasMany(_) | Role::ManyToMany(_) => {}
+            Role::Embedded(_) | Role::HasMany(_) | Role::ManyToMany(_) => {}
         }
     }
 }
@@ -108,11 +108,14 @@ fn resolve(index: &NamedIndex, fields: &[Field]) -> Result<Index> {
                 ));
             }
             (Some(field), Some(width @ 1..)) => columns.extend(field.column..field.column + width),
-            (Some(_), _) => {
-                return Err(Error::new(
-                    name.span,
-                    format!("`{}` has no column: it is a collection", name.text),
-                ));
+            (Some(field), _) => {
+                let message = match field.role {
+                    Role::Embedded(_) => {
+                        "has several columns: write `#[column(index)]` in its struct, above one of them"
+                    }
+                    _ => "has no column: it is a collection",
+                };
+                return Err(Error::new(name.span, format!("`{}` {message}", name.text)));
             }
             _ => return Err(Error::new(name.span, no_such_field(&name.text, fields))),
         }
@@ -196,6 +199,22 @@ fn check_server_defaults(entity: &Entity) -> Result<()> {
     }
 }
 
+/// The columns of an embedded field are as many as the compiler knows, so that all others have their places before them.
+fn check_embedded(entity: &Entity) -> Result<()> {
+    let mut behind = entity.fields.iter().skip_while(|field| !matches!(field.role, Role::Embedded(_)));
+    let embedded = behind.next().map(|field| plain(&field.ident)).unwrap_or_default();
+    match behind.find(|field| field.width() > 0) {
+        Some(field) => Err(Error::new(
+            field.ident.span(),
+            format!(
+                "embedded fields stand behind all other columns: move `{}` up, above `{embedded}`",
+                plain(&field.ident)
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Columns are looked at first: two of one name often have one constant too, and that is one mistake.
 fn check_names(entity: &Entity) -> Result<()> {
     let mut columns: HashMap<String, &Field> = HashMap::new();
@@ -218,7 +237,11 @@ fn check_names(entity: &Entity) -> Result<()> {
         let owner = format!("relation `{}`", plain(&field.ident));
         (constant_of_field(&field.ident), field.ident.span(), owner)
     });
-    for (constant, span, owner) in of_columns.chain(of_relations) {
+    let of_embedded = entity.embedded().map(|(field, _)| {
+        let owner = format!("embedded field `{}`", plain(&field.ident));
+        (constant_of_field(&field.ident), field.ident.span(), owner)
+    });
+    for (constant, span, owner) in of_columns.chain(of_relations).chain(of_embedded) {
         let entity = plain(&entity.ident);
         if let Some(first) = constants.insert(constant.clone(), owner.clone()) {
             return Err(Error::new(

@@ -51,7 +51,7 @@ pub(super) fn options(input: &DeriveInput, errors: &mut Errors) -> Options {
 }
 
 /// The path of the facade, which every name in generated code starts with.
-pub(super) fn support(facade: Option<&TokenStream>) -> TokenStream {
+pub(crate) fn support(facade: Option<&TokenStream>) -> TokenStream {
     match facade {
         Some(path) => quote!(#path::__derive),
         None => quote!(::anyorm::__derive),

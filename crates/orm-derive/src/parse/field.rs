@@ -6,22 +6,22 @@ use syn::{Attribute, Error, Result, Type};
 
 use super::Errors;
 use super::attr::{self, Grammar};
+use super::embedded;
 use super::relation;
 use super::ty::{self, Known};
 use crate::model::{DefaultValue, Field, KeyOption, Literal, Role, UuidVersion, Value};
 use crate::names::plain;
 
-const ATTRIBUTES: [&str; 7] =
-    ["key", "column", "version", "belongs_to", "has_many", "has_one", "many_to_many"];
+const ATTRIBUTES: [&str; 8] =
+    ["key", "column", "version", "embedded", "belongs_to", "has_many", "has_one", "many_to_many"];
 
 /// Reads a field. Its first column is given out later.
 pub(super) fn parse(field: &syn::Field, entity: &Ident, errors: &mut Errors) -> Field {
     let ident = field.ident.clone().unwrap_or_else(|| entity.clone());
     let attributes: Vec<Marker<'_>> = field.attrs.iter().filter_map(Marker::of).collect();
-    let role = match relation::role(field, &ident, entity, &attributes, errors) {
-        Some(role) => role,
-        None => Role::Value(value(field, &ident, entity, &attributes, errors)),
-    };
+    let role = relation::role(field, &ident, entity, &attributes, errors)
+        .or_else(|| errors.keep(embedded::of_field(field, &attributes)).flatten().map(Role::Embedded))
+        .unwrap_or_else(|| Role::Value(value(field, &ident, entity, &attributes, errors)));
     Field { ident, ty: ty::without_self(&field.ty, entity), column: 0, role }
 }
 
@@ -50,6 +50,8 @@ fn value(
         let read = match known.name {
             "key" => key(known.attribute, &mut value),
             "version" => version(known.attribute, &mut value),
+            // With another: told where it was read.
+            "embedded" => Ok(()),
             _ => column(known.attribute, entity, &mut value),
         };
         errors.keep(read);

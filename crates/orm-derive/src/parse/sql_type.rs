@@ -1,7 +1,9 @@
-//! `#[sql_type(..)]`: on a struct around one value, on an enum, and on a variant of one.
+//! `#[sql_type(..)]` on a struct around one value, `#[db_enum(..)]` on an enum and on a variant of one. What `#[db_enum(..)]` takes,
+//! `#[sql_type(..)]` takes on an enum too.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
+use syn::spanned::Spanned;
 use syn::{Attribute, DeriveInput, Error, LitStr, Path, Result, Variant};
 
 use super::attr::{self, Grammar};
@@ -16,13 +18,31 @@ pub(crate) struct EnumOptions {
     pub(crate) name: Option<Name>,
     /// How the names of variants are written.
     pub(crate) case: Option<Case>,
+    /// Where it says that numbers are stored, not names.
+    pub(crate) integer: Option<Span>,
+}
+
+/// Which derive reads an enum: they differ in the name of their attribute.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EnumDerive {
+    DbEnum,
+    SqlType,
+}
+
+impl EnumDerive {
+    fn attribute(self) -> &'static str {
+        match self {
+            Self::DbEnum => "db_enum",
+            Self::SqlType => "sql_type",
+        }
+    }
 }
 
 /// The path of the facade, from the attribute of a struct.
 pub(crate) fn newtype_support(input: &DeriveInput) -> Result<TokenStream> {
     let grammar = Grammar { attribute: "sql_type", options: &["crate"], repeatable: &[] };
     let mut facade = None;
-    for attribute in own(&input.attrs) {
+    for attribute in own(&input.attrs, grammar.attribute) {
         grammar.read(attribute, |_, meta| {
             facade = Some(path(meta)?);
             Ok(())
@@ -32,31 +52,42 @@ pub(crate) fn newtype_support(input: &DeriveInput) -> Result<TokenStream> {
 }
 
 /// The attribute of an enum.
-pub(crate) fn enum_options(input: &DeriveInput) -> Result<EnumOptions> {
-    let options = &["name", "rename_all", "crate"];
-    let grammar = Grammar { attribute: "sql_type", options, repeatable: &[] };
-    let (mut facade, mut name, mut case) = (None, None, None);
-    for attribute in own(&input.attrs) {
+pub(crate) fn enum_options(input: &DeriveInput, derive: EnumDerive) -> Result<EnumOptions> {
+    let options = &["name", "rename_all", "integer", "crate"];
+    let grammar = Grammar { attribute: derive.attribute(), options, repeatable: &[] };
+    let (mut facade, mut name, mut case, mut integer) = (None, None, None, None);
+    for attribute in own(&input.attrs, grammar.attribute) {
         grammar.read(attribute, |option, meta| {
             match option {
                 "name" => name = Some(attr::name(meta)?),
                 "rename_all" => {
                     let written = attr::value(meta, "\"snake_case\"")?.parse::<LitStr>()?;
-                    case = Some(Case::of(&written.value()).ok_or_else(|| unknown_case(&written))?);
+                    case = Some((
+                        Case::of(&written.value()).ok_or_else(|| unknown_case(&written))?,
+                        written.span(),
+                    ));
                 }
+                "integer" => integer = attr::flag(meta)?.then(|| meta.path.span()),
                 _ => facade = Some(path(meta)?),
             }
             Ok(())
         })?;
     }
-    Ok(EnumOptions { support: support(facade.as_ref()), name, case })
+    let of_names = name.as_ref().map(|name: &Name| name.span).or(case.map(|(_, span)| span));
+    if let (Some(span), true) = (of_names, integer.is_some()) {
+        let message =
+            "this is about names, and `integer` stores the numbers of the variants: leave one of the two out";
+        return Err(Error::new(span, message));
+    }
+    let case = case.map(|(case, _)| case);
+    Ok(EnumOptions { support: support(facade.as_ref()), name, case, integer })
 }
 
 /// The name that the attribute of a variant gives it.
-pub(crate) fn renamed(variant: &Variant) -> Result<Option<Name>> {
-    let grammar = Grammar { attribute: "sql_type", options: &["rename"], repeatable: &[] };
+pub(crate) fn renamed(variant: &Variant, derive: EnumDerive) -> Result<Option<Name>> {
+    let grammar = Grammar { attribute: derive.attribute(), options: &["rename"], repeatable: &[] };
     let mut name = None;
-    for attribute in own(&variant.attrs) {
+    for attribute in own(&variant.attrs, grammar.attribute) {
         grammar.read(attribute, |_, meta| {
             name = Some(attr::name(meta)?);
             Ok(())
@@ -65,8 +96,8 @@ pub(crate) fn renamed(variant: &Variant) -> Result<Option<Name>> {
     Ok(name)
 }
 
-fn own(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
-    attributes.iter().filter(|attribute| attribute.path().is_ident("sql_type"))
+fn own<'a>(attributes: &'a [Attribute], name: &'static str) -> impl Iterator<Item = &'a Attribute> {
+    attributes.iter().filter(move |attribute| attribute.path().is_ident(name))
 }
 
 fn path(meta: &syn::meta::ParseNestedMeta<'_>) -> Result<TokenStream> {

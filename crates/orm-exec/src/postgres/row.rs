@@ -45,4 +45,7 @@ impl RowSource for PostgresRow<'_> {
     fn name(&self, index: usize) -> String {
         self.0.columns().get(index).map(|column| column.name().to_owned()).unwrap_or_default()
     }
+    fn is_named(&self, index: usize, name: &str) -> bool {
+        self.0.columns().get(index).is_some_and(|column| column.name() == name)
+    }
 }

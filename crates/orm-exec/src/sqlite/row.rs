@@ -46,4 +46,7 @@ impl RowSource for SqliteRow<'_, '_> {
     fn name(&self, index: usize) -> String {
         self.row.as_ref().column_name(index).unwrap_or_default().to_owned()
     }
+    fn is_named(&self, index: usize, name: &str) -> bool {
+        self.row.as_ref().column_name(index).is_ok_and(|own| own == name)
+    }
 }

@@ -2,13 +2,13 @@
 
 use futures_lite::future;
 use orm_core::error::ConstraintKind;
-use orm_core::{Error, sql};
+use orm_core::{Error, Trusted, sql};
 use orm_exec::{Engine, OpenMode};
 
 use crate::support::{Folder, file, full_again, insert, memory};
 
 async fn constraint(engine: &Engine, text: &str) -> orm_core::error::ConstraintError {
-    let error = engine.execute(sql(text)).await.unwrap_err();
+    let error = engine.execute(sql(Trusted(text))).await.unwrap_err();
     assert_eq!(error.sql(), Some(text));
     error.constraint().unwrap_or_else(|| panic!("{error:?}")).clone()
 }

@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use futures_lite::future;
 use orm_core::program::{Discard, Returns};
-use orm_core::{ColumnError, Entity, Row, Sink, schema, sql};
+use orm_core::{ColumnError, Entity, Row, Sink, Trusted, schema, sql};
 use orm_exec::{Access, Dispatch, Engine};
 
 use crate::entities::{Post, Tag, User};
@@ -119,7 +119,10 @@ fn the_observer_is_told_where_a_job_runs() {
         let engine = Engine::builder("sqlite::memory:").observer(trips.clone()).open().await.unwrap();
         engine.create_all(&schema![Post, User, Tag]).await.unwrap();
         let numbers = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 20000) ";
-        engine.execute(sql(format!("INSERT INTO tags (name) {numbers} SELECT n FROM c"))).await.unwrap();
+        engine
+            .execute(sql(Trusted(format!("INSERT INTO tags (name) {numbers} SELECT n FROM c"))))
+            .await
+            .unwrap();
         (_, *trips.1.lock().unwrap()) = (trips.0.take(), Vec::new());
         engine.first(Tag::select().filter(Tag::ID.eq(1))).await.unwrap();
         // No index leads to a sum.

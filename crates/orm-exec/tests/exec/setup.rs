@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_lite::future;
-use orm_core::{Error, sql};
+use orm_core::{Error, Trusted, sql};
 use orm_exec::sqlite::{ScalarFunction, Setup};
 use orm_exec::{Access, Engine, EngineBuilder};
 
@@ -120,7 +120,7 @@ fn functions_take_and_answer_every_kind_of_value() {
             .open()
             .await
             .unwrap();
-        let scalar = async |text: &str| engine.scalar(sql(text).returning::<String>()).await;
+        let scalar = async |text: &str| engine.scalar(sql(Trusted(text)).returning::<String>()).await;
         assert_eq!(scalar("SELECT quote(echo_text('Ada'))").await.unwrap(), "'Ada'");
         assert_eq!(scalar("SELECT quote(echo_text(NULL))").await.unwrap(), "NULL");
         assert_eq!(scalar("SELECT quote(echo_blob(x'00ff'))").await.unwrap(), "X'00FF'");

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use futures_lite::{FutureExt, future};
-use orm_core::{ColumnError, FromRow, Row, sql};
+use orm_core::{ColumnError, FromRow, Row, Trusted, sql};
 use orm_exec::{Engine, RowStream};
 
 use crate::support::{Folder, eventually, file, full_again, insert, memory, numbers};
@@ -87,7 +87,7 @@ fn read_ahead(bytes: usize) -> usize {
     future::block_on(async {
         let engine = memory().await;
         let query = format!("SELECT zeroblob({bytes}) FROM ({NUMBERS})");
-        let mut stream = engine.stream(sql(query).returning::<Large>());
+        let mut stream = engine.stream(sql(Trusted(query)).returning::<Large>());
         assert!(stream.next().await.unwrap().is_some());
         thread::sleep(Duration::from_millis(300));
         READ.load(Ordering::SeqCst)

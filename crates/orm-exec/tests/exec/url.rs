@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_lite::future;
-use orm_core::{Error, sql};
+use orm_core::{Error, Trusted, sql};
 use orm_exec::{Engine, OpenMode, Synchronous};
 
 use crate::support::Folder;
@@ -58,7 +58,7 @@ fn options_reach_the_connections() {
         assert_eq!(engine.statistics().readers_size, 1);
         let mut connection = engine.connection().await.unwrap();
         let pragma = async |connection: &mut orm_exec::Connection, name: &str| {
-            connection.scalar(sql(format!("PRAGMA {name}")).returning::<i64>()).await.unwrap()
+            connection.scalar(sql(Trusted(format!("PRAGMA {name}"))).returning::<i64>()).await.unwrap()
         };
         assert_eq!(pragma(&mut connection, "synchronous").await, 2);
         assert_eq!(pragma(&mut connection, "foreign_keys").await, 1);

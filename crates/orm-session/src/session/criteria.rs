@@ -94,8 +94,8 @@ impl Session {
     ) -> Result<(Vec<S::Tracked>, Arc<str>)> {
         let (program, parts) = self.answering_keys(&criteria)?;
         let sql = Arc::clone(&program.steps[0].shape.sql);
-        let sink = Returned::<S> { rows: Vec::new(), parts };
-        let (_, Returned { rows, parts }) = self.run(program, sink, location).await?;
+        let sink = Returned::<S> { rows: Vec::new(), width: usize::from(criteria.keys_at), parts };
+        let (_, Returned { rows, parts, .. }) = self.run(program, sink, location).await?;
         let tracked = self.adopt_all::<S>(rows, overwrite).await;
         self.follow_criteria(&criteria, parts);
         Ok((tracked, sql))
@@ -141,6 +141,8 @@ impl Session {
 /// What a statement by criteria returns: the caller's rows, and the keys for the session.
 struct Returned<S: Shape> {
     rows: Vec<S::Plain>,
+    /// How many columns of a row are the caller's: the keys follow.
+    width: usize,
     parts: Parts,
 }
 
@@ -149,7 +151,7 @@ impl<S: Shape> Unpin for Returned<S> {}
 impl<S: Shape> Sink for Returned<S> {
     fn row(&mut self, step: u16, row: &Row<'_>) -> Result<(), ColumnError> {
         if step == 0 {
-            self.rows.push(S::decode(row)?);
+            self.rows.push(S::decode(&row.narrowed(self.width))?);
         }
         self.parts.row(step, row)
     }

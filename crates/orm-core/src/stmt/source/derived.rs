@@ -55,7 +55,7 @@ impl<T: Fields> Derived<T> {
 impl<T: Fields> Select<Derived<T>, Values<T>> {
     /// Selects other values than all columns, as the same method of a query for entities does.
     pub fn columns<C: Selection>(self, columns: C) -> Select<Derived<T>, Values<C::Output>> {
-        self.project(columns)
+        self.selecting(columns)
     }
 }
 

@@ -1,0 +1,6 @@
+use anyorm::prelude::*;
+
+#[derive(Clone, Embedded)]
+struct Address(String, String);
+
+fn main() {}

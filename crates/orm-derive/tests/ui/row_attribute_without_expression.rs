@@ -1,0 +1,9 @@
+use anyorm::prelude::*;
+
+#[derive(FromRow)]
+struct Report {
+    #[row]
+    name: String,
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+use anyorm::prelude::*;
+
+#[derive(Clone, Debug, Default, Entity)]
+struct User {
+    #[key(auto)]
+    id: i64,
+    name: String,
+    age: Option<i32>,
+}
+
+#[derive(FromRow)]
+struct Report {
+    #[row(User::NAME)]
+    name: String,
+    #[row(User::AGE)]
+    age: i32,
+}
+
+fn main() {}

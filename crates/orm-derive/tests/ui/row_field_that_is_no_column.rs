@@ -1,0 +1,13 @@
+use anyorm::prelude::*;
+
+struct Address {
+    city: String,
+}
+
+#[derive(FromRow)]
+struct Report {
+    name: String,
+    address: Address,
+}
+
+fn main() {}

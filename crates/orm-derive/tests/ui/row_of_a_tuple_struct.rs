@@ -1,0 +1,6 @@
+use anyorm::prelude::*;
+
+#[derive(FromRow)]
+struct Report(String, i64);
+
+fn main() {}

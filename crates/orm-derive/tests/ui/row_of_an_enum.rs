@@ -1,0 +1,8 @@
+use anyorm::prelude::*;
+
+#[derive(FromRow)]
+enum Mood {
+    Happy,
+}
+
+fn main() {}

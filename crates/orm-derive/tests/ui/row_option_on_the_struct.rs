@@ -1,0 +1,9 @@
+use anyorm::prelude::*;
+
+#[derive(FromRow)]
+#[row(nested)]
+struct Report {
+    name: String,
+}
+
+fn main() {}

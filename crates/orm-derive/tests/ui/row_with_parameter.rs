@@ -1,0 +1,8 @@
+use anyorm::prelude::*;
+
+#[derive(FromRow)]
+struct Report<T> {
+    value: T,
+}
+
+fn main() {}

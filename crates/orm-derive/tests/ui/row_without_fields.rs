@@ -1,0 +1,6 @@
+use anyorm::prelude::*;
+
+#[derive(FromRow)]
+struct Report {}
+
+fn main() {}

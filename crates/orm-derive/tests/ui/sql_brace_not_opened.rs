@@ -1,0 +1,5 @@
+use anyorm::prelude::*;
+
+fn main() {
+    let _ = sql!("SELECT 1 }");
+}

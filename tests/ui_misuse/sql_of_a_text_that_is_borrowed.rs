@@ -1,0 +1,7 @@
+use anyorm::prelude::*;
+
+fn main() {}
+
+pub fn query(text: &String) {
+    let _ = sql(text);
+}
