@@ -48,6 +48,12 @@ pub enum ColumnType {
     Uuid,
     /// A point in time: [`Timestamp`], `SystemTime`.
     Timestamp,
+    /// A date of the calendar.
+    Date,
+    /// A time of day.
+    Time,
+    /// A date and time without a zone: what calendar and clock show somewhere.
+    DateTime,
     /// A decimal number: [`Numeric`].
     Numeric,
     /// A network address: [`IpNetwork`], `IpAddr`.

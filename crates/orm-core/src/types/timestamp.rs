@@ -138,9 +138,10 @@ impl SqlType for Timestamp {
     fn decode(value: ValueRef<'_>) -> Result<Self, Misfit> {
         match value {
             ValueRef::Int(unix) => Ok(Self(unix)),
-            ValueRef::Wire(WireType::Timestamp, form) => {
+            // Without a zone, it is in UTC here.
+            ValueRef::Wire(ty @ (WireType::Timestamp | WireType::DateTime), form) => {
                 let unix = timestamp::read(form).and_then(timestamp::to_unix);
-                let found = || WireType::Timestamp.text(form);
+                let found = || ty.text(form);
                 unix.map(Self)
                     .ok_or_else(|| Misfit { expected: "a timestamp up to the year 294246", found: found() })
             }
