@@ -5,9 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ColumnType, Element, SqlType};
+use super::{ColumnType, SqlType};
 use crate::cells::Cells;
-use crate::entity::KeyArg;
 use crate::row::Misfit;
 use crate::value::ValueRef;
 use crate::value::wire::{WireType, timestamp};
@@ -173,20 +172,7 @@ impl SqlType for SystemTime {
     }
 }
 
-impl Element for Timestamp {}
-impl Element for SystemTime {}
-
-impl KeyArg<Timestamp> for Timestamp {
-    fn into_key(self) -> Self {
-        self
-    }
-}
-
-impl KeyArg<SystemTime> for SystemTime {
-    fn into_key(self) -> Self {
-        self
-    }
-}
+list_and_key!(Timestamp SystemTime);
 
 #[cfg(test)]
 mod tests {
