@@ -57,7 +57,7 @@ pub enum ColumnType {
     SmallInt,
     /// 32 bits: `i32`, `u16`.
     Int,
-    /// 64 bits: `i64`, `u32`.
+    /// 64 bits: `i64`, `u32`, and what fits of `u64`.
     BigInt,
     /// `f32`.
     Real,
@@ -117,7 +117,8 @@ pub struct EnumType {
 /// |---|---|---|
 /// | `i8`, `i16`, `u8` | `SMALLINT` | `INTEGER` |
 /// | `i32`, `u16` | `INTEGER` | `INTEGER` |
-/// | `i64`, `u32` (not `u64`, which no database has) | `BIGINT` | `INTEGER` |
+/// | `i64`, `u32` | `BIGINT` | `INTEGER` |
+/// | `u64`, up to 9,223,372,036,854,775,807: more is refused before anything is sent | `BIGINT` | `INTEGER` |
 /// | `f32`, `f64` | `REAL`, `DOUBLE PRECISION` | `REAL`, without NaN |
 /// | `bool` | `BOOLEAN` | 0 or 1 |
 /// | `String` | `TEXT` | `TEXT` |
@@ -163,7 +164,7 @@ pub struct EnumType {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in a column",
     label = "no column type for `{Self}`",
-    note = "columns hold i8 to i64, u8 to u32, f32, f64, bool, String, Vec<u8>, `Json<T>` for any serde type, Timestamp, \
+    note = "columns hold i8 to i64, u8 to u64, f32, f64, bool, String, Vec<u8>, `Json<T>` for any serde type, Timestamp, \
             SystemTime, Numeric, IpAddr, lists of these, and `Option` of these; with cargo features of their names, the types of \
             uuid, chrono, time, jiff, rust_decimal, bigdecimal and ipnetwork; a type of your own derives it"
 )]
