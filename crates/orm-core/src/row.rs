@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::cells::Cells;
+use crate::entity::{ColumnMeta, EntityMeta};
 use crate::types::SqlType;
 use crate::value::ValueRef;
 use crate::value::wire::WireType;
@@ -172,6 +173,10 @@ impl Misfit {
 pub struct ColumnError {
     /// The entity being read, where one is.
     pub entity: Option<&'static str>,
+    /// Its table.
+    pub table: Option<&'static str>,
+    /// The key of its row, in words: `id 7`.
+    pub key: Option<String>,
     /// The column's name, empty if unknown.
     pub column: String,
     /// The column's position.
@@ -186,7 +191,7 @@ impl ColumnError {
     /// An error at a position.
     #[cold]
     pub fn new(index: usize, expected: &'static str, found: String) -> Self {
-        Self { entity: None, column: String::new(), index, expected, found }
+        Self { entity: None, table: None, key: None, column: String::new(), index, expected, found }
     }
 
     /// Says which entity was being read.
@@ -195,5 +200,23 @@ impl ColumnError {
     pub fn of(mut self, entity: &'static str) -> Self {
         self.entity.get_or_insert(entity);
         self
+    }
+
+    /// Says which entity was being read, and from which row of its table.
+    #[doc(hidden)]
+    #[cold]
+    #[must_use]
+    pub fn of_row(self, meta: &'static EntityMeta, row: &Row<'_>) -> Self {
+        let mut error = self.of(meta.name);
+        if error.table.is_none() {
+            error.table = Some(meta.table);
+            let part = |(&at, column): (&usize, &ColumnMeta)| {
+                let value = row.value(at).ok()?;
+                Some(format!("{} {}", column.name, value.to_value()))
+            };
+            let parts: Option<Vec<String>> = meta.key.iter().zip(meta.key_columns()).map(part).collect();
+            error.key = parts.map(|parts| parts.join(", "));
+        }
+        error
     }
 }
