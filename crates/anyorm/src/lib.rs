@@ -131,6 +131,7 @@ pub use orm_core::relation::{
 pub use orm_core::rust_decimal;
 pub use orm_core::schema;
 pub use orm_core::schema::Schema;
+pub use orm_core::stored_as;
 #[cfg(feature = "time")]
 #[doc(no_inline)]
 pub use orm_core::time;

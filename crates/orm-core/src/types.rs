@@ -31,6 +31,7 @@ mod numeric;
 #[cfg(feature = "rust_decimal")]
 mod rust_decimal;
 mod scalar;
+mod stored_as;
 #[cfg(feature = "time")]
 mod time;
 mod timestamp;
@@ -43,6 +44,8 @@ pub use json::Json;
 #[doc(hidden)]
 pub use made::made_uuid;
 pub use numeric::{InvalidNumeric, Numeric};
+#[doc(hidden)]
+pub use stored_as::{decode_as, encode_as};
 pub use timestamp::Timestamp;
 
 use crate::cells::Cells;
@@ -137,7 +140,8 @@ pub struct EnumType {
 /// The types of a crate are there with the cargo feature of its name: `uuid`, `chrono`, `time`, `jiff`, `rust_decimal`,
 /// `bigdecimal`, `ipnetwork`. What stands in a column in the other database's form is read as well: text as a UUID, say.
 ///
-/// A struct around one value derives it, and so does an enum:
+/// A struct around one value derives it, and so does an enum. For a type that is checked where it is read, there is
+/// [`stored_as!`](crate::stored_as).
 ///
 /// ```
 /// # use orm_blog::*;
