@@ -1,11 +1,12 @@
 //! `bigdecimal::BigDecimal`, with the cargo feature of that name.
 
-use bigdecimal::BigDecimal;
+use bigdecimal::{BigDecimal, Zero};
 
 use super::{ColumnType, Numeric, SqlType};
 use crate::cells::Cells;
 use crate::row::Misfit;
 use crate::value::ValueRef;
+use crate::value::wire::numeric;
 
 /// Stored as a [`Numeric`] is. More digits than a database stores are refused before any I/O; NaN and the infinities are an
 /// error where they are read.
@@ -15,8 +16,15 @@ impl SqlType for BigDecimal {
 
     fn encode(&self, cells: &mut Cells) {
         let (digits, scale) = self.as_bigint_and_exponent();
-        // By its exponent: written out, a number of two digits may fill the memory.
-        match format!("{digits}e{}", -i128::from(scale)).parse::<Numeric>() {
+        let number = match usize::try_from(scale) {
+            // Zero has no digit that an exponent could move: its decimals are written out.
+            Ok(decimals @ 1..=numeric::MOST_DECIMALS) if digits.is_zero() => {
+                format!("0.{}", "0".repeat(decimals)).parse::<Numeric>()
+            }
+            // By its exponent: written out, a number of two digits may fill the memory.
+            _ => format!("{digits}e{}", -i128::from(scale)).parse(),
+        };
+        match number {
             Ok(number) => number.encode(cells),
             Err(error) => cells.refuse(error.to_string()),
         }
@@ -45,13 +53,13 @@ mod tests {
     #[test]
     fn decimals_are_read_as_they_were_written() {
         let long = format!("-{}.{}", "98765".repeat(2_000), "00001".repeat(2_000));
-        for text in ["0", "-0.5", "1.50", "1e3", "12e-5", "1e131071", "1e-16383", &long] {
+        for text in ["0", "0.00", "-0.5", "1.50", "1e3", "12e-5", "1e131071", "1e-16383", &long] {
             let (before, after) = (number(text), again(&number(text)));
             assert_eq!(before, after);
             let is_whole = before.fractional_digit_count() <= 0;
             assert!(is_whole || before.fractional_digit_count() == after.fractional_digit_count(), "{text}");
         }
-        assert_eq!(again(&number("0.00")), number("0"));
+        assert_eq!(again(&number("0e-99999")), number("0"), "no database has so many decimals");
     }
 
     #[test]
