@@ -194,10 +194,11 @@ impl Error {
     #[doc(hidden)]
     #[cold]
     pub fn decode(error: ColumnError, row: u64, sql: &str) -> Self {
+        let (table, key) = error.row.map_or((None, None), |row| (Some(row.table), row.key));
         Self::Decode(Arc::new(DecodeError {
             entity: error.entity,
-            table: error.table,
-            key: error.key,
+            table,
+            key,
             row,
             column: if error.column.is_empty() { format!("#{}", error.index + 1) } else { error.column },
             expected: error.expected,

@@ -168,15 +168,22 @@ impl Misfit {
     }
 }
 
+/// A row of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableRow {
+    /// The table.
+    pub table: &'static str,
+    /// The key of the row, in words: `id 7`. `None` if it was not read.
+    pub key: Option<String>,
+}
+
 /// A [`Misfit`] with its place. Becomes an [`Error`](crate::Error) that also names the SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnError {
     /// The entity being read, where one is.
     pub entity: Option<&'static str>,
-    /// Its table.
-    pub table: Option<&'static str>,
-    /// The key of its row, in words: `id 7`.
-    pub key: Option<String>,
+    /// Its table and row. In a box, for every read of a value answers a `Result` of this.
+    pub row: Option<Box<TableRow>>,
     /// The column's name, empty if unknown.
     pub column: String,
     /// The column's position.
@@ -191,7 +198,7 @@ impl ColumnError {
     /// An error at a position.
     #[cold]
     pub fn new(index: usize, expected: &'static str, found: String) -> Self {
-        Self { entity: None, table: None, key: None, column: String::new(), index, expected, found }
+        Self { entity: None, row: None, column: String::new(), index, expected, found }
     }
 
     /// Says which entity was being read.
@@ -208,14 +215,14 @@ impl ColumnError {
     #[must_use]
     pub fn of_row(self, meta: &'static EntityMeta, row: &Row<'_>) -> Self {
         let mut error = self.of(meta.name);
-        if error.table.is_none() {
-            error.table = Some(meta.table);
+        if error.row.is_none() {
             let part = |(&at, column): (&usize, &ColumnMeta)| {
                 let value = row.value(at).ok()?;
                 Some(format!("{} {}", column.name, value.to_value()))
             };
             let parts: Option<Vec<String>> = meta.key.iter().zip(meta.key_columns()).map(part).collect();
-            error.key = parts.map(|parts| parts.join(", "));
+            let key = parts.map(|parts| parts.join(", "));
+            error.row = Some(Box::new(TableRow { table: meta.table, key }));
         }
         error
     }
