@@ -78,7 +78,7 @@ async fn in_a_condition_it_is_refused_too(db: Database) -> Result<()> {
     is_refused(&db, Row::HUGE, u64::MAX, "9223372036854775807").await;
     is_refused(&db, Row::CLOCK, leap(), "a leap second").await;
     is_refused(&db, Row::DAY, NaiveDate::MIN, "4714-11-24 BC").await;
-    let bound = sql("SELECT ").bind(u64::MAX).returning::<i64>();
+    let bound = sql("SELECT ?").bind(u64::MAX).returning::<i64>();
     let error = db.engine.one(bound).await.expect_err("too large").to_string();
     assert!(error.contains("9223372036854775807"), "{error}");
     assert_eq!(sent(&db), [""; 0], "nothing was sent");

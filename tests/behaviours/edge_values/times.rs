@@ -18,6 +18,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     what_is_finer_than_a_microsecond_is_cut_off,
     far_years_are_kept_or_refused,
     dates_can_be_keys,
+    bound_values_mean_the_same_each_time,
     lists_of_times_are_kept,
 ];
 
@@ -298,6 +299,32 @@ async fn dates_can_be_keys(db: Database) -> Result<()> {
     }
     session.commit().await?;
     assert_eq!(db.engine.count(Day::select().filter(Day::NOTE.eq(""))).await?, keys.len() as u64);
+    Ok(())
+}
+
+/// A server is told the statement the first time, and prepares it later.
+async fn bound_values_mean_the_same_each_time(db: Database) -> Result<()> {
+    let value = times(1, 59, 49_500_000_000);
+    for _ in 0..5 {
+        assert_eq!(
+            db.engine.one(sql("SELECT ? AS day").bind(value.day).returning::<NaiveDate>()).await?,
+            value.day
+        );
+        assert_eq!(
+            db.engine.one(sql("SELECT ? AS clock").bind(value.clock).returning::<NaiveTime>()).await?,
+            value.clock
+        );
+        assert_eq!(
+            db.engine.one(sql("SELECT ? AS moment").bind(value.moment).returning::<NaiveDateTime>()).await?,
+            value.moment
+        );
+        if !db.has(Capability::AnyTypeInAColumn) {
+            let compared = sql("SELECT TIMESTAMPTZ '2000-02-29 13:45:00' = ?").bind(value.moment);
+            assert!(db.engine.one(compared.returning::<bool>()).await?, "in the zone of the connection");
+            let listed = sql("SELECT DATE '2000-02-29' = ?").bind(value.moment);
+            assert!(!db.engine.one(listed.returning::<bool>()).await?, "midnight is another time");
+        }
+    }
     Ok(())
 }
 
