@@ -28,6 +28,7 @@ mod deleted;
 mod dropped;
 mod dropped_links;
 mod drops;
+mod edge_values;
 mod embedded;
 mod enums;
 mod events;
@@ -157,7 +158,8 @@ const ALL: &[&[Behaviour]] = &[
 ];
 
 /// Subjects of several files.
-const GROUPS: &[&[&[Behaviour]]] = &[bad_input::BEHAVIOURS, drops::BEHAVIOURS, events::BEHAVIOURS];
+const GROUPS: &[&[&[Behaviour]]] =
+    &[bad_input::BEHAVIOURS, drops::BEHAVIOURS, edge_values::BEHAVIOURS, events::BEHAVIOURS];
 
 fn main() -> ExitCode {
     orm_testkit::main(&[ALL.concat(), GROUPS.concat().concat()].concat())

@@ -58,13 +58,20 @@ fn tracing_is_built_only_when_asked_for() {
     assert_eq!(twice(&asked), [""; 0]);
 }
 
-/// Who does not ask for UUIDs does not build them.
+/// Who does not ask for the types of a crate does not build it, and who asks builds nothing twice.
 #[test]
-fn uuid_is_built_only_when_asked_for() {
-    assert!(!built_by_users().contains_key("uuid"));
-    let asked = built_with(&["--features", "uuid"]);
-    assert!(asked.contains_key("uuid"), "{asked:?}");
-    assert_eq!(twice(&asked), [""; 0]);
+fn crates_of_types_are_built_only_when_asked_for() {
+    let crates = ["bigdecimal", "chrono", "ipnetwork", "jiff", "rust_decimal", "time", "uuid"];
+    let without = built_by_users();
+    for name in crates {
+        assert!(!without.contains_key(name), "{name}");
+        let asked = built_with(&["--features", name]);
+        assert!(asked.contains_key(name), "{asked:?}");
+        for other in crates.iter().filter(|other| **other != name) {
+            assert!(!asked.contains_key(*other), "{name} brings {other}");
+        }
+    }
+    assert_eq!(twice(&built_with(&["--features", &crates.join(",")])), [""; 0]);
 }
 
 /// Who does not ask for PostgreSQL builds no line of what it needs. Who does builds tokio without its runtime: the traits

@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
+use anyorm::bigdecimal::BigDecimal;
+use anyorm::chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use anyorm::prelude::*;
+use anyorm::rust_decimal::Decimal;
 use anyorm::uuid::Uuid;
 use anyorm::{IpNetwork, Json, Numeric, Result, SqlType, Timestamp, Trusted, schema};
 use anyorm_tests::random::Random;
@@ -47,6 +50,13 @@ struct Wide {
     address: Option<IpAddr>,
     network: Option<IpNetwork>,
     mood: Option<Mood>,
+    huge: Option<u64>,
+    day: Option<NaiveDate>,
+    clock: Option<NaiveTime>,
+    both: Option<NaiveDateTime>,
+    point: Option<DateTime<Utc>>,
+    decimal: Option<Decimal>,
+    big_decimal: Option<BigDecimal>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Entity)]
@@ -62,6 +72,10 @@ struct Lists {
     uuids: Vec<Uuid>,
     numerics: Vec<Numeric>,
     moods: Vec<Mood>,
+    days: Vec<NaiveDate>,
+    clocks: Vec<Option<NaiveTime>>,
+    boths: Vec<NaiveDateTime>,
+    decimals: Vec<Decimal>,
 }
 
 /// One column: an empty text is an empty line.
@@ -185,6 +199,20 @@ impl Values {
         }
     }
 
+    /// Also before the year 1 and after 9999: a date has an era then.
+    fn both(&mut self) -> NaiveDateTime {
+        let micros = match self.0.below(8) {
+            0 => self.bits() as i64 >> 1,
+            1 => -62_135_596_800_000_000,
+            _ => self.bits() as i64 >> 8,
+        };
+        DateTime::from_timestamp_micros(micros.max(-210_866_803_200_000_000)).unwrap_or_default().naive_utc()
+    }
+
+    fn decimal(&mut self) -> Decimal {
+        Decimal::new(self.int(), self.0.below(29) as u32)
+    }
+
     fn wide(&mut self, id: i64) -> Wide {
         Wide {
             id,
@@ -205,6 +233,13 @@ impl Values {
             address: self.maybe(|values| IpAddr::from((values.bits() as u32).to_be_bytes())),
             network: self.maybe(Self::network),
             mood: self.maybe(Self::mood),
+            huge: self.maybe(|values| values.bits() >> 1),
+            day: self.maybe(|values| values.both().date()),
+            clock: self.maybe(|values| values.both().time()),
+            both: self.maybe(Self::both),
+            point: self.maybe(|values| values.both().and_utc()),
+            decimal: self.maybe(Self::decimal),
+            big_decimal: self.maybe(|values| BigDecimal::new(values.int().into(), values.0.below(99) as i64)),
         }
     }
 
@@ -219,6 +254,10 @@ impl Values {
             uuids: self.list(|values| Uuid::from_u64_pair(values.bits(), values.bits())),
             numerics: self.list(Self::numeric),
             moods: self.list(Self::mood),
+            days: self.list(|values| values.both().date()),
+            clocks: self.list(|values| values.maybe(|values| values.both().time())),
+            boths: self.list(Self::both),
+            decimals: self.list(Self::decimal),
         }
     }
 }

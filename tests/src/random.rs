@@ -18,6 +18,11 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
+    /// All bits of a number.
+    pub fn bits(&mut self) -> u64 {
+        self.next()
+    }
+
     /// A number less than `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.next() % end

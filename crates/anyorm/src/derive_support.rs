@@ -127,7 +127,7 @@ macro_rules! places {
     )*};
 }
 
-places!(i8 i16 i32 i64 u8 u16 u32);
+places!(i8 i16 i32 i64 u8 u16 u32 u64);
 
 /// The error of a value that does not fit the field it is assigned to.
 #[cold]
@@ -250,4 +250,4 @@ macro_rules! key_of_one_part {
     )*};
 }
 
-key_of_one_part!(i8 i16 i32 i64 u8 u16 u32 bool String Vec<u8>);
+key_of_one_part!(i8 i16 i32 i64 u8 u16 u32 u64 bool String Vec<u8>);

@@ -62,6 +62,9 @@
 //! |---|---|
 //! | `postgres` | [PostgreSQL](guide::postgres): `Engine::open("postgres://..")`, natively async, with TLS |
 //! | `uuid` | columns and keys of `uuid::Uuid` |
+//! | `chrono`, `time`, `jiff` | columns of [dates, times](guide::types#dates-and-times-of-day) and points in time, of that crate |
+//! | `rust_decimal`, `bigdecimal` | columns of [decimal numbers](guide::types#decimal-numbers), of that crate |
+//! | `ipnetwork` | columns of `ipnetwork::IpNetwork` |
 //! | `tracing` | [spans and events](guide::observability) for whatever subscriber the program has |
 //!
 //! # Functions that answer queries
@@ -108,15 +111,34 @@ mod raw_sql;
 pub mod __derive;
 
 pub use orm_core::batch;
+#[cfg(feature = "bigdecimal")]
+#[doc(no_inline)]
+pub use orm_core::bigdecimal;
+#[cfg(feature = "chrono")]
+#[doc(no_inline)]
+pub use orm_core::chrono;
 pub use orm_core::entity::{Embedded, Entity, EntityMeta, Key, KeyArg};
 pub use orm_core::expr::{Expr, avg, coalesce, count, count_all, count_distinct, max, min, sum};
+#[cfg(feature = "ipnetwork")]
+#[doc(no_inline)]
+pub use orm_core::ipnetwork;
+#[cfg(feature = "jiff")]
+#[doc(no_inline)]
+pub use orm_core::jiff;
 pub use orm_core::query::{DynamicRow, FromRow, Query};
 pub use orm_core::relation::{
     BelongsTo, Collection, HasMany, HasOne, IntoPath, Joined, ManyToMany, Narrowed, Path, Relation,
 };
+#[cfg(feature = "rust_decimal")]
+#[doc(no_inline)]
+pub use orm_core::rust_decimal;
 pub use orm_core::schema;
 pub use orm_core::schema::Schema;
 pub use orm_core::stmt::{Identifier, InvalidIdentifier, list};
+pub use orm_core::stored_as;
+#[cfg(feature = "time")]
+#[doc(no_inline)]
+pub use orm_core::time;
 pub use orm_core::types::{
     Element, InvalidNetwork, InvalidNumeric, IpNetwork, Json, Numeric, SqlType, Timestamp,
 };

@@ -125,7 +125,7 @@ impl Cells {
         if !self.rare {
             return None;
         }
-        self.cells.iter().enumerate().find_map(|(at, cell)| match cell {
+        self.cells.iter().enumerate().find_map(|(at, &cell)| match cell {
             Cell::Float(value) if value.is_nan() && !dialect.stores_nan => {
                 let reason =
                     format!("NaN, which {} stores as NULL: send None if that is meant", dialect.name);
@@ -134,6 +134,18 @@ impl Cells {
             Cell::Wire { ty: WireType::Array, .. } if !dialect.arrays => {
                 let reason = format!("an array, which {} has not: use `Json<Vec<T>>`", dialect.name);
                 Some((at, reason))
+            }
+            Cell::Wire { ty, start, len } if !dialect.far_years => {
+                let form = &self.bytes[start as usize..][..len as usize];
+                wire::civil::is_far(ty, form).then(|| {
+                    let (kind, text, name) = (ty.kind(), ty.text(form), dialect.name);
+                    (
+                        at,
+                        format!(
+                            "{kind}, {text}, outside of the years 1 to 9999, which is all that {name} stores"
+                        ),
+                    )
+                })
             }
             _ => None,
         })
@@ -221,7 +233,7 @@ impl Cells {
     #[inline]
     pub fn wire(&mut self, ty: WireType, value: &[u8]) {
         let (start, len) = self.store(value);
-        self.rare |= ty == WireType::Array;
+        self.rare |= ty == WireType::Array || wire::civil::is_far(ty, value);
         self.cells.push(Cell::Wire { ty, start, len });
     }
 

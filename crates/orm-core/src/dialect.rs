@@ -82,6 +82,8 @@ pub struct Dialect {
     pub booleans: [&'static str; 2],
     /// Whether a float can be NaN. Where not, one would become NULL, so it is not sent.
     pub stores_nan: bool,
+    /// Whether it stores dates before the year 1 and after the year 9999. Where not, they are not sent.
+    pub far_years: bool,
     /// What stands before the rows of `(a, b) IN (..)`: `VALUES ` where a list of rows must be a subquery. Where it
     /// need not be, it must not: PostgreSQL takes the parameters of VALUES for text.
     pub row_list: &'static str,

@@ -190,12 +190,16 @@ impl Error {
         Self::Value(Arc::new(ValueError { place: format!("parameter {}", parameter + 1), reason, sql }))
     }
 
-    /// A value of a row that does not fit.
+    /// A value of a row that does not fit. Rows of an answer are counted from 1.
     #[doc(hidden)]
     #[cold]
-    pub fn decode(error: ColumnError, sql: &str) -> Self {
+    pub fn decode(error: ColumnError, row: u64, sql: &str) -> Self {
+        let (table, key) = error.row.map_or((None, None), |row| (Some(row.table), row.key));
         Self::Decode(Arc::new(DecodeError {
             entity: error.entity,
+            table,
+            key,
+            row,
             column: if error.column.is_empty() { format!("#{}", error.index + 1) } else { error.column },
             expected: error.expected,
             found: error.found,

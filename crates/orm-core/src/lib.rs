@@ -49,6 +49,24 @@ mod tuples;
 pub mod types;
 pub mod value;
 
+#[cfg(feature = "bigdecimal")]
+#[doc(no_inline)]
+pub use ::bigdecimal;
+#[cfg(feature = "chrono")]
+#[doc(no_inline)]
+pub use ::chrono;
+#[cfg(feature = "ipnetwork")]
+#[doc(no_inline)]
+pub use ::ipnetwork;
+#[cfg(feature = "jiff")]
+#[doc(no_inline)]
+pub use ::jiff;
+#[cfg(feature = "rust_decimal")]
+#[doc(no_inline)]
+pub use ::rust_decimal;
+#[cfg(feature = "time")]
+#[doc(no_inline)]
+pub use ::time;
 #[cfg(feature = "uuid")]
 #[doc(no_inline)]
 pub use ::uuid;

@@ -78,7 +78,7 @@ impl<E: Entity> Shape for Whole<E> {
     type Plain = E;
 
     fn decode(row: &Row<'_>) -> Result<E, ColumnError> {
-        E::decode(row).map_err(|error| error.of(E::meta().name))
+        E::decode(row).map_err(|error| error.of_row(E::meta(), row))
     }
 }
 

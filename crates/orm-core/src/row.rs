@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::cells::Cells;
+use crate::entity::{ColumnMeta, EntityMeta};
 use crate::types::SqlType;
 use crate::value::ValueRef;
 use crate::value::wire::WireType;
@@ -196,11 +197,22 @@ impl Misfit {
     }
 }
 
+/// A row of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableRow {
+    /// The table.
+    pub table: &'static str,
+    /// The key of the row, in words: `id 7`. `None` if it was not read.
+    pub key: Option<String>,
+}
+
 /// A [`Misfit`] with its place. Becomes an [`Error`](crate::Error) that also names the SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnError {
     /// The entity being read, where one is.
     pub entity: Option<&'static str>,
+    /// Its table and row. In a box, for every read of a value answers a `Result` of this.
+    pub row: Option<Box<TableRow>>,
     /// The column's name, empty if unknown.
     pub column: String,
     /// The column's position.
@@ -215,7 +227,7 @@ impl ColumnError {
     /// An error at a position.
     #[cold]
     pub fn new(index: usize, expected: &'static str, found: String) -> Self {
-        Self { entity: None, column: String::new(), index, expected, found }
+        Self { entity: None, row: None, column: String::new(), index, expected, found }
     }
 
     /// Says which entity was being read.
@@ -224,5 +236,23 @@ impl ColumnError {
     pub fn of(mut self, entity: &'static str) -> Self {
         self.entity.get_or_insert(entity);
         self
+    }
+
+    /// Says which entity was being read, and from which row of its table.
+    #[doc(hidden)]
+    #[cold]
+    #[must_use]
+    pub fn of_row(self, meta: &'static EntityMeta, row: &Row<'_>) -> Self {
+        let mut error = self.of(meta.name);
+        if error.row.is_none() {
+            let part = |(&at, column): (&usize, &ColumnMeta)| {
+                let value = row.value(at).ok()?;
+                Some(format!("{} {}", column.name, value.to_value()))
+            };
+            let parts: Option<Vec<String>> = meta.key.iter().zip(meta.key_columns()).map(part).collect();
+            let key = parts.map(|parts| parts.join(", "));
+            error.row = Some(Box::new(TableRow { table: meta.table, key }));
+        }
+        error
     }
 }

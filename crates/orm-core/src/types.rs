@@ -1,11 +1,39 @@
 //! The contract between a Rust type and a column: encode, decode, what NULL means.
 
+/// What else a type needs that can stand in lists and keys.
+macro_rules! list_and_key {
+    ($($type:ty)*) => {$(
+        impl crate::types::Element for $type {}
+
+        impl crate::entity::KeyArg<$type> for $type {
+            fn into_key(self) -> Self {
+                self
+            }
+        }
+    )*};
+}
+
 mod array;
+#[cfg(feature = "bigdecimal")]
+mod bigdecimal;
+#[cfg(feature = "chrono")]
+mod chrono;
+#[cfg(any(feature = "chrono", feature = "jiff", feature = "time"))]
+mod civil;
 mod inet;
+#[cfg(feature = "ipnetwork")]
+mod ipnetwork;
+#[cfg(feature = "jiff")]
+mod jiff;
 mod json;
 mod made;
 mod numeric;
+#[cfg(feature = "rust_decimal")]
+mod rust_decimal;
 mod scalar;
+mod stored_as;
+#[cfg(feature = "time")]
+mod time;
 mod timestamp;
 #[cfg(feature = "uuid")]
 mod uuid;
@@ -16,6 +44,8 @@ pub use json::Json;
 #[doc(hidden)]
 pub use made::made_uuid;
 pub use numeric::{InvalidNumeric, Numeric};
+#[doc(hidden)]
+pub use stored_as::{decode_as, encode_as};
 pub use timestamp::Timestamp;
 
 use crate::cells::Cells;
@@ -30,7 +60,7 @@ pub enum ColumnType {
     SmallInt,
     /// 32 bits: `i32`, `u16`.
     Int,
-    /// 64 bits: `i64`, `u32`.
+    /// 64 bits: `i64`, `u32`, and what fits of `u64`.
     BigInt,
     /// `f32`.
     Real,
@@ -46,9 +76,15 @@ pub enum ColumnType {
     Json,
     /// `uuid::Uuid`.
     Uuid,
-    /// A point in time: [`Timestamp`], `SystemTime`.
+    /// A point in time: [`Timestamp`], `SystemTime`, types of the crates `chrono`, `time` and `jiff`.
     Timestamp,
-    /// A decimal number: [`Numeric`].
+    /// A date of the calendar: of the crates `chrono`, `time` and `jiff`, as the two that follow.
+    Date,
+    /// A time of day.
+    Time,
+    /// A date and time without a zone: what calendar and clock show somewhere.
+    DateTime,
+    /// A decimal number: [`Numeric`], types of the crates `rust_decimal` and `bigdecimal`.
     Numeric,
     /// A network address: [`IpNetwork`], `IpAddr`.
     Inet,
@@ -84,22 +120,28 @@ pub struct EnumType {
 /// |---|---|---|
 /// | `i8`, `i16`, `u8` | `SMALLINT` | `INTEGER` |
 /// | `i32`, `u16` | `INTEGER` | `INTEGER` |
-/// | `i64`, `u32` (not `u64`, which no database has) | `BIGINT` | `INTEGER` |
+/// | `i64`, `u32` | `BIGINT` | `INTEGER` |
+/// | `u64`, up to 9,223,372,036,854,775,807: more is refused before anything is sent | `BIGINT` | `INTEGER` |
 /// | `f32`, `f64` | `REAL`, `DOUBLE PRECISION` | `REAL`, without NaN |
 /// | `bool` | `BOOLEAN` | 0 or 1 |
 /// | `String` | `TEXT` | `TEXT` |
 /// | `Vec<u8>` | `BYTEA` | `BLOB` |
 /// | [`Json<T>`] of any serde type | `JSONB` | `TEXT` |
-/// | `uuid::Uuid`, with the cargo feature `uuid` | `UUID` | `TEXT`, with hyphens |
-/// | [`Timestamp`], `SystemTime` | `TIMESTAMPTZ` | `INTEGER`: microseconds since the Unix epoch |
-/// | [`Numeric`] | `NUMERIC` | `TEXT` |
-/// | `IpAddr`, [`IpNetwork`] | `INET` | `TEXT` |
+/// | `Uuid` of `uuid` | `UUID` | `TEXT`, with hyphens |
+/// | [`Timestamp`], `SystemTime`; `DateTime<Utc>`, `DateTime<FixedOffset>` of `chrono`, `OffsetDateTime` of `time`, `Timestamp` of `jiff` | `TIMESTAMPTZ` | `INTEGER`: microseconds since the Unix epoch |
+/// | `NaiveDate` of `chrono`, `Date` of `time`, `civil::Date` of `jiff` | `DATE` | `TEXT`: `2024-02-29` |
+/// | `NaiveTime` of `chrono`, `Time` of `time`, `civil::Time` of `jiff` | `TIME` | `TEXT`: `13:45:00.000000` |
+/// | `NaiveDateTime` of `chrono`, `PrimitiveDateTime` of `time`, `civil::DateTime` of `jiff` | `TIMESTAMP` | `TEXT`: `2024-02-29 13:45:00.000000` |
+/// | [`Numeric`]; `Decimal` of `rust_decimal`, `BigDecimal` of `bigdecimal` | `NUMERIC` | `TEXT` |
+/// | `IpAddr`, [`IpNetwork`]; `IpNetwork` of `ipnetwork` | `INET` | `TEXT` |
 /// | an enum that derives it | `TEXT`, or an enum type | `TEXT` |
 /// | `Vec<T>`, `Vec<Option<T>>` of an [`Element`] | arrays | none: use `Json<Vec<T>>` |
 ///
-/// What stands in a column in the other database's form is read as well: text as a UUID, say.
+/// The types of a crate are there with the cargo feature of its name: `uuid`, `chrono`, `time`, `jiff`, `rust_decimal`,
+/// `bigdecimal`, `ipnetwork`. What stands in a column in the other database's form is read as well: text as a UUID, say.
 ///
-/// A struct around one value derives it, and so does an enum:
+/// A struct around one value derives it, and so does an enum. For a type that is checked where it is read, there is
+/// [`stored_as!`](crate::stored_as).
 ///
 /// ```
 /// # use orm_blog::*;
@@ -126,8 +168,9 @@ pub struct EnumType {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in a column",
     label = "no column type for `{Self}`",
-    note = "columns hold i8 to i64, u8 to u32, f32, f64, bool, String, Vec<u8>, `Json<T>` for any serde type, Timestamp, \
-            SystemTime, Numeric, IpAddr, with the feature `uuid` Uuid, lists of these, and `Option` of these"
+    note = "columns hold i8 to i64, u8 to u64, f32, f64, bool, String, Vec<u8>, `Json<T>` for any serde type, Timestamp, \
+            SystemTime, Numeric, IpAddr, lists of these, and `Option` of these; with cargo features of their names, the types of \
+            uuid, chrono, time, jiff, rust_decimal, bigdecimal and ipnetwork; a type of your own derives it"
 )]
 pub trait SqlType: Sized + Send + Sync + 'static {
     /// The type without `Option`: what the column is compared with.
@@ -204,6 +247,27 @@ impl<T: SqlType<Base = T>> SqlType for Option<T> {
     #[inline]
     fn direct(source: &dyn RowSource, index: usize) -> Option<Self> {
         T::direct(source, index).map(Some)
+    }
+}
+
+/// For the tests of types: what becomes of a value on its way to a database and back.
+#[cfg(test)]
+#[allow(dead_code, reason = "used by types that are behind features")]
+mod edges {
+    use super::SqlType;
+    use crate::cells::Cells;
+
+    pub(super) fn again<T: SqlType>(value: &T) -> T {
+        let mut cells = Cells::default();
+        value.encode(&mut cells);
+        assert_eq!(cells.fault(), None);
+        T::decode(cells.value(0)).unwrap_or_else(|misfit| panic!("{misfit:?}"))
+    }
+
+    pub(super) fn refused<T: SqlType>(value: &T) -> String {
+        let mut cells = Cells::default();
+        value.encode(&mut cells);
+        cells.fault().expect("it is refused").reason.clone()
     }
 }
 

@@ -74,9 +74,9 @@ use syn::{Data, DeriveInput, parse_macro_input};
 /// # On a field: its column
 ///
 /// A field without a relation is a column of the field's name. It is nullable if its type is an `Option`. Its type
-/// implements [`SqlType`](macro@SqlType): integers from `i8` to `i64` and from `u8` to `u32`, `f32`, `f64`, `bool`,
-/// `String`, `Vec<u8>`, `Json<T>`, `Timestamp`, `SystemTime`, `Numeric`, `IpAddr`, `IpNetwork`, `Uuid` with the cargo feature
-/// `uuid`, lists of these, structs around one of these, and enums.
+/// implements [`SqlType`](macro@SqlType): integers from `i8` to `i64` and from `u8` to `u64`, `f32`, `f64`, `bool`,
+/// `String`, `Vec<u8>`, `Json<T>`, `Timestamp`, `SystemTime`, `Numeric`, `IpAddr`, `IpNetwork`, with cargo features
+/// `Uuid` and types of other crates, lists of these, structs around one of these, and enums.
 ///
 /// | attribute | meaning |
 /// |---|---|

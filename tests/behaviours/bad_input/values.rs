@@ -58,9 +58,11 @@ async fn text_in_an_integer_column_names_entity_column_and_sql(db: Database) -> 
         let error = error.expect_err("it is text");
         is_decode(&error, Some("User"), "age", "text");
         says(&error, &["cannot read User.age: expected an integer", "found text", "  in: SELECT"]);
+        says(&error, &[", in the row of users with id 1\n"]);
     }
     let error = db.engine.all(User::select().columns(User::AGE)).await.expect_err("it is text");
     is_decode(&error, None, "age", "text");
+    says(&error, &[", in row 1 of the answer\n"]);
     let names: Vec<String> = session.all(User::select().columns(User::NAME)).await?;
     assert_eq!(names, ["Ada"], "the session goes on");
     nothing_lost(&db.engine).await
@@ -76,6 +78,13 @@ async fn an_integer_that_is_too_large_is_shown(db: Database) -> Result<()> {
     is_decode(&db.engine.one(raw).await.expect_err("it does not fit"), None, "age", "5000000000");
     let raw = sql("SELECT age FROM users").returning::<i64>();
     assert_eq!(db.engine.one(raw).await?, 5_000_000_000);
+    // The one of several that does not fit.
+    db.engine.execute(sql("INSERT INTO users (id, email, name, age) VALUES (0, 'b', 'Bo', 7)")).await?;
+    let error = db.engine.all(User::select().order_by(User::ID)).await.expect_err("it does not fit");
+    says(&error, &["found the integer 5000000000, in the row of users with id 1\n"]);
+    let ages = User::select().columns(User::AGE).order_by(User::ID);
+    let error = db.engine.all(ages).await.expect_err("it does not fit");
+    says(&error, &["found the integer 5000000000, in row 2 of the answer\n"]);
     nothing_lost(&db.engine).await
 }
 

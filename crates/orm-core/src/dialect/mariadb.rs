@@ -40,6 +40,7 @@ pub static MARIADB: Dialect = Dialect {
     computed_not_null: false,
     booleans: ["FALSE", "TRUE"],
     stores_nan: false,
+    far_years: false,
     row_list: "",
     next_key: "DEFAULT",
     no_limit: Some("18446744073709551615"),
@@ -103,7 +104,9 @@ fn type_name(ty: ColumnType) -> Cow<'static, str> {
         ColumnType::Bytes => "LONGBLOB",
         ColumnType::Json => "JSON",
         ColumnType::Uuid => "UUID",
-        ColumnType::Timestamp => "DATETIME(6)",
+        ColumnType::Date => "DATE",
+        ColumnType::Time => "TIME(6)",
+        ColumnType::Timestamp | ColumnType::DateTime => "DATETIME(6)",
         ColumnType::Numeric => "DECIMAL(65, 30)",
         ColumnType::Inet => "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin",
         // Refused before a table is created.
@@ -123,7 +126,9 @@ fn cast_name(ty: ColumnType) -> Cow<'static, str> {
         | ColumnType::Array(_) => "CHAR",
         ColumnType::Bytes => "BINARY",
         ColumnType::Uuid => "UUID",
-        ColumnType::Timestamp => "DATETIME(6)",
+        ColumnType::Date => "DATE",
+        ColumnType::Time => "TIME(6)",
+        ColumnType::Timestamp | ColumnType::DateTime => "DATETIME(6)",
         ColumnType::Numeric => "DECIMAL(65, 30)",
     })
 }

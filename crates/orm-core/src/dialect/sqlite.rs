@@ -37,6 +37,7 @@ pub static SQLITE: Dialect = Dialect {
     computed_not_null: true,
     booleans: ["0", "1"],
     stores_nan: false,
+    far_years: false,
     row_list: "VALUES ",
     next_key: "NULL",
     no_limit: Some("-1"),
@@ -165,6 +166,8 @@ fn type_name(ty: ColumnType) -> Cow<'static, str> {
         ColumnType::Bool => "BOOLEAN",
         ColumnType::Text | ColumnType::Json => "TEXT",
         ColumnType::Bytes => "BLOB",
+        // In a form that is ordered as what it means.
+        ColumnType::Date | ColumnType::Time | ColumnType::DateTime => "TEXT",
         // Not NUMERIC, which would make a float of it.
         ColumnType::Numeric | ColumnType::Uuid | ColumnType::Inet | ColumnType::Enum(_) => "TEXT",
         // Refused before a table is created.

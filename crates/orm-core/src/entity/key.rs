@@ -93,7 +93,7 @@ macro_rules! key_arg_itself {
     )*};
 }
 
-key_arg_itself!(i8 i16 i32 i64 u8 u16 u32 bool String Vec<u8>);
+key_arg_itself!(i8 i16 i32 i64 u8 u16 u32 u64 bool String Vec<u8>);
 
 impl KeyArg<String> for &str {
     fn into_key(self) -> String {

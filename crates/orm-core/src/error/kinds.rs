@@ -197,6 +197,12 @@ impl std::error::Error for ValueError {}
 pub struct DecodeError {
     /// The entity being read, where one is.
     pub entity: Option<&'static str>,
+    /// Its table.
+    pub table: Option<&'static str>,
+    /// The key of the entity's row, in words: `id 7`.
+    pub key: Option<String>,
+    /// Which row of the answer it is, from 1; 0 where that is not known any more.
+    pub row: u64,
     /// The column.
     pub column: String,
     /// The type asked for, in words.
@@ -214,6 +220,11 @@ impl fmt::Display for DecodeError {
             write!(f, "{entity}.")?;
         }
         write!(f, "{}: expected {}, found {}", self.column, self.expected, self.found)?;
+        match (self.table, &self.key) {
+            (Some(table), Some(key)) => write!(f, ", in the row of {table} with {key}")?,
+            _ if self.row > 0 => write!(f, ", in row {} of the answer", self.row)?,
+            _ => {}
+        }
         in_sql(f, &self.sql)
     }
 }

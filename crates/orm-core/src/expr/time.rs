@@ -41,7 +41,43 @@ macro_rules! instants {
     )*};
 }
 
+macro_rules! implement {
+    ($($trait:ident for $type:ty;)*) => {$(
+        impl $trait for $type {}
+    )*};
+}
+
 instants!(Timestamp, SystemTime);
+
+#[cfg(feature = "chrono")]
+mod of_chrono {
+    use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+
+    use super::{HasDate, HasTime, Instant};
+
+    instants!(DateTime<Utc>, DateTime<FixedOffset>);
+    implement!(HasDate for NaiveDate; HasTime for NaiveTime; HasDate for NaiveDateTime; HasTime for NaiveDateTime;);
+}
+
+#[cfg(feature = "time")]
+mod of_time {
+    use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
+
+    use super::{HasDate, HasTime, Instant};
+
+    instants!(OffsetDateTime);
+    implement!(HasDate for Date; HasTime for Time; HasDate for PrimitiveDateTime; HasTime for PrimitiveDateTime;);
+}
+
+#[cfg(feature = "jiff")]
+mod of_jiff {
+    use jiff::civil::{Date, DateTime, Time};
+
+    use super::{HasDate, HasTime, Instant};
+
+    instants!(jiff::Timestamp);
+    implement!(HasDate for Date; HasTime for Time; HasDate for DateTime; HasTime for DateTime;);
+}
 
 /// The type of a part of a time: nullable where the time is.
 pub trait PartOf {

@@ -97,7 +97,7 @@ impl DynamicRow {
     pub fn at<T: SqlType>(&self, index: usize) -> Result<T> {
         let Some(value) = self.values.get(index) else {
             let found = format!("a row of {} columns", self.values.len());
-            return Err(Error::decode(ColumnError::new(index, "a column here", found), ""));
+            return Err(Error::decode(ColumnError::new(index, "a column here", found), 0, ""));
         };
         T::decode(value.borrowed()).map_err(|misfit| self.misfit(index, misfit))
     }
@@ -124,7 +124,7 @@ impl DynamicRow {
         let names = self.names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let mut error = ColumnError::new(0, "a column of this name", names);
         error.column = name.to_owned();
-        Error::decode(error, "")
+        Error::decode(error, 0, "")
     }
 
     #[cold]
@@ -133,14 +133,14 @@ impl DynamicRow {
             format!("#{} and #{}: read them by `at`, or give them names with AS", first + 1, second + 1);
         let mut error = ColumnError::new(first, "one column of this name", found);
         error.column = name.to_owned();
-        Error::decode(error, "")
+        Error::decode(error, 0, "")
     }
 
     #[cold]
     fn misfit(&self, index: usize, misfit: Misfit) -> Error {
         let mut error = ColumnError::new(index, misfit.expected, misfit.found);
         error.column = self.names[index].clone();
-        Error::decode(error, "")
+        Error::decode(error, 0, "")
     }
 }
 

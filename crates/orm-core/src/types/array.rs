@@ -15,8 +15,8 @@ use crate::value::wire::{Array, WireType};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an element of an array",
     label = "no element of an array",
-    note = "arrays hold i8 to i64, u16, u32, f32, f64, bool, String, Vec<u8>, Json, and `Option` of these; a type of your own \
-            needs `impl anyorm::Element`; `Json<Vec<T>>` holds any serde type"
+    note = "arrays hold integers but u8, f32, f64, bool, String, Vec<u8>, Json, times, decimal numbers, addresses, UUIDs, and \
+            `Option` of these; a type of your own needs `impl anyorm::Element`; `Json<Vec<T>>` holds any serde type"
 )]
 pub trait Element: SqlType {}
 
@@ -26,7 +26,7 @@ macro_rules! element {
     )*};
 }
 
-element!(i8 i16 i32 i64 u16 u32 f32 f64 bool String Vec<u8>);
+element!(i8 i16 i32 i64 u16 u32 u64 f32 f64 bool String Vec<u8>);
 
 impl<T> Element for super::Json<T> where Self: SqlType<Base = Self> {}
 

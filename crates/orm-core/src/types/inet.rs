@@ -6,9 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ColumnType, Element, SqlType};
+use super::{ColumnType, SqlType};
 use crate::cells::Cells;
-use crate::entity::KeyArg;
 use crate::row::Misfit;
 use crate::value::ValueRef;
 use crate::value::wire::{WireType, inet};
@@ -145,20 +144,7 @@ impl SqlType for IpAddr {
     }
 }
 
-impl Element for IpNetwork {}
-impl Element for IpAddr {}
-
-impl KeyArg<IpNetwork> for IpNetwork {
-    fn into_key(self) -> Self {
-        self
-    }
-}
-
-impl KeyArg<IpAddr> for IpAddr {
-    fn into_key(self) -> Self {
-        self
-    }
-}
+list_and_key!(IpNetwork IpAddr);
 
 #[cfg(test)]
 mod tests {

@@ -7,9 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ColumnType, Element, SqlType};
+use super::{ColumnType, SqlType};
 use crate::cells::Cells;
-use crate::entity::KeyArg;
 use crate::row::Misfit;
 use crate::value::ValueRef;
 use crate::value::wire::{WireType, numeric};
@@ -17,8 +16,9 @@ use crate::value::wire::{WireType, numeric};
 /// A decimal number as a `NUMERIC` column holds it: up to 131,072 digits before the point and 16,383 after it, NaN, and the
 /// infinities (of PostgreSQL 14 and later).
 ///
-/// It is for storing, comparing and showing, not for calculating: [`Display`](fmt::Display) and [`FromStr`] lead to and
-/// from any crate that calculates. Zeros at the end are kept. They do not count in comparisons: 1.50 equals 1.5. NaN equals
+/// It is for storing, comparing and showing, not for calculating: for that, there are columns of `rust_decimal::Decimal` and
+/// `bigdecimal::BigDecimal`, with the features of these names, and [`Display`](fmt::Display) and [`FromStr`] lead to and from
+/// others. Zeros at the end are kept. They do not count in comparisons: 1.50 equals 1.5. NaN equals
 /// itself and is larger than all, as in PostgreSQL.
 ///
 /// SQLite has no such type: a column there holds the text. It is stored as it is, but **compared and ordered as text** by
@@ -301,13 +301,7 @@ impl SqlType for Numeric {
     }
 }
 
-impl Element for Numeric {}
-
-impl KeyArg<Numeric> for Numeric {
-    fn into_key(self) -> Self {
-        self
-    }
-}
+list_and_key!(Numeric);
 
 #[cfg(test)]
 mod tests {

@@ -48,6 +48,38 @@ integer! {
     u32, BigInt, "an integer that fits u32";
 }
 
+/// Up to the largest integer that a database has. One that is larger is refused before any I/O.
+impl SqlType for u64 {
+    type Base = u64;
+    const TYPE: ColumnType = ColumnType::BigInt;
+
+    #[inline]
+    fn encode(&self, cells: &mut Cells) {
+        match i64::try_from(*self) {
+            Ok(value) => cells.int(value),
+            Err(_) => cells.refuse(format!(
+                "the integer {self}, and the largest that a column of 64 bits holds is {}: a `Numeric` holds more",
+                i64::MAX
+            )),
+        }
+    }
+
+    #[inline]
+    fn decode(value: ValueRef<'_>) -> Result<Self, Misfit> {
+        const EXPECTED: &str = "an integer that is not negative";
+        match value {
+            ValueRef::Int(wide) => Self::try_from(wide)
+                .map_err(|_| Misfit { expected: EXPECTED, found: format!("the integer {wide}") }),
+            other => Err(Misfit::kind(EXPECTED, other)),
+        }
+    }
+
+    #[inline]
+    fn direct(source: &dyn RowSource, index: usize) -> Option<Self> {
+        source.int(index).and_then(|wide| Self::try_from(wide).ok())
+    }
+}
+
 impl SqlType for f64 {
     type Base = f64;
     const TYPE: ColumnType = ColumnType::Double;
@@ -162,5 +194,26 @@ impl SqlType for Vec<u8> {
             ValueRef::Bytes(bytes) => Ok(bytes.to_vec()),
             other => Err(Misfit::kind("bytes", other)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::edges::{again, refused};
+
+    #[test]
+    fn integers_that_no_column_holds_are_refused() {
+        for value in [0, 1, i64::MAX as u64] {
+            assert_eq!(again(&value), value);
+        }
+        for value in [i64::MAX as u64 + 1, u64::MAX] {
+            let reason = refused(&value);
+            assert!(
+                reason.contains(&value.to_string()) && reason.contains("9223372036854775807"),
+                "{reason}"
+            );
+        }
+        assert_eq!(u64::decode(ValueRef::Int(-1)).expect_err("negative").found, "the integer -1");
     }
 }

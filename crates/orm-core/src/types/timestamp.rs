@@ -5,9 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ColumnType, Element, SqlType};
+use super::{ColumnType, SqlType};
 use crate::cells::Cells;
-use crate::entity::KeyArg;
 use crate::row::Misfit;
 use crate::value::ValueRef;
 use crate::value::wire::{WireType, timestamp};
@@ -138,9 +137,10 @@ impl SqlType for Timestamp {
     fn decode(value: ValueRef<'_>) -> Result<Self, Misfit> {
         match value {
             ValueRef::Int(unix) => Ok(Self(unix)),
-            ValueRef::Wire(WireType::Timestamp, form) => {
+            // Without a zone, it is in UTC here.
+            ValueRef::Wire(ty @ (WireType::Timestamp | WireType::DateTime), form) => {
                 let unix = timestamp::read(form).and_then(timestamp::to_unix);
-                let found = || WireType::Timestamp.text(form);
+                let found = || ty.text(form);
                 unix.map(Self)
                     .ok_or_else(|| Misfit { expected: "a timestamp up to the year 294246", found: found() })
             }
@@ -172,20 +172,7 @@ impl SqlType for SystemTime {
     }
 }
 
-impl Element for Timestamp {}
-impl Element for SystemTime {}
-
-impl KeyArg<Timestamp> for Timestamp {
-    fn into_key(self) -> Self {
-        self
-    }
-}
-
-impl KeyArg<SystemTime> for SystemTime {
-    fn into_key(self) -> Self {
-        self
-    }
-}
+list_and_key!(Timestamp SystemTime);
 
 #[cfg(test)]
 mod tests {

@@ -2,9 +2,8 @@
 
 use uuid::Uuid;
 
-use super::{ColumnType, Element, SqlType};
+use super::{ColumnType, SqlType};
 use crate::cells::Cells;
-use crate::entity::KeyArg;
 use crate::row::Misfit;
 use crate::value::ValueRef;
 use crate::value::wire::WireType;
@@ -36,13 +35,7 @@ impl SqlType for Uuid {
     }
 }
 
-impl Element for Uuid {}
-
-impl KeyArg<Uuid> for Uuid {
-    fn into_key(self) -> Self {
-        self
-    }
-}
+list_and_key!(Uuid);
 
 #[cfg(test)]
 mod tests {

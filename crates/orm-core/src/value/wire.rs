@@ -6,6 +6,10 @@
 #[doc(hidden)]
 pub mod array;
 #[doc(hidden)]
+pub mod calendar;
+#[doc(hidden)]
+pub mod civil;
+#[doc(hidden)]
 pub mod inet;
 #[doc(hidden)]
 pub mod known;
@@ -29,6 +33,13 @@ pub enum WireType {
     /// The microseconds since 2000-01-01 00:00 UTC, as an `i64`, most significant byte first. The largest is infinity,
     /// the smallest its opposite.
     Timestamp,
+    /// A date: the days since 2000-01-01, as an `i32`, most significant byte first. The largest is infinity, the smallest its
+    /// opposite.
+    Date,
+    /// A time of day: the microseconds since midnight, as an `i64`, most significant byte first.
+    Time,
+    /// A date and time without a zone: the microseconds since 2000-01-01 00:00, as those of a timestamp.
+    DateTime,
     /// A decimal number: four 16-bit numbers (how many digits, weight of the first, sign, how many decimals are shown),
     /// then the digits to the base of 10,000, 16 bits each.
     Numeric,
@@ -47,6 +58,9 @@ impl WireType {
         match self {
             Self::Uuid => "a UUID",
             Self::Timestamp => "a timestamp",
+            Self::Date => "a date",
+            Self::Time => "a time of day",
+            Self::DateTime => "a date and time without a zone",
             Self::Numeric => "a decimal number",
             Self::Inet => "a network address",
             Self::Array => "an array",
@@ -66,6 +80,9 @@ impl WireType {
         let written = match self {
             Self::Uuid => uuid(bytes, out),
             Self::Timestamp => timestamp::read(bytes).map(|micros| timestamp::write_text(micros, out)),
+            Self::Date => civil::read_date(bytes).map(|days| civil::write_date(days, out)),
+            Self::Time => civil::read_time(bytes).map(|micros| civil::write_time(micros, out)),
+            Self::DateTime => civil::read_date_time(bytes).map(|micros| civil::write_date_time(micros, out)),
             Self::Numeric => numeric::text(bytes).map(|text| out.extend(text.as_bytes())),
             Self::Inet => inet::Inet::read(bytes).map(|inet| inet.write_text(out)),
             Self::Array => Array::read(bytes).map(|array| array.write_text(out)),

@@ -286,17 +286,3 @@ entity! {
     }
     relations []
 }
-
-/// All of them.
-pub(crate) const ALL: [fn() -> &'static orm_core::EntityMeta; 10] = [
-    User::meta,
-    Post::meta,
-    Tag::meta,
-    Ticket::meta,
-    Order::meta,
-    Item::meta,
-    crate::filled::Line::meta,
-    crate::filled::Page::meta,
-    Numbered::meta,
-    NumberedOne::meta,
-];

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use orm_core::{Cells, Compiled, Dialect, MARIADB, POSTGRES, SQLITE, Schema, Value};
+use orm_core::{Cells, Compiled, Dialect, Entity, MARIADB, POSTGRES, SQLITE, Schema, Value};
 
 use crate::entities;
 
@@ -33,8 +33,22 @@ fn values(input: &Cells) -> Vec<Value> {
     (0..input.len()).map(|at| input.value(at).to_value()).collect()
 }
 
+/// The entities of all snapshots.
+const ALL: [fn() -> &'static orm_core::EntityMeta; 10] = [
+    entities::User::meta,
+    entities::Post::meta,
+    entities::Tag::meta,
+    entities::Ticket::meta,
+    entities::Order::meta,
+    entities::Item::meta,
+    crate::filled::Line::meta,
+    crate::filled::Page::meta,
+    entities::Numbered::meta,
+    entities::NumberedOne::meta,
+];
+
 fn tables(dialect: &Dialect) -> Vec<String> {
-    let mut tables = Schema::new(entities::ALL.iter().map(|meta| meta())).create(dialect).expect("tables");
+    let mut tables = Schema::new(ALL.iter().map(|meta| meta())).create(dialect).expect("tables");
     let through = "CREATE TABLE post_tags (post_id BIGINT NOT NULL, tag_id BIGINT NOT NULL, PRIMARY KEY (post_id, tag_id))";
     if !tables.iter().any(|sql| sql.contains("post_tags")) {
         tables.push(through.to_owned());

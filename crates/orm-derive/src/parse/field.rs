@@ -257,7 +257,7 @@ fn default_fits(ty: &Type, default: &DefaultValue) -> Result<()> {
     let Some((literal, span)) = default.literal else { return Ok(()) };
     let name = ty::last_name(ty::argument(ty, "Option").unwrap_or(ty)).map(plain).unwrap_or_default();
     let (fits, advice) = match name.as_str() {
-        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" => {
+        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" => {
             (literal == Literal::Integer, "an integer: `default = 0`")
         }
         "f32" | "f64" => (matches!(literal, Literal::Integer | Literal::Float), "a number: `default = 0.5`"),

@@ -74,13 +74,12 @@ pub(super) fn known(ty: &Type) -> Known {
     }
     let Some(segment) = last_segment(ty) else { return Known::Unknown };
     match segment.ident.to_string().as_str() {
-        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" => Known::Integer,
+        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" => Known::Integer,
         "f32" | "f64" => Known::Float,
         "bool" | "String" | "Vec" | "Json" => Known::Other,
         "Option" => Known::Optional,
-        "u64" => Known::Unsupported("databases have no unsigned 64-bit integer: write `i64`"),
         "usize" | "isize" => {
-            Known::Unsupported("its width depends on the machine, a column's does not: write `i64` or `u32`")
+            Known::Unsupported("its width depends on the machine, a column's does not: write `i64` or `u64`")
         }
         "u128" | "i128" => {
             Known::Unsupported("databases have no 128-bit integer: write `i64`, `String` or `Vec<u8>`")

@@ -1,6 +1,6 @@
 use anyorm::SqlType;
 
 #[derive(SqlType)]
-struct Money(u64);
+struct Money(u128);
 
 fn main() {}

@@ -4,7 +4,7 @@ use anyorm::prelude::*;
 struct Post {
     #[key(auto)]
     id: i64,
-    views: u64,
+    views: u128,
 }
 
 fn main() {}

@@ -87,6 +87,9 @@ pub(super) fn array_of(ty: ColumnType) -> Option<Type> {
         ColumnType::Json => Type::JSONB_ARRAY,
         ColumnType::Uuid => Type::UUID_ARRAY,
         ColumnType::Timestamp => Type::TIMESTAMPTZ_ARRAY,
+        ColumnType::Date => Type::DATE_ARRAY,
+        ColumnType::Time => Type::TIME_ARRAY,
+        ColumnType::DateTime => Type::TIMESTAMP_ARRAY,
         ColumnType::Numeric => Type::NUMERIC_ARRAY,
         ColumnType::Inet => Type::INET_ARRAY,
         _ => return None,
@@ -105,14 +108,34 @@ pub(super) fn list_type(values: &[ValueRef<'_>]) -> Option<Type> {
     if are(|value| matches!(value, ValueRef::Int(_))) {
         return Some(Type::INT8_ARRAY);
     }
-    are(|value| matches!(value, ValueRef::Wire(WireType::Uuid, _))).then_some(Type::UUID_ARRAY)
+    if are(|value| matches!(value, ValueRef::Wire(WireType::Uuid, _))) {
+        return Some(Type::UUID_ARRAY);
+    }
+    let ty = civil_type(*values.first()?)?;
+    if !values.iter().all(|value| civil_type(*value).as_ref() == Some(&ty)) {
+        return None;
+    }
+    [Type::DATE_ARRAY, Type::TIME_ARRAY, Type::TIMESTAMP_ARRAY]
+        .into_iter()
+        .find(|array| element_of(array) == Some(&ty))
 }
 
 /// The type that a value says by itself, although the server would take its text for others as well.
 pub(super) fn type_of(value: ValueRef<'_>) -> Type {
     match value {
         ValueRef::Bytes(_) => Type::BYTEA,
-        _ => Type::UNKNOWN,
+        value => civil_type(value).unwrap_or(Type::UNKNOWN),
+    }
+}
+
+/// Of a date or time without a zone. As text, it would be what its place makes of it: a point in time, by the zone of the
+/// connection, until the statement is prepared and it is none.
+fn civil_type(value: ValueRef<'_>) -> Option<Type> {
+    match value {
+        ValueRef::Wire(WireType::Date, _) => Some(Type::DATE),
+        ValueRef::Wire(WireType::Time, _) => Some(Type::TIME),
+        ValueRef::Wire(WireType::DateTime, _) => Some(Type::TIMESTAMP),
+        _ => None,
     }
 }
 

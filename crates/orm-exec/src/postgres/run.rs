@@ -424,8 +424,10 @@ impl<'a> Run<'a> {
                 // A key that was made beforehand is kept already, and nothing else of such a row is referred to.
                 let keeps = self.answers.keeps(sent.step) && self.keys[sent.step].is_empty();
                 let kept = if keeps { self.answers.row(sent.step, &view) } else { Ok(()) };
-                kept.and_then(|()| self.sink.row(sent.step as u16, &view))
-                    .map_err(|error| Failure::at(sent.step, sent.first, Error::decode(error, &sent.sql)))?;
+                kept.and_then(|()| self.sink.row(sent.step as u16, &view)).map_err(|error| {
+                    let error = Error::decode(error, sent.counted.read, &sent.sql);
+                    Failure::at(sent.step, sent.first, error)
+                })?;
             }
             Kind::Guard => sent.counted.affected = first(&view).unwrap_or_default().unsigned_abs(),
             Kind::Key => {

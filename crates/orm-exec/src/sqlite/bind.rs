@@ -1,6 +1,6 @@
 //! Values on their way to SQLite: no copy but SQLite's own.
 
-use orm_core::value::wire::timestamp;
+use orm_core::value::wire::{civil, timestamp};
 use orm_core::{Cell, Cells, ValueRef, WireType};
 use rusqlite::types::{Null, ToSql, ToSqlOutput, Value as RawValue, ValueRef as Raw};
 use rusqlite::{Result, Statement};
@@ -49,11 +49,32 @@ impl ToSql for Bound<'_> {
 }
 
 /// What SQLite stores of a value of a type that it has not: a point in time as its microseconds since the Unix epoch, all
-/// else as text.
+/// else as text. That of dates and times is ordered as what it means.
 pub(super) fn stored(ty: WireType, form: &[u8]) -> RawValue {
-    let unix = (ty == WireType::Timestamp).then(|| timestamp::read(form).and_then(timestamp::to_unix));
-    match unix.flatten() {
-        Some(micros) => RawValue::Integer(micros),
-        None => RawValue::Text(ty.text(form)),
+    if ty == WireType::Timestamp
+        && let Some(unix) = timestamp::read(form).and_then(timestamp::to_unix)
+    {
+        return RawValue::Integer(unix);
+    }
+    let mut sortable = Vec::new();
+    let text = civil::write_sortable(ty, form, &mut sortable).and_then(|()| String::from_utf8(sortable).ok());
+    RawValue::Text(text.unwrap_or_else(|| ty.text(form)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sqlite_has_not_is_stored_in_a_form_that_is_ordered() {
+        let text = |ty, form: &[u8]| match stored(ty, form) {
+            RawValue::Text(text) => text,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(text(WireType::Date, &59_i32.to_be_bytes()), "2000-02-29");
+        assert_eq!(text(WireType::Time, &49_500_000_000_i64.to_be_bytes()), "13:45:00.000000");
+        assert_eq!(text(WireType::DateTime, &(-1_i64).to_be_bytes()), "1999-12-31 23:59:59.999999");
+        assert_eq!(stored(WireType::Timestamp, &0_i64.to_be_bytes()), RawValue::Integer(timestamp::EPOCH));
+        assert_eq!(text(WireType::Uuid, &[0x5a; 16]), "5a5a5a5a-5a5a-5a5a-5a5a-5a5a5a5a5a5a");
     }
 }

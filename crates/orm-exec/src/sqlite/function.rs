@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use orm_core::{Cells, Error, Result, Row, RowSource, SqlType, ValueRef, WireType};
+use orm_core::{Cells, Error, Result, Row, RowSource, SQLITE, SqlType, ValueRef};
 use rusqlite::ffi;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSql, ToSqlOutput, Value as RawValue, ValueRef as Raw};
@@ -165,18 +165,18 @@ impl Answer {
     fn of<T: SqlType>(value: T) -> Result<Self> {
         let mut cells = Cells::default();
         value.encode(&mut cells);
+        // SQLite would be given NULL in its place, or text that means something else.
+        let refused = cells.fault().map(|fault| fault.reason.clone());
+        if let Some(reason) = refused.or_else(|| cells.untaken(&SQLITE).map(|(_, reason)| reason)) {
+            return Err(Error::other(format!("it answered {reason}")));
+        }
         Ok(Self(match cells.value(0) {
             ValueRef::Null => RawValue::Null,
             ValueRef::Int(value) => RawValue::Integer(value),
-            // SQLite has no NaN, and would answer NULL in its place.
-            ValueRef::Float(value) if value.is_nan() => return Err(Error::other("it answered NaN")),
             ValueRef::Float(value) => RawValue::Real(value),
             ValueRef::Bool(value) => RawValue::Integer(i64::from(value)),
             ValueRef::Text(value) => RawValue::Text(String::from_utf8_lossy(value).into_owned()),
             ValueRef::Bytes(value) => RawValue::Blob(value.to_vec()),
-            ValueRef::Wire(WireType::Array, _) => {
-                return Err(Error::other("it answered an array, which SQLite has not: use `Json<Vec<T>>`"));
-            }
             ValueRef::Wire(ty, form) => stored(ty, form),
         }))
     }

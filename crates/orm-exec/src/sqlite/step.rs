@@ -235,7 +235,7 @@ impl Running<'_> {
                 let view = Row::new(&source);
                 let kept = if keeps { self.answers.row(self.at, &view) } else { Ok(()) };
                 kept.and_then(|()| self.sink.row(self.at as u16, &view))
-                    .map_err(|error| Failure::at(self.at, row, Error::decode(error, sql)))?;
+                    .map_err(|error| Failure::at(self.at, row, Error::decode(error, count, sql)))?;
             }
         }
     }

@@ -110,6 +110,7 @@ fn functions_take_and_answer_every_kind_of_value() {
                     .function(ScalarFunction::new("echo_blob", 1), |arguments| arguments.get::<Vec<u8>>(0))?;
                 setup.function(ScalarFunction::new("echo_float", 1), |arguments| arguments.get::<f64>(0))?;
                 setup.function(ScalarFunction::new("nan", 0), |_| Ok(f64::NAN))?;
+                setup.function(ScalarFunction::new("zero", 0), |_| Ok("a\0b".to_owned()))?;
                 setup.function(ScalarFunction::new("boom", 0), |_| -> orm_core::Result<i64> {
                     panic!("bang")
                 })?;
@@ -130,6 +131,7 @@ fn functions_take_and_answer_every_kind_of_value() {
         for (text, why) in [
             ("SELECT boom()", "the function boom: it panicked: bang"),
             ("SELECT nan()", "the function nan: it answered NaN"),
+            ("SELECT zero()", "the function zero: it answered text with a NUL character"),
             ("SELECT echo_blob('text')", "the function echo_blob: argument 1: expected"),
             ("SELECT total_of(1, 'two')", "the function total_of: argument 2: expected an integer"),
             ("SELECT echo_text()", "wrong number of arguments to function echo_text()"),

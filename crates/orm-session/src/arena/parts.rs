@@ -23,7 +23,7 @@ pub(super) struct Rows<E>(pub(super) Vec<Slot<E>>);
 
 impl<E: Entity> Part for Rows<E> {
     fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError> {
-        let row = E::decode(row).map_err(|error| error.of(E::meta().name))?;
+        let row = E::decode(row).map_err(|error| error.of_row(E::meta(), row))?;
         self.0.push(Slot::new(row, State::Persistent));
         Ok(())
     }
@@ -45,7 +45,8 @@ pub(super) struct Joined<E> {
 impl<E: Entity> Part for Joined<E> {
     fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError> {
         if row.value(self.at + E::meta().key[0])? != ValueRef::Null {
-            let row = E::decode(&row.shifted(self.at)).map_err(|error| error.of(E::meta().name))?;
+            let row = row.shifted(self.at);
+            let row = E::decode(&row).map_err(|error| error.of_row(E::meta(), &row))?;
             self.rows.push(Slot::new(row, State::Persistent));
         }
         Ok(())

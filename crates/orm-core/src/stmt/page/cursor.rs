@@ -108,7 +108,15 @@ fn write(value: &Value, out: &mut Vec<u8>) {
 }
 
 /// The types of values with a form of their own, in the order of their numbers: it stays as it is.
-const WIRE: [WireType; 4] = [WireType::Uuid, WireType::Timestamp, WireType::Numeric, WireType::Inet];
+const WIRE: [WireType; 7] = [
+    WireType::Uuid,
+    WireType::Timestamp,
+    WireType::Numeric,
+    WireType::Inet,
+    WireType::Date,
+    WireType::Time,
+    WireType::DateTime,
+];
 
 fn read(rest: &mut &[u8]) -> Option<Value> {
     let (&kind, after) = rest.split_first()?;

@@ -231,6 +231,9 @@ fn oid_of(ty: ColumnType) -> u32 {
         ColumnType::Json => oid::JSONB,
         ColumnType::Uuid => oid::UUID,
         ColumnType::Timestamp => oid::TIMESTAMPTZ,
+        ColumnType::Date => oid::DATE,
+        ColumnType::Time => oid::TIME,
+        ColumnType::DateTime => oid::TIMESTAMP,
         ColumnType::Numeric => oid::NUMERIC,
         ColumnType::Inet => oid::INET,
         // Numbered by the database.
@@ -257,6 +260,9 @@ fn write_value(ty: ColumnType, value: ValueRef<'_>, out: &mut Vec<u8>) -> Option
         | (ColumnType::Bytes, ValueRef::Bytes(value))
         | (ColumnType::Uuid, ValueRef::Wire(WireType::Uuid, value))
         | (ColumnType::Timestamp, ValueRef::Wire(WireType::Timestamp, value))
+        | (ColumnType::Date, ValueRef::Wire(WireType::Date, value))
+        | (ColumnType::Time, ValueRef::Wire(WireType::Time, value))
+        | (ColumnType::DateTime, ValueRef::Wire(WireType::DateTime, value))
         | (ColumnType::Numeric, ValueRef::Wire(WireType::Numeric, value))
         | (ColumnType::Inet, ValueRef::Wire(WireType::Inet, value)) => out.extend(value),
         _ => return None,

@@ -54,6 +54,9 @@ pub(crate) fn encode(value: ValueRef<'_>, ty: &Type, out: &mut BytesMut) -> Resu
             (WireType::Uuid, oid::UUID | oid::BYTEA)
             // A time without a zone is in UTC here.
             | (WireType::Timestamp, oid::TIMESTAMPTZ | oid::TIMESTAMP)
+            | (WireType::Date, oid::DATE)
+            | (WireType::Time, oid::TIME)
+            | (WireType::DateTime, oid::TIMESTAMP)
             | (WireType::Numeric, oid::NUMERIC)
             | (WireType::Inet, oid::INET | oid::CIDR) => out.put_slice(form),
             (WireType::Unread, _) => return Err(Mismatch::kind(value, inner)),

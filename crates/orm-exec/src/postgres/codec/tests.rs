@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use bytes::BytesMut;
-use orm_core::value::wire::timestamp;
+use orm_core::value::wire::{civil, timestamp};
 use orm_core::{Cells, IpNetwork, Json, Numeric, SqlType, Timestamp, ValueRef, WireType};
 use tokio_postgres::types::{Format, IsNull, Kind, Type};
 
@@ -242,11 +242,53 @@ fn timestamps_are_kept() {
     {
         let time = Timestamp::from_unix_micros(micros);
         keeps_typed(&time, &Type::TIMESTAMPTZ);
-        keeps_typed(&time, &Type::TIMESTAMP);
+        // Without a zone, it is in UTC.
+        let mut cells = Cells::default();
+        time.encode(&mut cells);
+        again(cells.value(0), &Type::TIMESTAMP, |read| {
+            assert!(matches!(read, ValueRef::Wire(WireType::DateTime, _)));
+            assert_eq!(Timestamp::decode(read), Ok(time));
+        })
+        .expect("in UTC");
         if let Some(time) = time.system_time() {
             keeps_typed::<SystemTime>(&time, &Type::TIMESTAMPTZ);
         }
         assert_eq!(text(time), time.to_string());
+    }
+}
+
+#[test]
+fn dates_and_times_without_a_zone_are_kept() {
+    let mut random = Random(29);
+    let mut dates = vec![i32::MIN, i32::MAX, civil::FIRST_DAY as i32, civil::LAST_DAY as i32, -1, 0, 1];
+    let mut times = vec![0, 1, 86_399_999_999, 86_400_000_000];
+    let mut both = vec![i64::MIN, i64::MAX, timestamp::FIRST, civil::LAST_MICROS, -1, 0, 1];
+    for _ in 0..10_000 {
+        dates.push(random.int() as i32);
+        times.push(random.below(86_400_000_000) as i64);
+        both.push(random.int());
+    }
+    let forms = dates.iter().map(|days| (WireType::Date, Type::DATE, days.to_be_bytes().to_vec()));
+    let forms =
+        forms.chain(times.iter().map(|time| (WireType::Time, Type::TIME, time.to_be_bytes().to_vec())));
+    let both = both.iter().map(|both| (WireType::DateTime, Type::TIMESTAMP, both.to_be_bytes().to_vec()));
+    for (ty, column, form) in forms.chain(both) {
+        keeps(ValueRef::Wire(ty, &form), &column);
+        again(ValueRef::Wire(ty, &form), &Type::TEXT, |read| {
+            assert_eq!(read, ValueRef::Text(ty.text(&form).as_bytes()));
+        })
+        .expect("as text");
+    }
+    // The server would make one of the other, by its own zone or by leaving out a part.
+    let (day, time, moment) = (7_i32.to_be_bytes(), 7_i64.to_be_bytes(), 7_i64.to_be_bytes());
+    for ty in [Type::TIMESTAMP, Type::TIMESTAMPTZ, Type::TIME, Type::INT4] {
+        refused(ValueRef::Wire(WireType::Date, &day), &ty);
+    }
+    for ty in [Type::TIMESTAMP, Type::DATE, Type::INTERVAL, Type::INT8] {
+        refused(ValueRef::Wire(WireType::Time, &time), &ty);
+    }
+    for ty in [Type::TIMESTAMPTZ, Type::DATE, Type::TIME] {
+        refused(ValueRef::Wire(WireType::DateTime, &moment), &ty);
     }
 }
 

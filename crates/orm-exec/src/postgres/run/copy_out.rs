@@ -101,6 +101,7 @@ impl Run<'_> {
         poll_fn(|cx| self.sink.poll_ready(cx)).await;
         let given = self.sink.row(sent.step as u16, &Row::new(&Lines(lines)));
         lines.clear();
-        given.map_err(|error| Failure::at(sent.step, sent.first, Error::decode(error, &sent.sql)))
+        // Lines are not read here: what fails is that nobody takes them.
+        given.map_err(|error| Failure::at(sent.step, sent.first, Error::decode(error, 1, &sent.sql)))
     }
 }
