@@ -99,9 +99,13 @@ impl Writer<'_> {
             return;
         }
         let row = self.dialect.values_row;
-        self.push("VALUES ");
-        self.separated(", ", 0..values.cells.len() / width, |out, at| {
-            out.push(row).push("(");
+        let [start, between, before, after] = match self.dialect.values_of_any_size {
+            true => ["VALUES ", ", ", "(", ")"],
+            false => ["", " UNION ALL ", "SELECT ", ""],
+        };
+        self.push(start);
+        self.separated(between, 0..values.cells.len() / width, |out, at| {
+            out.push(row).push(before);
             out.separated(", ", 0..width, |out, column| {
                 let cell = at * width + column;
                 if at == 0 && out.dialect.typed_values {
@@ -111,7 +115,7 @@ impl Writer<'_> {
                     out.bind_cell(&values.cells, cell);
                 }
             });
-            out.push(")");
+            out.push(after);
         });
     }
 

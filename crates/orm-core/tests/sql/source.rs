@@ -189,7 +189,7 @@ fn a_recursive_cte() {
         numbers.select(),
         r#"WITH RECURSIVE "list_1" ("c1") AS (VALUES (?)), "cte_1" ("c1") AS (SELECT "list_1"."c1" FROM "list_1" UNION SELECT "cte_1"."c1" + ? FROM "cte_1" WHERE "cte_1"."c1" < ?) SELECT "cte_1"."c1" FROM "cte_1""#,
         r#"WITH RECURSIVE "list_1" ("c1") AS (VALUES (CAST($1 AS BIGINT))), "cte_1" ("c1") AS (SELECT "list_1"."c1" FROM "list_1" UNION SELECT "cte_1"."c1" + $2 FROM "cte_1" WHERE "cte_1"."c1" < $3) SELECT "cte_1"."c1" FROM "cte_1""#,
-        "WITH RECURSIVE `list_1` (`c1`) AS (VALUES (CAST(? AS SIGNED))), `cte_1` (`c1`) AS (SELECT `list_1`.`c1` FROM `list_1` UNION SELECT `cte_1`.`c1` + ? FROM `cte_1` WHERE `cte_1`.`c1` < ?) SELECT `cte_1`.`c1` FROM `cte_1`",
+        "WITH RECURSIVE `list_1` (`c1`) AS (SELECT CAST(? AS SIGNED)), `cte_1` (`c1`) AS (SELECT `list_1`.`c1` FROM `list_1` UNION SELECT `cte_1`.`c1` + ? FROM `cte_1` WHERE `cte_1`.`c1` < ?) SELECT `cte_1`.`c1` FROM `cte_1`",
     );
     let lines = Item::select().columns((Item::LINE, Item::PRICE)).filter(Item::LINE.eq(1));
     let chain = recursive_all(lines, |before| {
@@ -213,7 +213,7 @@ fn lists_of_values() {
         User::select().join_on(&wanted, id.eq(User::ID)).columns((User::NAME, word)),
         r#"WITH "list_1" ("c1", "c2") AS (VALUES (?, ?), (?, ?)) SELECT "users"."name", "list_1"."c2" FROM "users" JOIN "list_1" ON "list_1"."c1" = "users"."id""#,
         r#"WITH "list_1" ("c1", "c2") AS (VALUES (CAST($1 AS BIGINT), CAST($2 AS TEXT)), ($3, $4)) SELECT "users"."name", "list_1"."c2" FROM "users" JOIN "list_1" ON "list_1"."c1" = "users"."id""#,
-        "WITH `list_1` (`c1`, `c2`) AS (VALUES (CAST(? AS SIGNED), CAST(? AS CHAR)), (?, ?)) SELECT `users`.`name`, `list_1`.`c2` FROM `users` JOIN `list_1` ON `list_1`.`c1` = `users`.`id`",
+        "WITH `list_1` (`c1`, `c2`) AS (SELECT CAST(? AS SIGNED), CAST(? AS CHAR) UNION ALL SELECT ?, ?) SELECT `users`.`name`, `list_1`.`c2` FROM `users` JOIN `list_1` ON `list_1`.`c1` = `users`.`id`",
     );
     assert_sql(
         values(Vec::<(i64, Option<String>)>::new()).select(),
