@@ -161,6 +161,15 @@ impl Writer<'_> {
         innermost.and_then(|(_, name)| name.clone())
     }
 
+    /// Adds what rows are grouped or ordered by. A literal there is the place of a column, or an error.
+    pub(super) fn arranged_by(&mut self, node: &Node) {
+        if always(node).is_none() {
+            return self.node(node);
+        }
+        self.above(Bond::Compare, node);
+        self.push(" IS TRUE");
+    }
+
     /// Adds an argument of a function, in parentheses where it does not stand between commas.
     pub(super) fn argument(&mut self, node: &Node, between_commas: bool) {
         self.part(between_commas || bond_of(node) == Bond::Atom, node);
@@ -317,6 +326,20 @@ impl Writer<'_> {
             self.above(Bond::Compare, of);
             self.push(" < ").bind(&Value::Text(end));
         }
+    }
+}
+
+/// The boolean that it always is, as SQLite sees it before it looks for places of columns: `x AND 0` is `0` there.
+fn always(node: &Node) -> Option<bool> {
+    match &node.0 {
+        Kind::Logic { op, nodes } if nodes.is_empty() => Some(*op == Logic::And),
+        Kind::Logic { nodes, .. } if nodes.len() == 1 => always(&nodes[0]),
+        Kind::Logic { op: Logic::And, nodes } => {
+            nodes.iter().any(|part| always(part) == Some(false)).then_some(false)
+        }
+        Kind::In { list, negated, .. } if list.is_empty() => Some(*negated),
+        Kind::Optional(of) => always(of),
+        _ => None,
     }
 }
 

@@ -224,7 +224,7 @@ pub(super) fn further(out: &mut Writer<'_>, conditions: &[Node]) {
 fn rest(out: &mut Writer<'_>, query: &SelectBody, ordered: bool) {
     filter(out, &query.filter);
     if !query.group_by.is_empty() {
-        out.push(" GROUP BY ").separated(", ", &query.group_by, |out, node| out.node(node));
+        out.push(" GROUP BY ").separated(", ", &query.group_by, |out, node| out.arranged_by(node));
     }
     if !query.having.is_empty() {
         out.push(" HAVING ").conditions(&query.having);
@@ -240,7 +240,7 @@ fn rest(out: &mut Writer<'_>, query: &SelectBody, ordered: bool) {
 
 /// Adds one part of ORDER BY.
 pub(super) fn order(out: &mut Writer<'_>, order: &Order) {
-    order_with(out, order, |out| out.node(&order.node));
+    order_with(out, order, |out| out.arranged_by(&order.node));
 }
 
 /// Adds one part of ORDER BY, whatever it is ordered by.

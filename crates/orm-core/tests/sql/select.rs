@@ -1,7 +1,8 @@
 //! SELECT: filter, order, limit, columns, and what `first`, `count` and `exists` make of a query.
 
+use orm_core::expr::{Expr, any_of};
 use orm_core::query::Whole;
-use orm_core::{Entity, Graph, Query, Reads, SQLITE, Value, sql};
+use orm_core::{Entity, Graph, Query, Reads, SQLITE, Value, count_all, sql};
 
 use crate::entities::{Post, Tag, User};
 use crate::{assert_input, assert_sql, assert_statement, text};
@@ -203,4 +204,20 @@ fn with_keeps_the_entity_and_asks_for_a_session() {
     let query = User::select().with(User::POSTS).with(User::POSTS.then(Post::TAGS)).limit(1);
     assert_eq!(shape(&query), std::any::type_name::<Graph<User>>());
     assert_eq!(query.statement().unwrap().loads().nodes().len(), 2);
+}
+
+/// A number in ORDER BY is the place of a column, and other literals are refused.
+#[test]
+fn rows_are_arranged_by_conditions_that_are_always_the_same() {
+    let never = || any_of(Vec::<Expr<bool>>::new());
+    assert_sql(
+        User::select().columns(count_all()).group_by(never()).order_by((
+            never().desc(),
+            User::ID.not_in([0_i64; 0]),
+            count_all().eq(1) & never(),
+        )),
+        r#"SELECT count(*) FROM "users" GROUP BY 0 IS TRUE ORDER BY 0 IS TRUE DESC, (1) IS TRUE, (count(*) = ? AND 0) IS TRUE"#,
+        r#"SELECT count(*) FROM "users" GROUP BY FALSE IS TRUE ORDER BY FALSE IS TRUE DESC, (TRUE) IS TRUE, (count(*) = $1 AND FALSE) IS TRUE"#,
+        "SELECT count(*) FROM `users` GROUP BY FALSE IS TRUE ORDER BY FALSE IS TRUE DESC, (TRUE) IS TRUE, (count(*) = ? AND FALSE) IS TRUE",
+    );
 }
