@@ -3,7 +3,7 @@
 use super::Writer;
 use crate::dialect::Dialect;
 use crate::entity::{EntityMeta, RelationMeta};
-use crate::expr::{Node, Order};
+use crate::expr::{Kind, Node, Order};
 use crate::stmt::{Body, Distinct, JoinTo, Loads, Lock, LockStrength, LockWait, Name, SelectBody, hops};
 
 /// Adds a query with rows, as it stands inside of another statement.
@@ -61,10 +61,9 @@ fn begin(out: &mut Writer<'_>, query: &SelectBody) {
 impl Writer<'_> {
     /// Adds a query as a table: columns that have no name of their own get one.
     pub(super) fn derived(&mut self, body: &Body, columns: crate::stmt::SourceColumns) {
-        let width = match columns {
-            crate::stmt::SourceColumns::Entity(_) => return rowset(self, body),
-            crate::stmt::SourceColumns::Made(width) => width,
-        };
+        if let crate::stmt::SourceColumns::Entity(_) = columns {
+            return rowset(self, body);
+        }
         match body {
             Body::Select(query) => in_scope(self, query, |out| {
                 begin(out, query);
@@ -78,31 +77,18 @@ impl Writer<'_> {
                 };
                 out.separated(", ", columns.iter().enumerate(), |out, (at, node)| {
                     out.node(node);
-                    out.push(" AS ").made_column(at);
+                    // One that is the first of several put together has its name.
+                    if !matches!(node.0, Kind::Named(..)) {
+                        out.push(" AS ").made_column(at);
+                    }
                 });
                 out.from(query);
                 rest(out, query, true);
             }),
             // Its columns are named by its first part, which may be anything.
-            Body::Compound(_) => self.compound_as_table(body, width),
+            Body::Compound(compound) => self.compound_as_table(compound),
             _ => {}
         }
-    }
-
-    /// `SELECT "part"."c1" FROM (..)` needs names inside: the first part of a compound gives them.
-    fn compound_as_table(&mut self, body: &Body, width: usize) {
-        let Body::Compound(compound) = body else { return };
-        let mut named = compound.clone();
-        let mut first = &mut named.first;
-        while let Body::Compound(inner) = first {
-            first = &mut inner.first;
-        }
-        if let Body::Select(query) = first {
-            let columns = query.columns.take().unwrap_or_else(|| query.from.every_column());
-            query.columns =
-                Some(columns.into_iter().take(width).enumerate().map(|(at, node)| node.named(at)).collect());
-        }
-        self.compound(&named, true);
     }
 }
 
@@ -160,6 +146,11 @@ pub(super) fn rowset_any(out: &mut Writer<'_>, body: &Body) {
                 rest(out, query, false);
             });
         }
+        // MariaDB takes the columns of `*` for one here.
+        Body::Compound(compound) => {
+            out.push("SELECT 1 FROM (").compound_as_table(compound);
+            out.push(") AS ").name("found");
+        }
         body => rowset(out, body),
     }
 }
@@ -182,6 +173,7 @@ pub(super) fn rowset_count(out: &mut Writer<'_>, body: &Body) {
             Some(width) if width > 1 => out.derived(body, crate::stmt::SourceColumns::Made(width)),
             _ => rowset(out, body),
         },
+        Body::Compound(compound) => out.compound_as_table(compound),
         body => rowset(out, body),
     }
     out.push(") AS ").name("counted");
