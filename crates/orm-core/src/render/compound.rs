@@ -33,7 +33,7 @@ impl Writer<'_> {
             self.push(" ORDER BY ").separated(", ", &compound.order_by, |out, order| {
                 // Checked when the statement was built.
                 let place = compound.place(order).unwrap_or_default();
-                order_with(out, order, |out| match compound.columns {
+                let by = |out: &mut Writer<'_>| match compound.columns {
                     SourceColumns::Made(_) if by_names => out.made_column(place),
                     SourceColumns::Entity(entity) if by_names => {
                         out.name(entity.columns[place].name);
@@ -41,7 +41,12 @@ impl Writer<'_> {
                     _ => {
                         out.number(place as u64 + 1);
                     }
-                });
+                };
+                let missing = |out: &mut Writer<'_>| {
+                    by(out);
+                    out.push(" IS NULL");
+                };
+                order_with(out, order, missing, by);
             });
         }
         limits(self, compound.limit, compound.offset);

@@ -170,6 +170,12 @@ impl Writer<'_> {
         self.push(" IS TRUE");
     }
 
+    /// Adds the question whether what rows are ordered by is NULL.
+    pub(super) fn missing(&mut self, node: &Node) {
+        self.above(Bond::Add, node);
+        self.push(" IS NULL");
+    }
+
     /// Adds an argument of a function, in parentheses where it does not stand between commas.
     pub(super) fn argument(&mut self, node: &Node, between_commas: bool) {
         self.part(between_commas || bond_of(node) == Bond::Atom, node);
@@ -329,14 +335,17 @@ impl Writer<'_> {
     }
 }
 
-/// The boolean that it always is, as SQLite sees it before it looks for places of columns: `x AND 0` is `0` there.
+/// The boolean that it always is, as databases see it before they look for places of columns: `x AND 0` is `0` for SQLite,
+/// `NOT TRUE` for MariaDB.
 fn always(node: &Node) -> Option<bool> {
     match &node.0 {
         Kind::Logic { op, nodes } if nodes.is_empty() => Some(*op == Logic::And),
         Kind::Logic { nodes, .. } if nodes.len() == 1 => always(&nodes[0]),
-        Kind::Logic { op: Logic::And, nodes } => {
-            nodes.iter().any(|part| always(part) == Some(false)).then_some(false)
+        Kind::Logic { op, nodes } => {
+            let decides = *op == Logic::Or;
+            nodes.iter().any(|part| always(part) == Some(decides)).then_some(decides)
         }
+        Kind::Not(of) => always(of).map(|value| !value),
         Kind::In { list, negated, .. } if list.is_empty() => Some(*negated),
         Kind::Optional(of) => always(of),
         _ => None,

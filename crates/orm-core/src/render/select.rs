@@ -232,14 +232,20 @@ fn rest(out: &mut Writer<'_>, query: &SelectBody, ordered: bool) {
 
 /// Adds one part of ORDER BY.
 pub(super) fn order(out: &mut Writer<'_>, order: &Order) {
-    order_with(out, order, |out| out.arranged_by(&order.node));
+    let missing = |out: &mut Writer<'_>| out.missing(&order.node);
+    order_with(out, order, missing, |out| out.arranged_by(&order.node));
 }
 
 /// Adds one part of ORDER BY, whatever it is ordered by.
-pub(super) fn order_with(out: &mut Writer<'_>, order: &Order, by: impl Fn(&mut Writer<'_>)) {
+pub(super) fn order_with(
+    out: &mut Writer<'_>,
+    order: &Order,
+    missing: impl FnOnce(&mut Writer<'_>),
+    by: impl FnOnce(&mut Writer<'_>),
+) {
     if let (Some(first), false) = (order.nulls_first, out.dialect.nulls_order) {
-        by(out);
-        out.push(if first { " IS NULL DESC, " } else { " IS NULL, " });
+        missing(out);
+        out.push(if first { " DESC, " } else { ", " });
     }
     by(out);
     if order.descending {

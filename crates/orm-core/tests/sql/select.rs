@@ -215,9 +215,23 @@ fn rows_are_arranged_by_conditions_that_are_always_the_same() {
             never().desc(),
             User::ID.not_in([0_i64; 0]),
             count_all().eq(1) & never(),
+            !never(),
         )),
-        r#"SELECT count(*) FROM "users" GROUP BY 0 IS TRUE ORDER BY 0 IS TRUE DESC, (1) IS TRUE, (count(*) = ? AND 0) IS TRUE"#,
-        r#"SELECT count(*) FROM "users" GROUP BY FALSE IS TRUE ORDER BY FALSE IS TRUE DESC, (TRUE) IS TRUE, (count(*) = $1 AND FALSE) IS TRUE"#,
-        "SELECT count(*) FROM `users` GROUP BY FALSE IS TRUE ORDER BY FALSE IS TRUE DESC, (TRUE) IS TRUE, (count(*) = ? AND FALSE) IS TRUE",
+        r#"SELECT count(*) FROM "users" GROUP BY 0 IS TRUE ORDER BY 0 IS TRUE DESC, (1) IS TRUE, (count(*) = ? AND 0) IS TRUE, (NOT (0)) IS TRUE"#,
+        r#"SELECT count(*) FROM "users" GROUP BY FALSE IS TRUE ORDER BY FALSE IS TRUE DESC, (TRUE) IS TRUE, (count(*) = $1 AND FALSE) IS TRUE, (NOT (FALSE)) IS TRUE"#,
+        "SELECT count(*) FROM `users` GROUP BY FALSE IS TRUE ORDER BY FALSE IS TRUE DESC, (TRUE) IS TRUE, (count(*) = ? AND FALSE) IS TRUE, (NOT (FALSE)) IS TRUE",
+    );
+}
+
+/// Whether a condition is NULL, and not whether the last part of it is.
+#[test]
+fn a_place_for_conditions_that_are_null() {
+    assert_sql(
+        User::select()
+            .columns(User::ID)
+            .order_by(((!User::AGE.gt(18)).asc().nulls_first(), User::AGE.between(1, 9).desc().nulls_last())),
+        r#"SELECT "users"."id" FROM "users" ORDER BY NOT ("users"."age" > ?) NULLS FIRST, "users"."age" BETWEEN ? AND ? DESC NULLS LAST"#,
+        r#"SELECT "users"."id" FROM "users" ORDER BY NOT ("users"."age" > $1) NULLS FIRST, "users"."age" BETWEEN $2 AND $3 DESC NULLS LAST"#,
+        "SELECT `users`.`id` FROM `users` ORDER BY (NOT (`users`.`age` > ?)) IS NULL DESC, NOT (`users`.`age` > ?), (`users`.`age` BETWEEN ? AND ?) IS NULL, `users`.`age` BETWEEN ? AND ? DESC",
     );
 }
