@@ -146,6 +146,12 @@ pub(super) fn rowset_any(out: &mut Writer<'_>, body: &Body) {
                 rest(out, query, false);
             });
         }
+        // SQLite forgets DISTINCT here, and an offset counts rows.
+        Body::Select(query) if query.offset.is_some() && !matches!(query.distinct, Distinct::None) => {
+            out.push("SELECT 1 FROM (");
+            table_of(out, body, query);
+            out.push(") AS ").name("found");
+        }
         // MariaDB takes the columns of `*` for one here.
         Body::Compound(compound) => {
             out.push("SELECT 1 FROM (").compound_as_table(compound);
@@ -168,15 +174,19 @@ pub(super) fn rowset_count(out: &mut Writer<'_>, body: &Body) {
     }
     out.push("SELECT count(*) FROM (");
     match body {
-        // Columns of one name, as two tables may have, are no table.
-        Body::Select(query) => match query.columns.as_ref().map(Vec::len) {
-            Some(width) if width > 1 => out.derived(body, crate::stmt::SourceColumns::Made(width)),
-            _ => rowset(out, body),
-        },
+        Body::Select(query) => table_of(out, body, query),
         Body::Compound(compound) => out.compound_as_table(compound),
         body => rowset(out, body),
     }
     out.push(") AS ").name("counted");
+}
+
+/// Columns of one name, as two tables may have, are no table.
+fn table_of(out: &mut Writer<'_>, body: &Body, query: &SelectBody) {
+    match query.columns.as_ref().map(Vec::len) {
+        Some(width) if width > 1 => out.derived(body, crate::stmt::SourceColumns::Made(width)),
+        _ => rowset(out, body),
+    }
 }
 
 fn selected(out: &mut Writer<'_>, query: &SelectBody) {

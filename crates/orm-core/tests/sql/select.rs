@@ -235,3 +235,15 @@ fn a_place_for_conditions_that_are_null() {
         "SELECT `users`.`id` FROM `users` ORDER BY (NOT (`users`.`age` > ?)) IS NULL DESC, NOT (`users`.`age` > ?), (`users`.`age` BETWEEN ? AND ?) IS NULL, `users`.`age` BETWEEN ? AND ? DESC",
     );
 }
+
+/// Inside of EXISTS, SQLite forgets DISTINCT.
+#[test]
+fn different_rows_behind_an_offset_exist() {
+    let ages = User::select().columns(User::AGE).distinct().limit(6).offset(2);
+    assert_statement(
+        &ages.statement().unwrap().into_exists(),
+        r#"SELECT EXISTS (SELECT 1 FROM (SELECT DISTINCT "users"."age" FROM "users" LIMIT 6 OFFSET 2) AS "found")"#,
+        r#"SELECT EXISTS (SELECT 1 FROM (SELECT DISTINCT "users"."age" FROM "users" LIMIT 6 OFFSET 2) AS "found")"#,
+        "SELECT EXISTS (SELECT 1 FROM (SELECT DISTINCT `users`.`age` FROM `users` LIMIT 6 OFFSET 2) AS `found`)",
+    );
+}
