@@ -77,6 +77,18 @@ impl Asked {
         block_on(self.engine.all(query)).map_err(|error| error.to_string())
     }
 
+    /// How many rows a query has, and whether it has any.
+    ///
+    /// # Errors
+    /// What the database says to it.
+    pub(crate) fn counted(&self, query: AnyQuery) -> Result<(u64, bool), String> {
+        let both = block_on(async {
+            let counted = self.engine.count(query.clone()).await?;
+            Ok((counted, self.engine.exists(query.clone()).await?))
+        });
+        both.map_err(|error: anyorm::Error| format!("{error}\n{}", self.text(query)))
+    }
+
     /// What the database is asked.
     pub(crate) fn text(&self, query: AnyQuery) -> String {
         let compiled = query.statement().and_then(|statement| statement.compile(self.engine.dialect()));
@@ -98,14 +110,9 @@ pub(crate) fn normal(rows: Vec<Row>) -> Vec<String> {
     rows
 }
 
-/// A row as text. Floats are exact, but for averages of integers and ranks that are shares, which databases round as they
-/// like: MariaDB prints ten digits.
+/// A row as text. Floats are exact, but for averages, shares, and sums of these, whose last digits are not the same everywhere.
 pub(crate) fn text((integer, text, float, flag): Row) -> String {
-    let float = float.map(|float| {
-        // Zero with a sign is zero.
-        let float = float + 0.0;
-        let is_exact = (float * f64::from(1 << 16)).fract() == 0.0;
-        if is_exact { format!("{float:?}") } else { format!("{float:.6e}") }
-    });
+    // Zero with a sign is zero.
+    let float = float.map(|float| format!("{:.9e}", float + 0.0));
     format!("{integer:?} {text:?} {float:?} {flag:?}")
 }

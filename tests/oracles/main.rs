@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a filter keeps what its condition selects | `filter(p)`, and the rows for which `p`, selected as a value, is true |
 //! | three parts are the whole | all rows, and those for which `p`, `!p` and `p.is_null()` hold; aggregates, groups, distinct rows too |
+//! | rows are counted as they are read | the rows of a query, `count` and `exists` of it, and both as values of another |
 //! | databases agree | the same query on SQLite, PostgreSQL (with the feature `postgres`) and MariaDB |
 //!
 //! `ANYORM_ORACLES_RUNS=20000 ANYORM_ORACLES_SEED=7 cargo test -p anyorm-tests --test oracles` runs more, or others;
@@ -35,6 +36,11 @@ fn a_filter_keeps_what_its_condition_selects() {
 #[test]
 fn three_parts_are_the_whole() {
     each_database(oracles::in_three_parts);
+}
+
+#[test]
+fn rows_are_counted_as_they_are_read() {
+    each_database(oracles::counted_as_read);
 }
 
 fn each_database(agrees: fn(u64, &Asked) -> Result<(), String>) {

@@ -83,9 +83,7 @@ impl MariaDb {
         let mut answers = output.split(MARK).skip(1);
         let answer = |(query, line): (&AnyQuery, usize)| {
             let answer = answers.next().unwrap_or_default();
-            if let Err(error) = executed(query.clone()) {
-                return Err(error);
-            }
+            executed(query.clone())?;
             if let Some(refusal) = refused(line) {
                 return Err(refusal);
             }

@@ -1,13 +1,13 @@
 //! What two questions to one database must agree in.
 
 use anyorm::expr::Expr;
-use anyorm::{count_all, max, min, sum};
+use anyorm::{count_all, max, min, sum, values};
 use anyorm_tests::random::Random;
 
 use crate::database::{Asked, normal, text};
 use crate::expression::Maker;
 use crate::names::{Names, Row};
-use crate::select::AnySelect;
+use crate::select::{AnyQuery, AnySelect};
 
 /// Rows that a filter keeps, and rows whose condition is true when it is selected: where it is not a filter, no database
 /// can optimise it.
@@ -25,6 +25,28 @@ pub(crate) fn filtered_as_selected(number: u64, database: &Asked) -> Result<(), 
     let rows = database.values(selected.clone()).map_err(|error| format!("{error}\n{}", both()))?;
     let expected = normal(rows.into_iter().filter(|row| row.3 == Some(true)).collect());
     same(&found, &expected, both)
+}
+
+/// How many rows a query has, and whether it has any, as the database is asked for it and as a value of another query.
+pub(crate) fn counted_as_read(number: u64, database: &Asked) -> Result<(), String> {
+    let mut random = Random::new(number);
+    let query = Maker::new(&mut random).query(2);
+    let rows = asked(database, query.clone())?.len() as u64;
+    let (counted, exists) = database.counted(query.clone())?;
+    if (counted, exists) != (rows, rows > 0) {
+        return Err(format!("{rows} rows, counted as {counted}, {exists}\n{}", database.text(query)));
+    }
+    let inner = query.clone();
+    let one = values([(None::<i64>, Some(String::new()), Some(0.0), None::<bool>)]);
+    let (_, text, float, _) = one.columns();
+    let outer =
+        one.select().columns((inner.clone().count().optional(), text, float, inner.exists().optional()));
+    let found: Vec<Row> = asked(database, AnyQuery::Rows(outer))?;
+    let expected = (Some(rows as i64), Some(String::new()), Some(0.0), Some(rows > 0));
+    match found == [expected] {
+        true => Ok(()),
+        false => Err(format!("{rows} rows, in another query {found:?}\n{}", database.text(query))),
+    }
 }
 
 /// All rows, and those for which a condition is true, false, and NULL.
@@ -135,7 +157,7 @@ fn groups_in_parts(
     same(&normal(found), &normal(expected), || database.text(all))
 }
 
-fn asked(database: &Asked, query: crate::select::AnyQuery) -> Result<Vec<Row>, String> {
+fn asked(database: &Asked, query: AnyQuery) -> Result<Vec<Row>, String> {
     database.values(query.clone()).map_err(|error| format!("{error}\n{}", database.text(query)))
 }
 

@@ -2,11 +2,11 @@
 
 use anyorm::expr::{
     Aggregate, Expr, Window, count, cume_dist, current_row, dense_rank, first_value, lag, lead, ntile,
-    partition_by, percent_rank, preceding, rank, row_number, unbounded_following, unbounded_preceding,
-    window,
+    partition_by, percent_rank, preceding, rank, row_number, string_agg, unbounded_following,
+    unbounded_preceding, window,
 };
 use anyorm::prelude::*;
-use anyorm::{Derived, avg, count_all, max, min, recursive, sum, table, values};
+use anyorm::{Derived, avg, coalesce, count_all, max, min, recursive, sum, table, values};
 
 use crate::expression::Maker;
 use crate::names::{Names, Row, Table};
@@ -128,6 +128,7 @@ impl Maker<'_> {
             1 if !names.has(Table::Moon) => source!(table::<Moon>(), Names::of_table(Table::Moon)),
             2 => {
                 let rows = self.rows(depth);
+                let rows = if self.once_in(4) { rows.again() } else { rows };
                 source!(&rows, Names::of_rows(&rows))
             }
             3 => {
@@ -158,7 +159,26 @@ impl Maker<'_> {
                 }
             }};
         }
-        Some(match (select, self.below(3)) {
+        macro_rules! beyond {
+            ($select:ident, $from:ident, $relation:expr, $then:expr, $middle:ident, $target:ident) => {{
+                if names.has(Table::$middle) || names.has(Table::$target) {
+                    return None;
+                }
+                let (select, path) = ($select.clone(), $relation.then($then));
+                let select = if left { select.left_join(path) } else { select.join(path) };
+                let names = names.clone().and(&Names::of_table(Table::$middle));
+                (AnySelect::$from(select), names.and(&Names::of_table(Table::$target)))
+            }};
+        }
+        Some(match (select, self.below(4)) {
+            (AnySelect::Sun(query), 1) if !names.has_links => {
+                linked(along!(query, Sun, Sun::VISITORS, Moon, of_moon))
+            }
+            (AnySelect::Moon(query), 1) if !names.has_links => {
+                linked(along!(query, Moon, Moon::SUNS, Sun, of_sun))
+            }
+            (AnySelect::Sun(query), 2) => beyond!(query, Sun, Sun::PLANETS, Planet::MOONS, Planet, Moon),
+            (AnySelect::Moon(query), 2) => beyond!(query, Moon, Moon::PLANET, Planet::SUN, Planet, Sun),
             (AnySelect::Sun(query), 0) => along!(query, Sun, Sun::PLANETS, Planet, of_planet),
             (AnySelect::Planet(query), 0) => along!(query, Planet, Planet::SUN, Sun, of_sun),
             (AnySelect::Planet(query), 1) => along!(query, Planet, Planet::MOONS, Moon, of_moon),
@@ -181,9 +201,13 @@ impl Maker<'_> {
             }
             _ => {
                 let columns = self.columns(names);
-                match self.below(5) {
+                match self.below(6) {
                     0 => select.distinct().columns(columns),
                     1 => self.limited(select, columns),
+                    2 => {
+                        let columns = self.plain_columns(names);
+                        self.limited(select.distinct(), columns)
+                    }
                     _ => select.columns(columns),
                 }
             }
@@ -205,10 +229,36 @@ impl Maker<'_> {
         )
     }
 
-    /// Keys are columns: of an expression with bound values, PostgreSQL does not know that it is the same in both places.
-    fn grouped(&mut self, mut select: AnySelect, names: &Names) -> AnyQuery {
+    /// What can stand in two places of a query: nothing with a bound value, for PostgreSQL does not know that it is the same in
+    /// both.
+    fn plain_columns(&mut self, names: &Names) -> Columns {
         let (integer, text) = (self.pick(&names.integers), self.pick(&names.texts));
         let (float, flag) = (self.pick(&names.floats), self.pick(&names.flags));
+        (
+            match self.below(6) {
+                0 => integer + self.pick(&names.integers),
+                1 => -integer,
+                2 => text.clone().length(),
+                _ => integer,
+            },
+            match self.below(6) {
+                0 => text.upper(),
+                1 => coalesce(text, self.pick(&names.texts)).optional(),
+                _ => text,
+            },
+            if self.once_in(5) { float * self.pick(&names.floats) } else { float },
+            match self.below(6) {
+                0 => (!flag).optional(),
+                1 => (flag & self.pick(&names.flags)).optional(),
+                2 => self.pick(&names.integers).lt(self.pick(&names.integers)).optional(),
+                3 => self.pick(&names.texts).is_null().optional(),
+                _ => flag,
+            },
+        )
+    }
+
+    fn grouped(&mut self, mut select: AnySelect, names: &Names) -> AnyQuery {
+        let (integer, text, float, flag) = self.plain_columns(names);
         let by = self.below(16);
         let mut keys = Names::default();
         if by & 1 != 0 {
@@ -272,9 +322,11 @@ impl Maker<'_> {
     }
 
     fn integer_of_group(&mut self, names: &Names) -> Expr<Option<i64>> {
-        match self.below(5) {
+        match self.below(6) {
             0 => self.counts_of(names).optional(),
             1 => count(self.without_queries(|maker| maker.flag(names, 1))).distinct().optional(),
+            // In any order it has the same length.
+            3 => string_agg(self.without_queries(|maker| maker.text(names, 1)), r", '\").length(),
             2 => (self.counts_of(names) + self.integers_of(names)).optional(),
             _ => self.integers_of(names).into(),
         }
@@ -355,8 +407,9 @@ impl Maker<'_> {
             _ => max(self.pick(&names.texts)).over(self.framed(by_any.clone())),
         };
         let float = match self.below(4) {
-            0 => percent_rank().over(by_any).optional(),
-            1 => cume_dist().over(by_any).optional(),
+            // Calculated with, for MariaDB prints no more than ten digits of such a share.
+            0 => (percent_rank().over(by_any) * 0.5).optional(),
+            1 => (cume_dist().over(by_any) * 0.5).optional(),
             2 => sum(self.pick(&names.floats)).over(by_any),
             _ => avg(self.pick(&names.floats)).over(by_any),
         };
@@ -400,4 +453,8 @@ impl Maker<'_> {
             _ => partition_by(self.without_queries(|maker| maker.flag(names, 1))),
         }
     }
+}
+
+fn linked((select, names): (AnySelect, Names)) -> (AnySelect, Names) {
+    (select, Names { has_links: true, ..names })
 }

@@ -135,7 +135,7 @@ pub(crate) fn rows(random: &mut Random, backslashes: bool) -> Vec<String> {
 }
 
 fn values(random: &mut Random, id: u64, backslashes: bool) -> String {
-    let mut quoted = |random: &mut Random| {
+    let quoted = |random: &mut Random| {
         let text = text(random).replace('\'', "''");
         format!("'{}'", if backslashes { text.replace('\\', r"\\") } else { text })
     };
@@ -145,7 +145,7 @@ fn values(random: &mut Random, id: u64, backslashes: bool) -> String {
         integer(random).to_string(),
         nullable(random, integer),
         quoted(random),
-        nullable(random, &mut quoted),
+        nullable(random, quoted),
         format!("{:?}", quarters(random)),
         nullable(random, |random| format!("{:?}", quarters(random))),
         flag(random).to_string(),

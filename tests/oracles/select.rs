@@ -1,8 +1,8 @@
 //! Queries of any type as one type, so that a generator can hold them.
 
-use anyorm::expr::{Condition, Expr, Field, Order};
+use anyorm::expr::{Condition, Expr, Order};
 use anyorm::query::{Values, Whole};
-use anyorm::stmt::{Compound, IntoSource, Select, Statement};
+use anyorm::stmt::{Compound, Fields, IntoSource, Select, Statement};
 use anyorm::{Derived, Query, query::Selection};
 
 use crate::names::Row;
@@ -159,10 +159,7 @@ pub(crate) fn total(columns: Columns, bits: u64) -> Vec<Order> {
 }
 
 /// The same of the columns of a set operation.
-pub(crate) fn total_of_fields(
-    fields: (Field<Option<i64>>, Field<Option<String>>, Field<Option<f64>>, Field<Option<bool>>),
-    bits: u64,
-) -> Vec<Order> {
+pub(crate) fn total_of_fields(fields: <Row as Fields>::Columns, bits: u64) -> Vec<Order> {
     let (integer, text, float, flag) = fields;
     vec![
         directed(integer.asc(), integer.desc(), bits),
