@@ -1,5 +1,6 @@
 //! The tables of the shop, with the names that they have.
 
+use anyorm::Query;
 use anyorm::prelude::*;
 
 #[derive(Clone, Debug, Default, Entity)]
@@ -154,4 +155,15 @@ pub(crate) struct InvoiceLine {
     unit_price: f64,
     #[column(name = "Quantity")]
     quantity: i64,
+}
+
+/// Not after its columns: `Employee::LASTNAME` is none.
+#[test]
+fn errors_name_constants_that_there_are() {
+    let of_an_alias = |query: anyorm::Result<anyorm::stmt::Statement>| query.unwrap_err().to_string();
+    let employee = Employee::alias();
+    let last_name = of_an_alias(employee.select().columns(Employee::LAST_NAME).statement());
+    assert!(last_name.ends_with("name it by `alias.column(Employee::LAST_NAME)`"), "{last_name}");
+    let manager = of_an_alias(employee.select().columns(Employee::REPORTS_TO).statement());
+    assert!(manager.ends_with("name it by `alias.column(Employee::REPORTS_TO)`"), "{manager}");
 }
