@@ -187,9 +187,9 @@ impl Writer<'_> {
                         self.push(" ON ").conditions(&join.on);
                     }
                 }
-                JoinTo::Relation { relation, from, to } => {
+                JoinTo::Relation { relation, from, to, links } => {
                     // Checked when the statement was built.
-                    let hops = hops_between(relation, *from, *to).unwrap_or_default();
+                    let hops = hops_between(relation, *from, *to, *links).unwrap_or_default();
                     self.join_hops(&hops, join.left, &join.on);
                 }
             }

@@ -70,8 +70,8 @@ impl<'a> Scope<'a> {
         scope.add_source(&body.from, false)?;
         for join in &body.joins {
             match &join.to {
-                JoinTo::Relation { relation, from, to } => {
-                    for hop in hops_between(relation, *from, *to)? {
+                JoinTo::Relation { relation, from, to, links } => {
+                    for hop in hops_between(relation, *from, *to, *links)? {
                         scope.add_hop(relation, &hop, join.left)?;
                     }
                 }

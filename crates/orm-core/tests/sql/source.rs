@@ -34,6 +34,22 @@ fn a_relation_leads_to_an_alias() {
     );
 }
 
+/// The table of links is another one each time.
+#[test]
+fn two_aliases_over_links() {
+    let (one, other) = (Tag::alias(), Tag::alias());
+    assert_sql(
+        Post::select()
+            .join(Post::TAGS.to(&one))
+            .join(Post::TAGS.to(&other))
+            .filter(one.column(Tag::NAME).eq("a") & other.column(Tag::NAME).eq("b"))
+            .columns(Post::ID),
+        r#"SELECT "posts"."id" FROM "posts" JOIN "post_tags" AS "post_tags_1" ON "post_tags_1"."post_id" = "posts"."id" JOIN "tags" AS "tags_1" ON "tags_1"."id" = "post_tags_1"."tag_id" JOIN "post_tags" AS "post_tags_2" ON "post_tags_2"."post_id" = "posts"."id" JOIN "tags" AS "tags_2" ON "tags_2"."id" = "post_tags_2"."tag_id" WHERE "tags_1"."name" = ? AND "tags_2"."name" = ?"#,
+        r#"SELECT "posts"."id" FROM "posts" JOIN "post_tags" AS "post_tags_1" ON "post_tags_1"."post_id" = "posts"."id" JOIN "tags" AS "tags_1" ON "tags_1"."id" = "post_tags_1"."tag_id" JOIN "post_tags" AS "post_tags_2" ON "post_tags_2"."post_id" = "posts"."id" JOIN "tags" AS "tags_2" ON "tags_2"."id" = "post_tags_2"."tag_id" WHERE "tags_1"."name" = $1 AND "tags_2"."name" = $2"#,
+        "SELECT `posts`.`id` FROM `posts` JOIN `post_tags` AS `post_tags_1` ON `post_tags_1`.`post_id` = `posts`.`id` JOIN `tags` AS `tags_1` ON `tags_1`.`id` = `post_tags_1`.`tag_id` JOIN `post_tags` AS `post_tags_2` ON `post_tags_2`.`post_id` = `posts`.`id` JOIN `tags` AS `tags_2` ON `tags_2`.`id` = `post_tags_2`.`tag_id` WHERE `tags_1`.`name` = ? AND `tags_2`.`name` = ?",
+    );
+}
+
 #[test]
 fn relations_start_at_an_alias_that_the_query_begins_with() {
     let post = Post::alias();
