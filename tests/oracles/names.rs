@@ -18,8 +18,6 @@ pub(crate) struct Names {
     pub(crate) keys: Vec<Expr<Option<i64>>>,
     /// Whether all sources have such a thing.
     pub(crate) has_keys: bool,
-    /// Whether the table of links was joined: the builder has no second name for it.
-    pub(crate) has_links: bool,
     /// Where relations start.
     pub(crate) tables: Vec<Table>,
 }
@@ -40,7 +38,6 @@ impl Names {
         self.flags.extend_from_slice(&other.flags);
         self.keys.extend_from_slice(&other.keys);
         self.has_keys &= other.has_keys;
-        self.has_links |= other.has_links;
         self.tables.extend_from_slice(&other.tables);
         self
     }
@@ -105,7 +102,6 @@ macro_rules! names {
             flags: vec![of!(BRIGHT).optional(), of!(HIDDEN).optional()],
             keys: vec![of!(ID).optional()],
             has_keys: true,
-            has_links: false,
             tables: Vec::new(),
         }
     }};

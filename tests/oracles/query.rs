@@ -1,7 +1,7 @@
 //! Random queries.
 
 use anyorm::expr::{
-    Aggregate, Expr, Window, count, cume_dist, current_row, dense_rank, first_value, lag, lead, ntile,
+    Aggregate, Expr, Window, case, count, cume_dist, current_row, dense_rank, first_value, lag, lead, ntile,
     partition_by, percent_rank, preceding, rank, row_number, string_agg, unbounded_following,
     unbounded_preceding, window,
 };
@@ -171,12 +171,8 @@ impl Maker<'_> {
             }};
         }
         Some(match (select, self.below(4)) {
-            (AnySelect::Sun(query), 1) if !names.has_links => {
-                linked(along!(query, Sun, Sun::VISITORS, Moon, of_moon))
-            }
-            (AnySelect::Moon(query), 1) if !names.has_links => {
-                linked(along!(query, Moon, Moon::SUNS, Sun, of_sun))
-            }
+            (AnySelect::Sun(query), 1) => along!(query, Sun, Sun::VISITORS, Moon, of_moon),
+            (AnySelect::Moon(query), 1) => along!(query, Moon, Moon::SUNS, Sun, of_sun),
             (AnySelect::Sun(query), 2) => beyond!(query, Sun, Sun::PLANETS, Planet::MOONS, Planet, Moon),
             (AnySelect::Moon(query), 2) => beyond!(query, Moon, Moon::PLANET, Planet::SUN, Planet, Sun),
             (AnySelect::Sun(query), 0) => along!(query, Sun, Sun::PLANETS, Planet, of_planet),
@@ -407,9 +403,8 @@ impl Maker<'_> {
             _ => max(self.pick(&names.texts)).over(self.framed(by_any.clone())),
         };
         let float = match self.below(4) {
-            // Calculated with, for MariaDB prints no more than ten digits of such a share.
-            0 => (percent_rank().over(by_any) * 0.5).optional(),
-            1 => (cume_dist().over(by_any) * 0.5).optional(),
+            0 => third(percent_rank().over(by_any)),
+            1 => third(cume_dist().over(by_any)),
             2 => sum(self.pick(&names.floats)).over(by_any),
             _ => avg(self.pick(&names.floats)).over(by_any),
         };
@@ -455,6 +450,7 @@ impl Maker<'_> {
     }
 }
 
-fn linked((select, names): (AnySelect, Names)) -> (AnySelect, Names) {
-    (select, Names { has_links: true, ..names })
+/// Which third, more or less: MariaDB has no more than ten digits of such a share.
+fn third(share: Expr<f64>) -> Expr<Option<f64>> {
+    case::<f64>().when(share.clone().le(0.3), 1.0).when(share.le(0.7), 2.0).otherwise(3.0).optional()
 }
