@@ -346,6 +346,7 @@ fn always(node: &Node) -> Option<bool> {
             nodes.iter().any(|part| always(part) == Some(decides)).then_some(decides)
         }
         Kind::Not(of) => always(of).map(|value| !value),
+        Kind::IsNull { of, negated } => always(of).map(|_| *negated),
         Kind::In { list, negated, .. } if list.is_empty() => Some(*negated),
         Kind::Optional(of) => always(of),
         _ => None,

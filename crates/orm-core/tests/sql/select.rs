@@ -216,10 +216,11 @@ fn rows_are_arranged_by_conditions_that_are_always_the_same() {
             User::ID.not_in([0_i64; 0]),
             count_all().eq(1) & never(),
             !never(),
+            never().is_null(),
         )),
-        r#"SELECT count(*) FROM "users" GROUP BY 0 IS TRUE ORDER BY 0 IS TRUE DESC, (1) IS TRUE, (count(*) = ? AND 0) IS TRUE, (NOT (0)) IS TRUE"#,
-        r#"SELECT count(*) FROM "users" GROUP BY FALSE IS TRUE ORDER BY FALSE IS TRUE DESC, (TRUE) IS TRUE, (count(*) = $1 AND FALSE) IS TRUE, (NOT (FALSE)) IS TRUE"#,
-        "SELECT count(*) FROM `users` GROUP BY FALSE IS TRUE ORDER BY FALSE IS TRUE DESC, (TRUE) IS TRUE, (count(*) = ? AND FALSE) IS TRUE, (NOT (FALSE)) IS TRUE",
+        r#"SELECT count(*) FROM "users" GROUP BY 0 IS TRUE ORDER BY 0 IS TRUE DESC, (1) IS TRUE, (count(*) = ? AND 0) IS TRUE, (NOT (0)) IS TRUE, (0 IS NULL) IS TRUE"#,
+        r#"SELECT count(*) FROM "users" GROUP BY FALSE IS TRUE ORDER BY FALSE IS TRUE DESC, (TRUE) IS TRUE, (count(*) = $1 AND FALSE) IS TRUE, (NOT (FALSE)) IS TRUE, (FALSE IS NULL) IS TRUE"#,
+        "SELECT count(*) FROM `users` GROUP BY FALSE IS TRUE ORDER BY FALSE IS TRUE DESC, (TRUE) IS TRUE, (count(*) = ? AND FALSE) IS TRUE, (NOT (FALSE)) IS TRUE, (FALSE IS NULL) IS TRUE",
     );
 }
 
