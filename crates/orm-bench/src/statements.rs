@@ -34,7 +34,7 @@ fn by_key() -> impl Query {
 }
 
 /// Prints the medians.
-pub fn print(rounds: usize) -> Result<(), Fault> {
+pub(crate) fn print(rounds: usize) -> Result<(), Fault> {
     println!("{:<12} {:<11} {:>9} {:>9}", "statement", "dialect", "build ns", "write ns");
     for dialect in [&SQLITE, &POSTGRES, &MARIADB] {
         line("ten clauses", dialect, rounds, ten_clauses)?;

@@ -137,6 +137,10 @@ pub struct Dialect {
     pub distinct_on: bool,
     /// What a query ends in whose rows others may lock too, but not change.
     pub for_share: &'static str,
+    /// Whether an average of integers has a few digits after the point, unless they are made floats first.
+    pub short_averages: bool,
+    /// Whether columns of VALUES hold what any row has. Where they are made for the first row, a list is queries put together.
+    pub values_of_any_size: bool,
     /// What stands before each row of VALUES.
     pub values_row: &'static str,
     /// Whether the types of a list of values must be said.

@@ -271,9 +271,12 @@ impl Node {
         })
     }
 
-    /// The same as a column with a name that is made from its place.
+    /// The same as a column with a name that is made from its place, if it has none yet.
     pub(crate) fn named(self, at: usize) -> Node {
-        Node(Kind::Named(self.boxed(), at))
+        match self.0 {
+            Kind::Named(..) => self,
+            kind => Node(Kind::Named(Node(kind).boxed(), at)),
+        }
     }
 
     /// The same, said to be NULL where it is.

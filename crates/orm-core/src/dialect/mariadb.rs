@@ -69,6 +69,8 @@ pub static MARIADB: Dialect = Dialect {
     nulls_order: false,
     distinct_on: false,
     for_share: " LOCK IN SHARE MODE",
+    short_averages: true,
+    values_of_any_size: false,
     values_row: "",
     typed_values: true,
     with_before_writes: false,

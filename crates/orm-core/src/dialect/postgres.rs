@@ -67,6 +67,8 @@ pub static POSTGRES: Dialect = Dialect {
     nulls_order: true,
     distinct_on: true,
     for_share: " FOR SHARE",
+    short_averages: false,
+    values_of_any_size: true,
     values_row: "",
     typed_values: true,
     with_before_writes: true,

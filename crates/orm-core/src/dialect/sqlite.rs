@@ -66,6 +66,8 @@ pub static SQLITE: Dialect = Dialect {
     nulls_order: true,
     distinct_on: false,
     for_share: "",
+    short_averages: false,
+    values_of_any_size: true,
     values_row: "",
     typed_values: false,
     with_before_writes: true,

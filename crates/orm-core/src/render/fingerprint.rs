@@ -161,10 +161,11 @@ impl<'s> Fingerprint<'s> {
     fn join(&mut self, Join { to, left, on }: &'s Join) {
         self.number((*left).into());
         match to {
-            JoinTo::Relation { relation, from, to } => {
+            JoinTo::Relation { relation, from, to, links } => {
                 self.number(0).address(*relation);
                 self.maybe_id(*from);
                 self.maybe_id(*to);
+                self.maybe_id(*links);
             }
             JoinTo::Source(source) => {
                 self.number(1);

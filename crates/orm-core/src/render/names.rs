@@ -1,5 +1,6 @@
 //! Names for what has none of its own, made from the names of tables and counted: `users_1`.
 
+use crate::entity::RelationKind;
 use crate::expr::Node;
 use crate::stmt::{Body, CompoundBody, JoinTo, SelectBody, Source, SourceId, SourceOf, With};
 
@@ -111,8 +112,11 @@ impl<'a> Found<'a> {
         for join in &query.joins {
             match &join.to {
                 JoinTo::Source(source) => self.source(source),
-                JoinTo::Relation { relation, to, .. } => {
+                JoinTo::Relation { relation, to, links, .. } => {
                     let target = (relation.target)().table;
+                    if let (Some(id), RelationKind::ManyToMany { through }) = (links, &relation.kind) {
+                        self.names.add(*id, through.table);
+                    }
                     match to {
                         Some(id) => self.names.add(*id, target),
                         None => self.names.tables.push(target),

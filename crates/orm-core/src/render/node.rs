@@ -173,6 +173,21 @@ impl Writer<'_> {
         self.argument(node, false);
     }
 
+    /// Adds what rows are grouped or ordered by. A literal there is the place of a column, or an error.
+    pub(super) fn arranged_by(&mut self, node: &Node) {
+        if always(node).is_none() {
+            return self.node(node);
+        }
+        self.above(Bond::Compare, node);
+        self.push(" IS TRUE");
+    }
+
+    /// Adds the question whether what rows are ordered by is NULL.
+    pub(super) fn missing(&mut self, node: &Node) {
+        self.above(Bond::Add, node);
+        self.push(" IS NULL");
+    }
+
     /// Adds an argument of a function, in parentheses where it does not stand between commas.
     pub(super) fn argument(&mut self, node: &Node, between_commas: bool) {
         self.part(between_commas || bond_of(node) == Bond::Atom, node);
@@ -318,6 +333,24 @@ impl Writer<'_> {
             self.above(Bond::Compare, of);
             self.push(" < ").bind_form(value, Form::EndOfPrefix, &end);
         }
+    }
+}
+
+/// The boolean that it always is, as databases see it before they look for places of columns: `x AND 0` is `0` for SQLite,
+/// `NOT TRUE` for MariaDB.
+fn always(node: &Node) -> Option<bool> {
+    match &node.0 {
+        Kind::Logic { op, nodes } if nodes.is_empty() => Some(*op == Logic::And),
+        Kind::Logic { nodes, .. } if nodes.len() == 1 => always(&nodes[0]),
+        Kind::Logic { op, nodes } => {
+            let decides = *op == Logic::Or;
+            nodes.iter().any(|part| always(part) == Some(decides)).then_some(decides)
+        }
+        Kind::Not(of) => always(of).map(|value| !value),
+        Kind::IsNull { of, negated } => always(of).map(|_| *negated),
+        Kind::In { list, negated, .. } if list.is_empty() => Some(*negated),
+        Kind::Optional(of) => always(of),
+        _ => None,
     }
 }
 

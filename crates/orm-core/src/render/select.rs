@@ -3,7 +3,7 @@
 use super::Writer;
 use crate::dialect::Dialect;
 use crate::entity::{EntityMeta, RelationMeta};
-use crate::expr::{Node, Order};
+use crate::expr::{Kind, Node, Order};
 use crate::stmt::{Body, Distinct, JoinTo, Loads, Lock, LockStrength, LockWait, Name, SelectBody, hops};
 
 /// Adds a query with rows, as it stands inside of another statement.
@@ -61,10 +61,9 @@ fn begin(out: &mut Writer<'_>, query: &SelectBody) {
 impl Writer<'_> {
     /// Adds a query as a table: columns that have no name of their own get one.
     pub(super) fn derived(&mut self, body: &Body, columns: crate::stmt::SourceColumns) {
-        let width = match columns {
-            crate::stmt::SourceColumns::Entity(_) => return rowset(self, body),
-            crate::stmt::SourceColumns::Made(width) => width,
-        };
+        if let crate::stmt::SourceColumns::Entity(_) = columns {
+            return rowset(self, body);
+        }
         match body {
             Body::Select(query) => in_scope(self, query, |out| {
                 begin(out, query);
@@ -78,31 +77,18 @@ impl Writer<'_> {
                 };
                 out.separated(", ", columns.iter().enumerate(), |out, (at, node)| {
                     out.node(node);
-                    out.push(" AS ").made_column(at);
+                    // One that is the first of several put together has its name.
+                    if !matches!(node.0, Kind::Named(..)) {
+                        out.push(" AS ").made_column(at);
+                    }
                 });
                 out.from(query);
                 rest(out, query, true);
             }),
             // Its columns are named by its first part, which may be anything.
-            Body::Compound(_) => self.compound_as_table(body, width),
+            Body::Compound(compound) => self.compound_as_table(compound),
             _ => {}
         }
-    }
-
-    /// `SELECT "part"."c1" FROM (..)` needs names inside: the first part of a compound gives them.
-    fn compound_as_table(&mut self, body: &Body, width: usize) {
-        let Body::Compound(compound) = body else { return };
-        let mut named = compound.clone();
-        let mut first = &mut named.first;
-        while let Body::Compound(inner) = first {
-            first = &mut inner.first;
-        }
-        if let Body::Select(query) = first {
-            let columns = query.columns.take().unwrap_or_else(|| query.from.every_column());
-            query.columns =
-                Some(columns.into_iter().take(width).enumerate().map(|(at, node)| node.named(at)).collect());
-        }
-        self.compound(&named, true);
     }
 }
 
@@ -160,6 +146,17 @@ pub(super) fn rowset_any(out: &mut Writer<'_>, body: &Body) {
                 rest(out, query, false);
             });
         }
+        // SQLite forgets DISTINCT here, and an offset counts rows.
+        Body::Select(query) if query.offset.is_some() && !matches!(query.distinct, Distinct::None) => {
+            out.push("SELECT 1 FROM (");
+            table_of(out, body, query);
+            out.push(") AS ").name("found");
+        }
+        // MariaDB takes the columns of `*` for one here.
+        Body::Compound(compound) => {
+            out.push("SELECT 1 FROM (").compound_as_table(compound);
+            out.push(") AS ").name("found");
+        }
         body => rowset(out, body),
     }
 }
@@ -177,14 +174,19 @@ pub(super) fn rowset_count(out: &mut Writer<'_>, body: &Body) {
     }
     out.push("SELECT count(*) FROM (");
     match body {
-        // Columns of one name, as two tables may have, are no table.
-        Body::Select(query) => match query.columns.as_ref().map(Vec::len) {
-            Some(width) if width > 1 => out.derived(body, crate::stmt::SourceColumns::Made(width)),
-            _ => rowset(out, body),
-        },
+        Body::Select(query) => table_of(out, body, query),
+        Body::Compound(compound) => out.compound_as_table(compound),
         body => rowset(out, body),
     }
     out.push(") AS ").name("counted");
+}
+
+/// Columns of one name, as two tables may have, are no table.
+fn table_of(out: &mut Writer<'_>, body: &Body, query: &SelectBody) {
+    match query.columns.as_ref().map(Vec::len) {
+        Some(width) if width > 1 => out.derived(body, crate::stmt::SourceColumns::Made(width)),
+        _ => rowset(out, body),
+    }
 }
 
 fn selected(out: &mut Writer<'_>, query: &SelectBody) {
@@ -224,7 +226,7 @@ pub(super) fn further(out: &mut Writer<'_>, conditions: &[Node]) {
 fn rest(out: &mut Writer<'_>, query: &SelectBody, ordered: bool) {
     filter(out, &query.filter);
     if !query.group_by.is_empty() {
-        out.push(" GROUP BY ").separated(", ", &query.group_by, |out, node| out.node(node));
+        out.push(" GROUP BY ").separated(", ", &query.group_by, |out, node| out.arranged_by(node));
     }
     if !query.having.is_empty() {
         out.push(" HAVING ").conditions(&query.having);
@@ -240,14 +242,20 @@ fn rest(out: &mut Writer<'_>, query: &SelectBody, ordered: bool) {
 
 /// Adds one part of ORDER BY.
 pub(super) fn order(out: &mut Writer<'_>, order: &Order) {
-    order_with(out, order, |out| out.node(&order.node));
+    let missing = |out: &mut Writer<'_>| out.missing(&order.node);
+    order_with(out, order, missing, |out| out.arranged_by(&order.node));
 }
 
 /// Adds one part of ORDER BY, whatever it is ordered by.
-pub(super) fn order_with(out: &mut Writer<'_>, order: &Order, by: impl Fn(&mut Writer<'_>)) {
+pub(super) fn order_with(
+    out: &mut Writer<'_>,
+    order: &Order,
+    missing: impl FnOnce(&mut Writer<'_>),
+    by: impl FnOnce(&mut Writer<'_>),
+) {
     if let (Some(first), false) = (order.nulls_first, out.dialect.nulls_order) {
-        by(out);
-        out.push(if first { " IS NULL DESC, " } else { " IS NULL, " });
+        missing(out);
+        out.push(if first { " DESC, " } else { ", " });
     }
     by(out);
     if order.descending {

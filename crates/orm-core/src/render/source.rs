@@ -110,9 +110,13 @@ impl Writer<'_> {
             return;
         }
         let row = self.dialect.values_row;
-        self.push("VALUES ");
-        self.separated(", ", 0..values.cells.len() / width, |out, at| {
-            out.push(row).push("(");
+        let [start, between, before, after] = match self.dialect.values_of_any_size {
+            true => ["VALUES ", ", ", "(", ")"],
+            false => ["", " UNION ALL ", "SELECT ", ""],
+        };
+        self.push(start);
+        self.separated(between, 0..values.cells.len() / width, |out, at| {
+            out.push(row).push(before);
             out.separated(", ", 0..width, |out, column| {
                 let cell = at * width + column;
                 if at == 0 && out.dialect.typed_values {
@@ -122,7 +126,7 @@ impl Writer<'_> {
                     out.bind_cell(&values.cells, cell);
                 }
             });
-            out.push(")");
+            out.push(after);
         });
     }
 
@@ -194,9 +198,9 @@ impl Writer<'_> {
                         self.push(" ON ").conditions(&join.on);
                     }
                 }
-                JoinTo::Relation { relation, from, to } => {
+                JoinTo::Relation { relation, from, to, links } => {
                     // Checked when the statement was built.
-                    let hops = hops_between(relation, *from, *to).unwrap_or_default();
+                    let hops = hops_between(relation, *from, *to, *links).unwrap_or_default();
                     self.join_hops(&hops, join.left, &join.on);
                 }
             }

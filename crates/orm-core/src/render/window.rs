@@ -3,6 +3,7 @@
 use super::Writer;
 use super::select::order;
 use crate::expr::{AggregateBody, AggregateFunction, Bound, Frame, FrameUnit, Kind, Logic, Node, WindowBody};
+use crate::types::ColumnType;
 
 impl Writer<'_> {
     /// Adds an aggregate that makes one row of several.
@@ -46,8 +47,13 @@ impl Writer<'_> {
         let has_filter = !body.filter.is_empty();
         self.push(name).push(if body.distinct { "(DISTINCT " } else { "(" });
         match &body.of {
-            _ if has_filter && !self.dialect.aggregate_filter => self.counted_if(body),
-            Some(of) => self.node(of),
+            Some(_) if body.function == AggregateFunction::Average && self.dialect.short_averages => {
+                self.push("CAST(");
+                self.counted(body);
+                self.push(" AS ").cast_name(ColumnType::Double).push(")");
+            }
+            Some(_) => self.counted(body),
+            None if has_filter && !self.dialect.aggregate_filter => self.counted_if(body),
             None if matches!(body.function, AggregateFunction::Window(_)) => {}
             None => {
                 self.push("*");
@@ -61,6 +67,14 @@ impl Writer<'_> {
         if has_filter && self.dialect.aggregate_filter {
             self.push(" FILTER (WHERE ").conditions(&body.filter);
             self.push(")");
+        }
+    }
+
+    /// The argument, with its filter where there is no other place for it.
+    fn counted(&mut self, body: &AggregateBody) {
+        match &body.of {
+            Some(of) if body.filter.is_empty() || self.dialect.aggregate_filter => self.node(of),
+            _ => self.counted_if(body),
         }
     }
 

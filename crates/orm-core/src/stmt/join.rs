@@ -34,8 +34,13 @@ pub(crate) fn hops_between(
     relation: &'static RelationMeta,
     from: Option<SourceId>,
     to: Option<SourceId>,
+    links: Option<SourceId>,
 ) -> Result<Vec<Hop>> {
     let mut hops = hops(relation)?;
+    if let (Some(links), [between, target]) = (links, &mut hops[..]) {
+        between.name = Name::Made(links);
+        target.on.iter_mut().for_each(|(_, place)| place.0 = Name::Made(links));
+    }
     if let (Some(from), Some(first)) = (from, hops.first_mut()) {
         first.on.iter_mut().for_each(|(_, place)| place.0 = Name::Made(from));
     }

@@ -3,7 +3,7 @@
 use super::join::{Hop, Name, hops, hops_between};
 use super::select::{JoinTo, SelectBody};
 use super::source::{FieldColumn, Source, SourceOf};
-use crate::entity::{EntityMeta, RelationMeta};
+use crate::entity::{EntityMeta, RelationKind, RelationMeta};
 use crate::error::{Error, Result};
 use crate::expr::{AggregateFunction, Function, Kind, Node};
 
@@ -70,8 +70,8 @@ impl<'a> Scope<'a> {
         scope.add_source(&body.from, false)?;
         for join in &body.joins {
             match &join.to {
-                JoinTo::Relation { relation, from, to } => {
-                    for hop in hops_between(relation, *from, *to)? {
+                JoinTo::Relation { relation, from, to, links } => {
+                    for hop in hops_between(relation, *from, *to, *links)? {
                         scope.add_hop(relation, &hop, join.left)?;
                     }
                 }
@@ -323,7 +323,35 @@ fn constant(entity: &EntityMeta, position: usize) -> String {
     if let Some((outer, inner)) = entity.columns[position].field.split_once('.') {
         return format!("{}::{}.{inner}()", entity.name, outer.to_uppercase());
     }
-    format!("{}::{}", entity.name, entity.columns[position].name.to_uppercase())
+    let column = &entity.columns[position];
+    let is_link = entity.relations.iter().any(|relation| match &relation.kind {
+        RelationKind::BelongsTo { columns, .. } => columns.contains(&position),
+        _ => false,
+    });
+    // A link has no field of the column's own: its constant is named after the column, word by word.
+    let constant = match is_link {
+        true => words_of(column.name),
+        false => column.field.trim_start_matches("r#").to_uppercase(),
+    };
+    format!("{}::{constant}", entity.name)
+}
+
+/// `AuthorId` as `AUTHOR_ID`.
+fn words_of(name: &str) -> String {
+    let mut words = String::new();
+    let mut before = None;
+    let mut letters = name.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let after_small = before.is_some_and(|before: char| before.is_lowercase() || before.is_numeric());
+        let before_small = letters.peek().is_some_and(|next| next.is_lowercase());
+        let inside = before.is_some_and(|before| before != '_');
+        if letter.is_uppercase() && (after_small || before_small && inside) {
+            words.push('_');
+        }
+        words.extend(letter.to_uppercase());
+        before = Some(letter);
+    }
+    words
 }
 
 #[cold]
@@ -403,7 +431,7 @@ pub(super) fn reads(node: &Node, out: &mut Vec<&'static str>) {
 /// Adds the tables along a path, tables of links included.
 pub(super) fn path_reads(path: &[&'static RelationMeta], out: &mut Vec<&'static str>) {
     for relation in path {
-        if let crate::entity::RelationKind::ManyToMany { through } = &relation.kind {
+        if let RelationKind::ManyToMany { through } = &relation.kind {
             add(through.table, out);
         }
         add((relation.target)().table, out);

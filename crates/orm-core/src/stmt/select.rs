@@ -88,8 +88,14 @@ pub(crate) struct Join {
 
 #[derive(Clone, Debug)]
 pub(crate) enum JoinTo {
-    /// The target of a relation, by the names of its ends where these are not their tables'.
-    Relation { relation: &'static RelationMeta, from: Option<SourceId>, to: Option<SourceId> },
+    /// The target of a relation, by the names of its ends where these are not their tables'. Where the target has one, the
+    /// table of links between them has one too.
+    Relation {
+        relation: &'static RelationMeta,
+        from: Option<SourceId>,
+        to: Option<SourceId>,
+        links: Option<SourceId>,
+    },
     /// Any source.
     Source(Source),
 }
@@ -561,13 +567,14 @@ impl<E: Entity, S> Select<E, S> {
                 ))));
             }
             let known = self.body.joins.iter_mut().find(|join| {
-                matches!(join.to, JoinTo::Relation { relation: known, from: start, to }
+                matches!(join.to, JoinTo::Relation { relation: known, from: start, to, .. }
                     if std::ptr::eq(known, relation) && start == from && to == alias)
             });
             match known {
                 Some(known) => known.left &= left,
                 None => {
-                    let to = JoinTo::Relation { relation, from, to: alias };
+                    let links = alias.map(|_| SourceId::new());
+                    let to = JoinTo::Relation { relation, from, to: alias, links };
                     self.body.joins.push(Join { to, left, on: Vec::new() });
                 }
             }

@@ -42,7 +42,7 @@ fn sums_and_averages_have_the_same_type_everywhere() {
         query,
         r#"SELECT sum("users"."id"), avg("users"."age"), min("users"."name"), sum("users"."age" * ?) FROM "users""#,
         r#"SELECT CAST(sum("users"."id") AS BIGINT), CAST(avg("users"."age") AS DOUBLE PRECISION), min("users"."name"), CAST(sum("users"."age" * $1) AS BIGINT) FROM "users""#,
-        "SELECT CAST(sum(`users`.`id`) AS SIGNED), CAST(avg(`users`.`age`) AS DOUBLE), min(`users`.`name`), CAST(sum(`users`.`age` * ?) AS SIGNED) FROM `users`",
+        "SELECT CAST(sum(`users`.`id`) AS SIGNED), CAST(avg(CAST(`users`.`age` AS DOUBLE)) AS DOUBLE), min(`users`.`name`), CAST(sum(`users`.`age` * ?) AS SIGNED) FROM `users`",
     );
 }
 

@@ -17,7 +17,7 @@ fn rows_of_two_queries() {
             .offset(1),
         r#"SELECT "users"."name" FROM "users" UNION SELECT "tags"."name" FROM "tags" ORDER BY 1 DESC NULLS LAST LIMIT 3 OFFSET 1"#,
         r#"SELECT "users"."name" FROM "users" UNION SELECT "tags"."name" FROM "tags" ORDER BY 1 DESC NULLS LAST LIMIT 3 OFFSET 1"#,
-        "SELECT `users`.`name` FROM `users` UNION SELECT `tags`.`name` FROM `tags` ORDER BY 1 IS NULL, 1 DESC LIMIT 3 OFFSET 1",
+        "SELECT `users`.`name` AS `c1` FROM `users` UNION SELECT `tags`.`name` FROM `tags` ORDER BY `c1` IS NULL, `c1` DESC LIMIT 3 OFFSET 1",
     );
     assert_sql(
         names.clone().intersect(Tag::select().columns(Tag::NAME)),
@@ -38,15 +38,15 @@ fn different_operations_are_nested() {
     let of = |user: i64| User::select().columns(User::NAME).filter(User::ID.eq(user));
     assert_sql(
         of(1).union(of(2)).union(of(3)).except(of(4)),
-        r#"SELECT * FROM (SELECT "users"."name" FROM "users" WHERE "users"."id" = ? UNION SELECT "users"."name" FROM "users" WHERE "users"."id" = ? UNION SELECT "users"."name" FROM "users" WHERE "users"."id" = ?) AS "part" EXCEPT SELECT "users"."name" FROM "users" WHERE "users"."id" = ?"#,
-        r#"SELECT * FROM (SELECT "users"."name" FROM "users" WHERE "users"."id" = $1 UNION SELECT "users"."name" FROM "users" WHERE "users"."id" = $2 UNION SELECT "users"."name" FROM "users" WHERE "users"."id" = $3) AS "part" EXCEPT SELECT "users"."name" FROM "users" WHERE "users"."id" = $4"#,
-        "SELECT * FROM (SELECT `users`.`name` FROM `users` WHERE `users`.`id` = ? UNION SELECT `users`.`name` FROM `users` WHERE `users`.`id` = ? UNION SELECT `users`.`name` FROM `users` WHERE `users`.`id` = ?) AS `part` EXCEPT SELECT `users`.`name` FROM `users` WHERE `users`.`id` = ?",
+        r#"SELECT * FROM (SELECT "users"."name" AS "c1" FROM "users" WHERE "users"."id" = ? UNION SELECT "users"."name" FROM "users" WHERE "users"."id" = ? UNION SELECT "users"."name" FROM "users" WHERE "users"."id" = ?) AS "part" EXCEPT SELECT "users"."name" FROM "users" WHERE "users"."id" = ?"#,
+        r#"SELECT * FROM (SELECT "users"."name" AS "c1" FROM "users" WHERE "users"."id" = $1 UNION SELECT "users"."name" FROM "users" WHERE "users"."id" = $2 UNION SELECT "users"."name" FROM "users" WHERE "users"."id" = $3) AS "part" EXCEPT SELECT "users"."name" FROM "users" WHERE "users"."id" = $4"#,
+        "SELECT * FROM (SELECT `users`.`name` AS `c1` FROM `users` WHERE `users`.`id` = ? UNION SELECT `users`.`name` FROM `users` WHERE `users`.`id` = ? UNION SELECT `users`.`name` FROM `users` WHERE `users`.`id` = ?) AS `part` EXCEPT SELECT `users`.`name` FROM `users` WHERE `users`.`id` = ?",
     );
     assert_sql(
         of(1).union_all(of(2).order_by(User::AGE).limit(1)),
-        r#"SELECT "users"."name" FROM "users" WHERE "users"."id" = ? UNION ALL SELECT * FROM (SELECT "users"."name" FROM "users" WHERE "users"."id" = ? ORDER BY "users"."age" LIMIT 1) AS "part""#,
-        r#"SELECT "users"."name" FROM "users" WHERE "users"."id" = $1 UNION ALL SELECT * FROM (SELECT "users"."name" FROM "users" WHERE "users"."id" = $2 ORDER BY "users"."age" LIMIT 1) AS "part""#,
-        "SELECT `users`.`name` FROM `users` WHERE `users`.`id` = ? UNION ALL SELECT * FROM (SELECT `users`.`name` FROM `users` WHERE `users`.`id` = ? ORDER BY `users`.`age` LIMIT 1) AS `part`",
+        r#"SELECT "users"."name" FROM "users" WHERE "users"."id" = ? UNION ALL SELECT * FROM (SELECT "users"."name" AS "c1" FROM "users" WHERE "users"."id" = ? ORDER BY "users"."age" LIMIT 1) AS "part""#,
+        r#"SELECT "users"."name" FROM "users" WHERE "users"."id" = $1 UNION ALL SELECT * FROM (SELECT "users"."name" AS "c1" FROM "users" WHERE "users"."id" = $2 ORDER BY "users"."age" LIMIT 1) AS "part""#,
+        "SELECT `users`.`name` FROM `users` WHERE `users`.`id` = ? UNION ALL SELECT * FROM (SELECT `users`.`name` AS `c1` FROM `users` WHERE `users`.`id` = ? ORDER BY `users`.`age` LIMIT 1) AS `part`",
     );
 }
 
@@ -60,6 +60,35 @@ fn entities_of_two_queries() {
         r#"SELECT "tags"."id", "tags"."name" FROM "tags" WHERE "tags"."id" < ? UNION SELECT "tags"."id", "tags"."name" FROM "tags" WHERE "tags"."name" = ? ORDER BY 2"#,
         r#"SELECT "tags"."id", "tags"."name" FROM "tags" WHERE "tags"."id" < $1 UNION SELECT "tags"."id", "tags"."name" FROM "tags" WHERE "tags"."name" = $2 ORDER BY 2"#,
         "SELECT `tags`.`id`, `tags`.`name` FROM `tags` WHERE `tags`.`id` < ? UNION SELECT `tags`.`id`, `tags`.`name` FROM `tags` WHERE `tags`.`name` = ? ORDER BY 2",
+    );
+}
+
+/// `2 IS NULL` would be about the number.
+#[test]
+fn entities_ordered_with_a_place_for_null() {
+    assert_sql(
+        Tag::select().union_all(Tag::select()).order_by(|tag| tag.column(Tag::NAME).asc().nulls_last()),
+        r#"SELECT "tags"."id", "tags"."name" FROM "tags" UNION ALL SELECT "tags"."id", "tags"."name" FROM "tags" ORDER BY 2 NULLS LAST"#,
+        r#"SELECT "tags"."id", "tags"."name" FROM "tags" UNION ALL SELECT "tags"."id", "tags"."name" FROM "tags" ORDER BY 2 NULLS LAST"#,
+        "SELECT `tags`.`id`, `tags`.`name` FROM `tags` UNION ALL SELECT `tags`.`id`, `tags`.`name` FROM `tags` ORDER BY `name` IS NULL, `name`",
+    );
+}
+
+/// A table cannot have two columns of one name everywhere.
+#[test]
+fn one_column_twice() {
+    let twice = Tag::select().columns((Tag::ID, Tag::ID));
+    assert_sql(
+        twice.clone().union_all(twice.clone().limit(1)),
+        r#"SELECT "tags"."id", "tags"."id" FROM "tags" UNION ALL SELECT * FROM (SELECT "tags"."id" AS "c1", "tags"."id" AS "c2" FROM "tags" LIMIT 1) AS "part""#,
+        r#"SELECT "tags"."id", "tags"."id" FROM "tags" UNION ALL SELECT * FROM (SELECT "tags"."id" AS "c1", "tags"."id" AS "c2" FROM "tags" LIMIT 1) AS "part""#,
+        "SELECT `tags`.`id`, `tags`.`id` FROM `tags` UNION ALL SELECT * FROM (SELECT `tags`.`id` AS `c1`, `tags`.`id` AS `c2` FROM `tags` LIMIT 1) AS `part`",
+    );
+    assert_statement(
+        &twice.clone().union(twice).statement().unwrap().into_count(),
+        r#"SELECT count(*) FROM (SELECT "tags"."id" AS "c1", "tags"."id" AS "c2" FROM "tags" UNION SELECT "tags"."id", "tags"."id" FROM "tags") AS "counted""#,
+        r#"SELECT count(*) FROM (SELECT "tags"."id" AS "c1", "tags"."id" AS "c2" FROM "tags" UNION SELECT "tags"."id", "tags"."id" FROM "tags") AS "counted""#,
+        "SELECT count(*) FROM (SELECT `tags`.`id` AS `c1`, `tags`.`id` AS `c2` FROM `tags` UNION SELECT `tags`.`id`, `tags`.`id` FROM `tags`) AS `counted`",
     );
 }
 
@@ -88,9 +117,9 @@ fn others_read_from_them() {
         Post::select()
             .columns((Post::ID, ids.clone().count()))
             .filter(Post::AUTHOR_ID.is_in_query(ids.clone()) & ids.exists()),
-        r#"SELECT "posts"."id", (SELECT count(*) FROM (SELECT "users"."id" FROM "users" UNION SELECT "tags"."id" FROM "tags") AS "counted") FROM "posts" WHERE "posts"."author_id" IN (SELECT "users"."id" FROM "users" UNION SELECT "tags"."id" FROM "tags") AND EXISTS (SELECT "users"."id" FROM "users" UNION SELECT "tags"."id" FROM "tags")"#,
-        r#"SELECT "posts"."id", (SELECT count(*) FROM (SELECT "users"."id" FROM "users" UNION SELECT "tags"."id" FROM "tags") AS "counted") FROM "posts" WHERE "posts"."author_id" IN (SELECT "users"."id" FROM "users" UNION SELECT "tags"."id" FROM "tags") AND EXISTS (SELECT "users"."id" FROM "users" UNION SELECT "tags"."id" FROM "tags")"#,
-        "SELECT `posts`.`id`, (SELECT count(*) FROM (SELECT `users`.`id` FROM `users` UNION SELECT `tags`.`id` FROM `tags`) AS `counted`) FROM `posts` WHERE `posts`.`author_id` IN (SELECT `users`.`id` FROM `users` UNION SELECT `tags`.`id` FROM `tags`) AND EXISTS (SELECT `users`.`id` FROM `users` UNION SELECT `tags`.`id` FROM `tags`)",
+        r#"SELECT "posts"."id", (SELECT count(*) FROM (SELECT "users"."id" AS "c1" FROM "users" UNION SELECT "tags"."id" FROM "tags") AS "counted") FROM "posts" WHERE "posts"."author_id" IN (SELECT "users"."id" FROM "users" UNION SELECT "tags"."id" FROM "tags") AND EXISTS (SELECT 1 FROM (SELECT "users"."id" AS "c1" FROM "users" UNION SELECT "tags"."id" FROM "tags") AS "found")"#,
+        r#"SELECT "posts"."id", (SELECT count(*) FROM (SELECT "users"."id" AS "c1" FROM "users" UNION SELECT "tags"."id" FROM "tags") AS "counted") FROM "posts" WHERE "posts"."author_id" IN (SELECT "users"."id" FROM "users" UNION SELECT "tags"."id" FROM "tags") AND EXISTS (SELECT 1 FROM (SELECT "users"."id" AS "c1" FROM "users" UNION SELECT "tags"."id" FROM "tags") AS "found")"#,
+        "SELECT `posts`.`id`, (SELECT count(*) FROM (SELECT `users`.`id` AS `c1` FROM `users` UNION SELECT `tags`.`id` FROM `tags`) AS `counted`) FROM `posts` WHERE `posts`.`author_id` IN (SELECT `users`.`id` FROM `users` UNION SELECT `tags`.`id` FROM `tags`) AND EXISTS (SELECT 1 FROM (SELECT `users`.`id` AS `c1` FROM `users` UNION SELECT `tags`.`id` FROM `tags`) AS `found`)",
     );
 }
 
@@ -100,15 +129,15 @@ fn they_are_counted() {
     assert_eq!(ids.clone().statement().unwrap().reads(), Reads::Tables(vec!["users", "tags"]));
     assert_statement(
         &ids.clone().statement().unwrap().into_count(),
-        r#"SELECT count(*) FROM (SELECT "users"."id" FROM "users" UNION ALL SELECT "tags"."id" FROM "tags") AS "counted""#,
-        r#"SELECT count(*) FROM (SELECT "users"."id" FROM "users" UNION ALL SELECT "tags"."id" FROM "tags") AS "counted""#,
-        "SELECT count(*) FROM (SELECT `users`.`id` FROM `users` UNION ALL SELECT `tags`.`id` FROM `tags`) AS `counted`",
+        r#"SELECT count(*) FROM (SELECT "users"."id" AS "c1" FROM "users" UNION ALL SELECT "tags"."id" FROM "tags") AS "counted""#,
+        r#"SELECT count(*) FROM (SELECT "users"."id" AS "c1" FROM "users" UNION ALL SELECT "tags"."id" FROM "tags") AS "counted""#,
+        "SELECT count(*) FROM (SELECT `users`.`id` AS `c1` FROM `users` UNION ALL SELECT `tags`.`id` FROM `tags`) AS `counted`",
     );
     assert_statement(
         &ids.statement().unwrap().into_exists(),
-        r#"SELECT EXISTS (SELECT "users"."id" FROM "users" UNION ALL SELECT "tags"."id" FROM "tags")"#,
-        r#"SELECT EXISTS (SELECT "users"."id" FROM "users" UNION ALL SELECT "tags"."id" FROM "tags")"#,
-        "SELECT EXISTS (SELECT `users`.`id` FROM `users` UNION ALL SELECT `tags`.`id` FROM `tags`)",
+        r#"SELECT EXISTS (SELECT 1 FROM (SELECT "users"."id" AS "c1" FROM "users" UNION ALL SELECT "tags"."id" FROM "tags") AS "found")"#,
+        r#"SELECT EXISTS (SELECT 1 FROM (SELECT "users"."id" AS "c1" FROM "users" UNION ALL SELECT "tags"."id" FROM "tags") AS "found")"#,
+        "SELECT EXISTS (SELECT 1 FROM (SELECT `users`.`id` AS `c1` FROM `users` UNION ALL SELECT `tags`.`id` FROM `tags`) AS `found`)",
     );
 }
 

@@ -75,7 +75,7 @@ fn parts_of_a_time() {
         )),
         r#"WITH "list_1" ("c1") AS (VALUES (?)) SELECT CAST(strftime('%Y', ("list_1"."c1" - 999999 * ("list_1"."c1" < 0)) / 1000000, 'unixepoch') AS INTEGER), CAST(strftime('%m', ("list_1"."c1" - 999999 * ("list_1"."c1" < 0)) / 1000000, 'unixepoch') AS INTEGER), CAST(strftime('%d', ("list_1"."c1" - 999999 * ("list_1"."c1" < 0)) / 1000000, 'unixepoch') AS INTEGER), CAST(strftime('%u', ("list_1"."c1" - 999999 * ("list_1"."c1" < 0)) / 1000000, 'unixepoch') AS INTEGER), CAST(strftime('%H', ("list_1"."c1" - 999999 * ("list_1"."c1" < 0)) / 1000000, 'unixepoch') AS INTEGER), CAST(strftime('%M', ("list_1"."c1" - 999999 * ("list_1"."c1" < 0)) / 1000000, 'unixepoch') AS INTEGER), CAST(strftime('%S', ("list_1"."c1" - 999999 * ("list_1"."c1" < 0)) / 1000000, 'unixepoch') AS INTEGER) FROM "list_1""#,
         r#"WITH "list_1" ("c1") AS (VALUES (CAST($1 AS TIMESTAMPTZ))) SELECT CAST(extract(year FROM "list_1"."c1" AT TIME ZONE 'UTC') AS BIGINT), CAST(extract(month FROM "list_1"."c1" AT TIME ZONE 'UTC') AS BIGINT), CAST(extract(day FROM "list_1"."c1" AT TIME ZONE 'UTC') AS BIGINT), CAST(extract(isodow FROM "list_1"."c1" AT TIME ZONE 'UTC') AS BIGINT), CAST(extract(hour FROM "list_1"."c1" AT TIME ZONE 'UTC') AS BIGINT), CAST(extract(minute FROM "list_1"."c1" AT TIME ZONE 'UTC') AS BIGINT), CAST(floor(extract(second FROM "list_1"."c1" AT TIME ZONE 'UTC')) AS BIGINT) FROM "list_1""#,
-        "WITH `list_1` (`c1`) AS (VALUES (CAST(? AS DATETIME(6)))) SELECT year(`list_1`.`c1`), month(`list_1`.`c1`), dayofmonth(`list_1`.`c1`), (weekday(`list_1`.`c1`) + 1), hour(`list_1`.`c1`), minute(`list_1`.`c1`), second(`list_1`.`c1`) FROM `list_1`",
+        "WITH `list_1` (`c1`) AS (SELECT CAST(? AS DATETIME(6))) SELECT year(`list_1`.`c1`), month(`list_1`.`c1`), dayofmonth(`list_1`.`c1`), (weekday(`list_1`.`c1`) + 1), hour(`list_1`.`c1`), minute(`list_1`.`c1`), second(`list_1`.`c1`) FROM `list_1`",
     );
     assert_sql(
         times.select().columns((
@@ -88,7 +88,7 @@ fn parts_of_a_time() {
         )),
         r#"WITH "list_1" ("c1") AS (VALUES (?)) SELECT (unixepoch(("list_1"."c1" - 999999 * ("list_1"."c1" < 0)) / 1000000, 'unixepoch', 'start of year') * 1000000), (unixepoch(("list_1"."c1" - 999999 * ("list_1"."c1" < 0)) / 1000000, 'unixepoch', 'start of month') * 1000000), (unixepoch(("list_1"."c1" - 999999 * ("list_1"."c1" < 0)) / 1000000, 'unixepoch', 'start of day') * 1000000), ("list_1"."c1" - (("list_1"."c1" % 3600000000) + 3600000000) % 3600000000), ("list_1"."c1" - (("list_1"."c1" % 60000000) + 60000000) % 60000000), ("list_1"."c1" - (("list_1"."c1" % 1000000) + 1000000) % 1000000) FROM "list_1""#,
         r#"WITH "list_1" ("c1") AS (VALUES (CAST($1 AS TIMESTAMPTZ))) SELECT date_trunc('year', "list_1"."c1", 'UTC'), date_trunc('month', "list_1"."c1", 'UTC'), date_trunc('day', "list_1"."c1", 'UTC'), date_trunc('hour', "list_1"."c1", 'UTC'), date_trunc('minute', "list_1"."c1", 'UTC'), date_trunc('second', "list_1"."c1", 'UTC') FROM "list_1""#,
-        "WITH `list_1` (`c1`) AS (VALUES (CAST(? AS DATETIME(6)))) SELECT CAST(date_format(`list_1`.`c1`, '%Y-01-01') AS DATETIME(6)), CAST(date_format(`list_1`.`c1`, '%Y-%m-01') AS DATETIME(6)), CAST(date_format(`list_1`.`c1`, '%Y-%m-%d') AS DATETIME(6)), CAST(date_format(`list_1`.`c1`, '%Y-%m-%d %H:00:00') AS DATETIME(6)), CAST(date_format(`list_1`.`c1`, '%Y-%m-%d %H:%i:00') AS DATETIME(6)), CAST(date_format(`list_1`.`c1`, '%Y-%m-%d %H:%i:%s') AS DATETIME(6)) FROM `list_1`",
+        "WITH `list_1` (`c1`) AS (SELECT CAST(? AS DATETIME(6))) SELECT CAST(date_format(`list_1`.`c1`, '%Y-01-01') AS DATETIME(6)), CAST(date_format(`list_1`.`c1`, '%Y-%m-01') AS DATETIME(6)), CAST(date_format(`list_1`.`c1`, '%Y-%m-%d') AS DATETIME(6)), CAST(date_format(`list_1`.`c1`, '%Y-%m-%d %H:00:00') AS DATETIME(6)), CAST(date_format(`list_1`.`c1`, '%Y-%m-%d %H:%i:00') AS DATETIME(6)), CAST(date_format(`list_1`.`c1`, '%Y-%m-%d %H:%i:%s') AS DATETIME(6)) FROM `list_1`",
     );
 }
 
@@ -105,7 +105,7 @@ fn arithmetic_of_times() {
         )),
         r#"WITH "list_1" ("c1") AS (VALUES (?)) SELECT ("list_1"."c1" + ?), ("list_1"."c1" + ?), (CAST(unixepoch('subsec') * 1000000 AS INTEGER) - "list_1"."c1"), ("list_1"."c1" - ?) FROM "list_1""#,
         r#"WITH "list_1" ("c1") AS (VALUES (CAST($1 AS TIMESTAMPTZ))) SELECT ("list_1"."c1" + CAST($2 AS BIGINT) * INTERVAL '1 microsecond'), ("list_1"."c1" + CAST($3 AS BIGINT) * INTERVAL '1 microsecond'), CAST(extract(epoch FROM (now() - "list_1"."c1")) * 1000000 AS BIGINT), CAST(extract(epoch FROM ("list_1"."c1" - CAST($4 AS TIMESTAMPTZ))) * 1000000 AS BIGINT) FROM "list_1""#,
-        "WITH `list_1` (`c1`) AS (VALUES (CAST(? AS DATETIME(6)))) SELECT (`list_1`.`c1` + INTERVAL ? MICROSECOND), (`list_1`.`c1` + INTERVAL ? MICROSECOND), timestampdiff(MICROSECOND, `list_1`.`c1`, utc_timestamp(6)), timestampdiff(MICROSECOND, ?, `list_1`.`c1`) FROM `list_1`",
+        "WITH `list_1` (`c1`) AS (SELECT CAST(? AS DATETIME(6))) SELECT (`list_1`.`c1` + INTERVAL ? MICROSECOND), (`list_1`.`c1` + INTERVAL ? MICROSECOND), timestampdiff(MICROSECOND, `list_1`.`c1`, utc_timestamp(6)), timestampdiff(MICROSECOND, ?, `list_1`.`c1`) FROM `list_1`",
     );
 }
 
@@ -132,6 +132,6 @@ fn parts_of_json() {
         rows.select().columns(rows.columns().at(0).int()),
         r#"WITH "list_1" ("c1") AS (VALUES (?)) SELECT CAST("list_1"."c1" ->> ? AS INTEGER) FROM "list_1""#,
         r#"WITH "list_1" ("c1") AS (VALUES (CAST($1 AS JSONB))) SELECT CAST("list_1"."c1" ->> 0 AS BIGINT) FROM "list_1""#,
-        "WITH `list_1` (`c1`) AS (VALUES (CAST(? AS CHAR))) SELECT CAST(json_value(`list_1`.`c1`, ?) AS SIGNED) FROM `list_1`",
+        "WITH `list_1` (`c1`) AS (SELECT CAST(? AS CHAR)) SELECT CAST(json_value(`list_1`.`c1`, ?) AS SIGNED) FROM `list_1`",
     );
 }

@@ -1,7 +1,8 @@
 //! SELECT: filter, order, limit, columns, and what `first`, `count` and `exists` make of a query.
 
+use orm_core::expr::{Expr, any_of};
 use orm_core::query::Whole;
-use orm_core::{Entity, Graph, Query, Reads, SQLITE, Value, sql};
+use orm_core::{Entity, Graph, Query, Reads, SQLITE, Value, count_all, sql};
 
 use crate::entities::{Post, Tag, User};
 use crate::{assert_input, assert_sql, assert_statement, text};
@@ -203,4 +204,47 @@ fn with_keeps_the_entity_and_asks_for_a_session() {
     let query = User::select().with(User::POSTS).with(User::POSTS.then(Post::TAGS)).limit(1);
     assert_eq!(shape(&query), std::any::type_name::<Graph<User>>());
     assert_eq!(query.statement().unwrap().loads().nodes().len(), 2);
+}
+
+/// A number in ORDER BY is the place of a column, and other literals are refused.
+#[test]
+fn rows_are_arranged_by_conditions_that_are_always_the_same() {
+    let never = || any_of(Vec::<Expr<bool>>::new());
+    assert_sql(
+        User::select().columns(count_all()).group_by(never()).order_by((
+            never().desc(),
+            User::ID.not_in([0_i64; 0]),
+            count_all().eq(1) & never(),
+            !never(),
+            never().is_null(),
+        )),
+        r#"SELECT count(*) FROM "users" GROUP BY 0 IS TRUE ORDER BY 0 IS TRUE DESC, (1) IS TRUE, (count(*) = ? AND 0) IS TRUE, (NOT (0)) IS TRUE, (0 IS NULL) IS TRUE"#,
+        r#"SELECT count(*) FROM "users" GROUP BY FALSE IS TRUE ORDER BY FALSE IS TRUE DESC, (TRUE) IS TRUE, (count(*) = $1 AND FALSE) IS TRUE, (NOT (FALSE)) IS TRUE, (FALSE IS NULL) IS TRUE"#,
+        "SELECT count(*) FROM `users` GROUP BY FALSE IS TRUE ORDER BY FALSE IS TRUE DESC, (TRUE) IS TRUE, (count(*) = ? AND FALSE) IS TRUE, (NOT (FALSE)) IS TRUE, (FALSE IS NULL) IS TRUE",
+    );
+}
+
+/// Whether a condition is NULL, and not whether the last part of it is.
+#[test]
+fn a_place_for_conditions_that_are_null() {
+    assert_sql(
+        User::select()
+            .columns(User::ID)
+            .order_by(((!User::AGE.gt(18)).asc().nulls_first(), User::AGE.between(1, 9).desc().nulls_last())),
+        r#"SELECT "users"."id" FROM "users" ORDER BY NOT ("users"."age" > ?) NULLS FIRST, "users"."age" BETWEEN ? AND ? DESC NULLS LAST"#,
+        r#"SELECT "users"."id" FROM "users" ORDER BY NOT ("users"."age" > $1) NULLS FIRST, "users"."age" BETWEEN $2 AND $3 DESC NULLS LAST"#,
+        "SELECT `users`.`id` FROM `users` ORDER BY (NOT (`users`.`age` > ?)) IS NULL DESC, NOT (`users`.`age` > ?), (`users`.`age` BETWEEN ? AND ?) IS NULL, `users`.`age` BETWEEN ? AND ? DESC",
+    );
+}
+
+/// Inside of EXISTS, SQLite forgets DISTINCT.
+#[test]
+fn different_rows_behind_an_offset_exist() {
+    let ages = User::select().columns(User::AGE).distinct().limit(6).offset(2);
+    assert_statement(
+        &ages.statement().unwrap().into_exists(),
+        r#"SELECT EXISTS (SELECT 1 FROM (SELECT DISTINCT "users"."age" FROM "users" LIMIT 6 OFFSET 2) AS "found")"#,
+        r#"SELECT EXISTS (SELECT 1 FROM (SELECT DISTINCT "users"."age" FROM "users" LIMIT 6 OFFSET 2) AS "found")"#,
+        "SELECT EXISTS (SELECT 1 FROM (SELECT DISTINCT `users`.`age` FROM `users` LIMIT 6 OFFSET 2) AS `found`)",
+    );
 }

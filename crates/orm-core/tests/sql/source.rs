@@ -34,6 +34,22 @@ fn a_relation_leads_to_an_alias() {
     );
 }
 
+/// The table of links is another one each time.
+#[test]
+fn two_aliases_over_links() {
+    let (one, other) = (Tag::alias(), Tag::alias());
+    assert_sql(
+        Post::select()
+            .join(Post::TAGS.to(&one))
+            .join(Post::TAGS.to(&other))
+            .filter(one.column(Tag::NAME).eq("a") & other.column(Tag::NAME).eq("b"))
+            .columns(Post::ID),
+        r#"SELECT "posts"."id" FROM "posts" JOIN "post_tags" AS "post_tags_1" ON "post_tags_1"."post_id" = "posts"."id" JOIN "tags" AS "tags_1" ON "tags_1"."id" = "post_tags_1"."tag_id" JOIN "post_tags" AS "post_tags_2" ON "post_tags_2"."post_id" = "posts"."id" JOIN "tags" AS "tags_2" ON "tags_2"."id" = "post_tags_2"."tag_id" WHERE "tags_1"."name" = ? AND "tags_2"."name" = ?"#,
+        r#"SELECT "posts"."id" FROM "posts" JOIN "post_tags" AS "post_tags_1" ON "post_tags_1"."post_id" = "posts"."id" JOIN "tags" AS "tags_1" ON "tags_1"."id" = "post_tags_1"."tag_id" JOIN "post_tags" AS "post_tags_2" ON "post_tags_2"."post_id" = "posts"."id" JOIN "tags" AS "tags_2" ON "tags_2"."id" = "post_tags_2"."tag_id" WHERE "tags_1"."name" = $1 AND "tags_2"."name" = $2"#,
+        "SELECT `posts`.`id` FROM `posts` JOIN `post_tags` AS `post_tags_1` ON `post_tags_1`.`post_id` = `posts`.`id` JOIN `tags` AS `tags_1` ON `tags_1`.`id` = `post_tags_1`.`tag_id` JOIN `post_tags` AS `post_tags_2` ON `post_tags_2`.`post_id` = `posts`.`id` JOIN `tags` AS `tags_2` ON `tags_2`.`id` = `post_tags_2`.`tag_id` WHERE `tags_1`.`name` = ? AND `tags_2`.`name` = ?",
+    );
+}
+
 #[test]
 fn relations_start_at_an_alias_that_the_query_begins_with() {
     let post = Post::alias();
@@ -189,7 +205,7 @@ fn a_recursive_cte() {
         numbers.select(),
         r#"WITH RECURSIVE "list_1" ("c1") AS (VALUES (?)), "cte_1" ("c1") AS (SELECT "list_1"."c1" FROM "list_1" UNION SELECT "cte_1"."c1" + ? FROM "cte_1" WHERE "cte_1"."c1" < ?) SELECT "cte_1"."c1" FROM "cte_1""#,
         r#"WITH RECURSIVE "list_1" ("c1") AS (VALUES (CAST($1 AS BIGINT))), "cte_1" ("c1") AS (SELECT "list_1"."c1" FROM "list_1" UNION SELECT "cte_1"."c1" + $2 FROM "cte_1" WHERE "cte_1"."c1" < $3) SELECT "cte_1"."c1" FROM "cte_1""#,
-        "WITH RECURSIVE `list_1` (`c1`) AS (VALUES (CAST(? AS SIGNED))), `cte_1` (`c1`) AS (SELECT `list_1`.`c1` FROM `list_1` UNION SELECT `cte_1`.`c1` + ? FROM `cte_1` WHERE `cte_1`.`c1` < ?) SELECT `cte_1`.`c1` FROM `cte_1`",
+        "WITH RECURSIVE `list_1` (`c1`) AS (SELECT CAST(? AS SIGNED)), `cte_1` (`c1`) AS (SELECT `list_1`.`c1` FROM `list_1` UNION SELECT `cte_1`.`c1` + ? FROM `cte_1` WHERE `cte_1`.`c1` < ?) SELECT `cte_1`.`c1` FROM `cte_1`",
     );
     let lines = Item::select().columns((Item::LINE, Item::PRICE)).filter(Item::LINE.eq(1));
     let chain = recursive_all(lines, |before| {
@@ -213,7 +229,7 @@ fn lists_of_values() {
         User::select().join_on(&wanted, id.eq(User::ID)).columns((User::NAME, word)),
         r#"WITH "list_1" ("c1", "c2") AS (VALUES (?, ?), (?, ?)) SELECT "users"."name", "list_1"."c2" FROM "users" JOIN "list_1" ON "list_1"."c1" = "users"."id""#,
         r#"WITH "list_1" ("c1", "c2") AS (VALUES (CAST($1 AS BIGINT), CAST($2 AS TEXT)), ($3, $4)) SELECT "users"."name", "list_1"."c2" FROM "users" JOIN "list_1" ON "list_1"."c1" = "users"."id""#,
-        "WITH `list_1` (`c1`, `c2`) AS (VALUES (CAST(? AS SIGNED), CAST(? AS CHAR)), (?, ?)) SELECT `users`.`name`, `list_1`.`c2` FROM `users` JOIN `list_1` ON `list_1`.`c1` = `users`.`id`",
+        "WITH `list_1` (`c1`, `c2`) AS (SELECT CAST(? AS SIGNED), CAST(? AS CHAR) UNION ALL SELECT ?, ?) SELECT `users`.`name`, `list_1`.`c2` FROM `users` JOIN `list_1` ON `list_1`.`c1` = `users`.`id`",
     );
     assert_sql(
         values(Vec::<(i64, Option<String>)>::new()).select(),

@@ -57,7 +57,7 @@ fn one_value_of_the_same_table() {
             .filter(Post::RATING.gt(Post::select().columns(avg(Post::RATING)).subquery())),
         r#"SELECT "posts"."id" FROM "posts" WHERE "posts"."rating" > (SELECT avg("posts"."rating") FROM "posts")"#,
         r#"SELECT "posts"."id" FROM "posts" WHERE "posts"."rating" > (SELECT CAST(avg("posts"."rating") AS DOUBLE PRECISION) FROM "posts")"#,
-        "SELECT `posts`.`id` FROM `posts` WHERE `posts`.`rating` > (SELECT CAST(avg(`posts`.`rating`) AS DOUBLE) FROM `posts`)",
+        "SELECT `posts`.`id` FROM `posts` WHERE `posts`.`rating` > (SELECT CAST(avg(CAST(`posts`.`rating` AS DOUBLE)) AS DOUBLE) FROM `posts`)",
     );
 }
 
