@@ -94,8 +94,8 @@ async fn integers_are_kept(db: Database) -> Result<()> {
             word: bits as u16,
             long: bits as u32,
             huge: bits >> 1 >> random.below(63),
-            maybe: (bits % 3 > 0).then_some(bits >> 1),
-            yes: bits % 2 > 0,
+            maybe: (!bits.is_multiple_of(3)).then_some(bits >> 1),
+            yes: !bits.is_multiple_of(2),
             uuid: Uuid::from_u64_pair(random.bits(), random.bits()),
         });
     }

@@ -148,7 +148,7 @@ impl Writer<'_> {
     }
 
     /// Adds a source as it stands in FROM.
-    pub(super) fn from_source(&mut self, source: &Source) {
+    pub(super) fn read_from(&mut self, source: &Source) {
         match (&source.of, source.id) {
             (SourceOf::Table(entity), None) => {
                 self.name(entity.table);
@@ -169,13 +169,13 @@ impl Writer<'_> {
                 }
                 self.push(") AS ").source(id);
             }
-            (SourceOf::With(with), Some(id)) => self.from_cte(with.id, id),
-            (SourceOf::Itself(with), Some(id)) => self.from_cte(*with, id),
+            (SourceOf::With(with), Some(id)) => self.read_from_cte(with.id, id),
+            (SourceOf::Itself(with), Some(id)) => self.read_from_cte(*with, id),
             (_, None) => {}
         }
     }
 
-    fn from_cte(&mut self, with: crate::stmt::SourceId, id: crate::stmt::SourceId) {
+    fn read_from_cte(&mut self, with: crate::stmt::SourceId, id: crate::stmt::SourceId) {
         self.source(with);
         if id != with {
             self.push(" AS ").source(id);
@@ -184,7 +184,7 @@ impl Writer<'_> {
 
     /// Adds FROM with all joins.
     pub(super) fn from(&mut self, query: &SelectBody) {
-        self.push(" FROM ").from_source(&query.from);
+        self.push(" FROM ").read_from(&query.from);
         for join in &query.joins {
             match &join.to {
                 JoinTo::Source(source) => {
@@ -193,7 +193,7 @@ impl Writer<'_> {
                         (false, false) => " JOIN ",
                         (false, true) => " CROSS JOIN ",
                     });
-                    self.from_source(source);
+                    self.read_from(source);
                     if !join.on.is_empty() {
                         self.push(" ON ").conditions(&join.on);
                     }

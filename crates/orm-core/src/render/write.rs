@@ -26,7 +26,7 @@ fn update(out: &mut Writer<'_>, write: &UpdateBody) {
     let tables_first = out.dialect.joined_writes == Joined::Tables && !write.from.is_empty();
     if tables_first {
         for source in &write.from {
-            out.push(" CROSS JOIN ").from_source(source);
+            out.push(" CROSS JOIN ").read_from(source);
         }
     }
     out.push(" SET ");
@@ -38,7 +38,7 @@ fn update(out: &mut Writer<'_>, write: &UpdateBody) {
         out.push(" = ").node(value);
     });
     if !tables_first && !write.from.is_empty() {
-        out.push(" FROM ").separated(", ", &write.from, |out, source| out.from_source(source));
+        out.push(" FROM ").separated(", ", &write.from, |out, source| out.read_from(source));
     }
     filter(out, &write.filter);
     returning(out, &write.returning, out.dialect.returning_of_updates);
@@ -51,18 +51,18 @@ fn delete(out: &mut Writer<'_>, write: &DeleteBody) {
     match out.dialect.joined_writes {
         _ if write.using.is_empty() => filter(out, &write.filter),
         Joined::From { using: true } => {
-            out.push(" USING ").separated(", ", &write.using, |out, source| out.from_source(source));
+            out.push(" USING ").separated(", ", &write.using, |out, source| out.read_from(source));
             filter(out, &write.filter);
         }
         Joined::Tables if write.returning.is_empty() => {
             out.push(" USING ").name(table).push(", ");
-            out.separated(", ", &write.using, |out, source| out.from_source(source));
+            out.separated(", ", &write.using, |out, source| out.read_from(source));
             filter(out, &write.filter);
         }
         // The same rows: a delete is not about how often a row is found.
         Joined::Tables | Joined::From { using: false } => {
             out.push(" WHERE EXISTS (SELECT 1 FROM ");
-            out.separated(", ", &write.using, |out, source| out.from_source(source));
+            out.separated(", ", &write.using, |out, source| out.read_from(source));
             filter(out, &write.filter);
             out.push(")");
         }

@@ -84,7 +84,7 @@ fn unset(entity: &Entity) -> Option<TokenStream> {
 fn is_here(entity: &Entity, field: &Field) -> (TokenStream, TokenStream) {
     let (embedded_ty, first) = (entity.embedded_type(field), entity.first_of(field));
     let width = quote!(#embedded_ty::WIDTH);
-    (quote!(__column >= #first && __column < #first + #width), first)
+    (quote!((#first..#first + #width).contains(&__column)), first)
 }
 
 fn decoded(entity: &Entity, field: &Field) -> TokenStream {
