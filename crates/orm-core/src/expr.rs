@@ -44,7 +44,7 @@ pub use aggregate::{Aggregate, avg, count, count_all, count_distinct, max, min, 
 pub use call::{Function, TimePart, TimeType};
 pub use case::{Case, case};
 pub use field::Field;
-pub use function::{abs, all_of, any_of, coalesce, nullif};
+pub use function::{abs, all_of, any_of, coalesce, nullif, value};
 pub use json::{IsJson, JsonKey, JsonPath};
 pub use operand::{Condition, Holds, Number, Operand};
 pub use order::{Order, OrderBy};
@@ -326,6 +326,20 @@ impl Node {
         }
         let mut found = false;
         self.parts(&mut |part| found = found || part.has_made_sources());
+        found
+    }
+
+    /// Whether it may have parameters.
+    pub(crate) fn has_values(&self) -> bool {
+        let own = matches!(
+            self.0,
+            Kind::Value(_) | Kind::Typed(..) | Kind::Refused(_) | Kind::Related { .. } | Kind::Json { .. }
+        );
+        if own || self.query().is_some() {
+            return true;
+        }
+        let mut found = false;
+        self.parts(&mut |part| found = found || part.has_values());
         found
     }
 

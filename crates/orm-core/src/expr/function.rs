@@ -25,6 +25,30 @@ where
     Expr::of(Kind::Call { function: Function::Coalesce, arguments: vec![only(of), otherwise.operand()] })
 }
 
+/// A value as an expression, where one is wanted and there is no column to begin with: the first step of a series, a label of the
+/// rows of one part of a union.
+///
+/// # Example
+/// ```
+/// # use orm_blog::*;
+/// # run(async |engine| {
+/// use anyorm::prelude::*;
+///
+/// use anyorm::expr::value;
+///
+/// let users = User::select().columns((User::NAME, value("user".to_owned())));
+/// let all = users.union_all(Tag::select().columns((Tag::NAME, value("tag".to_owned())))).order_by(|(name, _)| name);
+/// assert_eq!(engine.all(all).await?[0], ("Ada".to_owned(), "user".to_owned()));
+/// # Ok(()) });
+/// ```
+pub fn value<T: SqlType>(value: T) -> Expr<T> {
+    let node = Node::bound(&value);
+    Expr::new(match node.0 {
+        Kind::Value(value) => Node(Kind::Typed(value, T::TYPE)),
+        kind => Node(kind),
+    })
+}
+
 /// NULL if the value is equal to another, else the value.
 ///
 /// # Example

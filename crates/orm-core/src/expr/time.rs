@@ -41,6 +41,7 @@ macro_rules! instants {
     )*};
 }
 
+#[cfg(any(feature = "chrono", feature = "time", feature = "jiff"))]
 macro_rules! implement {
     ($($trait:ident for $type:ty;)*) => {$(
         impl $trait for $type {}

@@ -254,7 +254,8 @@ macro_rules! comparisons {
         /// # Ok(()) });
         /// ```
         pub fn cast<U: SqlType>(self) -> Expr<U> {
-            Expr::of(Kind::Cast { of: self.into_node().boxed(), to: U::TYPE })
+            let cast = Node(Kind::Cast { of: self.into_node().boxed(), to: U::TYPE });
+            Expr::new(if U::NULLABLE { cast.into_optional() } else { cast })
         }
     };
 }

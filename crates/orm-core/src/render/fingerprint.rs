@@ -143,6 +143,9 @@ impl<'s> Fingerprint<'s> {
         self.nodes(group_by);
         self.nodes(having);
         self.orders(order_by);
+        // What is selected and arranged by may be named by its place, if the values are the same.
+        let arranged = group_by.iter().chain(order_by.iter().map(|order| &order.node));
+        self.unknown |= arranged.into_iter().any(Node::has_values);
         self.optional(*limit);
         self.optional(*offset);
         match distinct {
@@ -272,7 +275,7 @@ impl<'s> Fingerprint<'s> {
                 self.id(*source);
                 match column {
                     FieldColumn::Entity(entity, at) => self.entity(entity).number(*at as u64),
-                    FieldColumn::Made(at) => self.number(*at as u64),
+                    FieldColumn::Made(at, _) => self.number(*at as u64),
                 };
             }
             Kind::Value(value) => self.value(value),
@@ -392,7 +395,7 @@ impl<'s> Fingerprint<'s> {
 
     /// Names of members are bound in a form that is made of all of them.
     fn json(&mut self, of: &'s Node, path: &'s [JsonStep], answer: u64) {
-        self.unknown = !path.is_empty();
+        self.unknown |= !path.is_empty();
         self.number(answer);
         self.node(of);
     }

@@ -15,7 +15,6 @@ use super::select::{every_column, order, whole};
 use crate::dialect::Dialect;
 use crate::entity::{EntityMeta, RelationKind, RelationMeta};
 use crate::error::{Error, Result};
-use crate::expr::{Kind, Node};
 use crate::program::Returns;
 use crate::relation::Narrow;
 use crate::shapes::order_terms;
@@ -41,7 +40,7 @@ pub(crate) fn narrowed(
     let mut out = Writer::new(dialect);
     out.reads(target.table).reads(sources.table);
     // Only literals may follow the list, so an order that has values is made a number before it.
-    let numbered = narrow.limit.is_some() || narrow.order_by.iter().any(|order| has_values(&order.node));
+    let numbered = narrow.limit.is_some() || narrow.order_by.iter().any(|order| order.node.has_values());
     if numbered {
         numbered_rows(&mut out, relation, target, &sources, narrow)?;
     } else {
@@ -160,16 +159,4 @@ fn order_of_rows(out: &mut Writer<'_>, relation: &'static RelationMeta, narrow: 
     out.separated(", ", target.key_columns(), |out, key| {
         out.column(target.table, key.name);
     });
-}
-
-/// Whether an expression has parameters.
-fn has_values(node: &Node) -> bool {
-    if matches!(node.0, Kind::Value(_) | Kind::Typed(..) | Kind::Refused(_) | Kind::Related { .. })
-        || node.query().is_some()
-    {
-        return true;
-    }
-    let mut found = false;
-    node.parts(&mut |part| found |= has_values(part));
-    found
 }

@@ -55,7 +55,7 @@ impl Writer<'_> {
                     FieldColumn::Entity(entity, at) => {
                         self.name(entity.columns[*at].name);
                     }
-                    FieldColumn::Made(at) => self.made_column(*at),
+                    FieldColumn::Made(at, _) => self.made_column(*at),
                 }
             }
             Kind::Excluded { entity, position } => {

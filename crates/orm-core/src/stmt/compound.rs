@@ -146,7 +146,7 @@ impl CompoundBody {
     /// The column that a part of ORDER BY is, by its place from 0.
     pub(crate) fn place(&self, order: &Order) -> Option<usize> {
         match order.node.0 {
-            Kind::Field { source, column: FieldColumn::Made(at) | FieldColumn::Entity(_, at) }
+            Kind::Field { source, column: FieldColumn::Made(at, _) | FieldColumn::Entity(_, at) }
                 if source == self.id =>
             {
                 Some(at)

@@ -217,7 +217,8 @@ impl<'a> Scope<'a> {
                     name(entity, *at),
                     constant(entity, *at)
                 )),
-                FieldColumn::Made(at) => Some(format!(
+                FieldColumn::Made(_, true) => None,
+                FieldColumn::Made(at, false) => Some(format!(
                     "column {} of a derived table is selected from a left join, where it may be NULL: select it with \
                      `.optional()`, which is an Option",
                     at + 1
@@ -362,7 +363,7 @@ fn unjoined(column: FieldColumn) -> Error {
              along a relation with `.to(&alias)`",
             name(entity, at)
         )),
-        FieldColumn::Made(at) => Error::build(format!(
+        FieldColumn::Made(at, _) => Error::build(format!(
             "column {} of a derived table is named, and this statement does not read that table: begin with it \
              (`derived.select()`), or join it with `.join_on(&derived, ..)`",
             at + 1

@@ -49,8 +49,8 @@ impl SourceId {
 pub(crate) enum FieldColumn {
     /// The column of an entity.
     Entity(&'static EntityMeta, usize),
-    /// One without a name, by its place.
-    Made(usize),
+    /// One without a name, by its place, and whether its type says that it may be NULL.
+    Made(usize, bool),
 }
 
 /// All columns of a source, or of a query.
@@ -129,7 +129,9 @@ impl Source {
             (Some(source), Columns::Entity(entity)) => {
                 Node(Kind::Field { source, column: FieldColumn::Entity(entity, at) })
             }
-            (Some(source), Columns::Made(_)) => Node(Kind::Field { source, column: FieldColumn::Made(at) }),
+            (Some(source), Columns::Made(_)) => {
+                Node(Kind::Field { source, column: FieldColumn::Made(at, true) })
+            }
             (None, Columns::Entity(entity)) => Node(Kind::Column { entity, position: at }),
             (None, Columns::Made(_)) => Node(Kind::Problem("a source without a name".to_owned())),
         }

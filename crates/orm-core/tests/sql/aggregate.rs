@@ -54,3 +54,28 @@ fn whole_entities_cannot_be_grouped() {
          with `.columns((..))`",
     );
 }
+
+/// `$1` is not `$2`, so that what is grouped by would not be what is selected.
+#[test]
+fn groups_by_expressions_with_values() {
+    let decade = || User::AGE / 10;
+    assert_sql(
+        User::select().group_by(decade()).order_by(decade().desc()).columns((decade(), count_all())),
+        r#"SELECT "users"."age" / ?, count(*) FROM "users" GROUP BY "users"."age" / ? ORDER BY "users"."age" / ? DESC"#,
+        r#"SELECT "users"."age" / $1, count(*) FROM "users" GROUP BY 1 ORDER BY 1 DESC"#,
+        "SELECT `users`.`age` DIV ?, count(*) FROM `users` GROUP BY `users`.`age` DIV ? ORDER BY `users`.`age` DIV ? DESC",
+    );
+    // With other values it is another expression, however alike.
+    assert_sql(
+        User::select().group_by(User::ID).order_by(User::ID + 2).columns((User::ID + 1, count_all())),
+        r#"SELECT "users"."id" + ?, count(*) FROM "users" GROUP BY "users"."id" ORDER BY "users"."id" + ?"#,
+        r#"SELECT "users"."id" + $1, count(*) FROM "users" GROUP BY "users"."id" ORDER BY "users"."id" + $2"#,
+        "SELECT `users`.`id` + ?, count(*) FROM `users` GROUP BY `users`.`id` ORDER BY `users`.`id` + ?",
+    );
+    assert_sql(
+        User::select().distinct().order_by(decade()).columns(decade()),
+        r#"SELECT DISTINCT "users"."age" / ? FROM "users" ORDER BY "users"."age" / ?"#,
+        r#"SELECT DISTINCT "users"."age" / $1 FROM "users" ORDER BY 1"#,
+        "SELECT DISTINCT `users`.`age` DIV ? FROM `users` ORDER BY `users`.`age` DIV ?",
+    );
+}

@@ -298,3 +298,18 @@ fn what_a_source_cannot_be_asked() {
         "User.id is a column of table users, but this statement reads posts only: add `.join(Post::AUTHOR)`",
     );
 }
+
+/// Their types say that they may be NULL.
+#[test]
+fn optional_columns_of_a_left_join_are_optional_already() {
+    let ages = User::select().columns((User::ID, User::AGE)).derived();
+    let (id, age) = ages.columns();
+    assert_sql(
+        Post::select()
+            .left_join_on(&ages, id.eq(Post::AUTHOR_ID))
+            .columns((age, id.cast::<Option<String>>())),
+        r#"SELECT "derived_1"."c2", CAST("derived_1"."c1" AS TEXT) FROM "posts" LEFT JOIN (SELECT "users"."id" AS "c1", "users"."age" AS "c2" FROM "users") AS "derived_1" ON "derived_1"."c1" = "posts"."author_id""#,
+        r#"SELECT "derived_1"."c2", CAST("derived_1"."c1" AS TEXT) FROM "posts" LEFT JOIN (SELECT "users"."id" AS "c1", "users"."age" AS "c2" FROM "users") AS "derived_1" ON "derived_1"."c1" = "posts"."author_id""#,
+        "SELECT `derived_1`.`c2`, CAST(`derived_1`.`c1` AS CHAR) FROM `posts` LEFT JOIN (SELECT `users`.`id` AS `c1`, `users`.`age` AS `c2` FROM `users`) AS `derived_1` ON `derived_1`.`c1` = `posts`.`author_id`",
+    );
+}

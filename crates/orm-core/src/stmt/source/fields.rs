@@ -38,8 +38,8 @@ pub trait Fields: FromRow {
 pub struct FieldSource(pub(crate) SourceId);
 
 impl FieldSource {
-    fn field<T>(self, at: usize) -> Field<T> {
-        Field::new(self.0, FieldColumn::Made(at))
+    fn field<T: SqlType>(self, at: usize) -> Field<T> {
+        Field::new(self.0, FieldColumn::Made(at, T::NULLABLE))
     }
 }
 
