@@ -141,7 +141,7 @@ impl<T: SqlType> FromRow for T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be selected",
     label = "not a column, an expression, or a tuple of up to sixteen of these",
-    note = "select columns like `User::NAME` and expressions like `count(Post::ID)`"
+    note = "select columns like `User::NAME` and expressions like `count(Post::ID)`; a window function is one after `.over(..)`"
 )]
 pub trait Selection {
     /// What each row becomes.

@@ -20,17 +20,17 @@ mod source;
 mod update;
 
 pub use compound::Compound;
-pub use conflict::{Columns, ConflictUpdate, FilledBy, OnConflict, excluded};
+pub use conflict::{Columns, ConflictUpdate, FilledBy, Fills, OnConflict, excluded};
 pub use delete::Delete;
 #[doc(hidden)]
 pub use filters::Filters;
 pub use insert::Insert;
 pub use loads::{Load, Loads};
-pub use page::{Keyed, PageCursor};
+pub use page::{IntoPageCursor, Keyed, PageCursor};
 #[doc(hidden)]
 pub use raw::SqlParts;
 pub use raw::{Hole, Identifier, InvalidIdentifier, List, Raw, SqlText, Trusted, list, sql};
-pub use rowset::Rowset;
+pub use rowset::{OneColumn, Rowset, RowsetOf};
 pub use select::Select;
 #[doc(hidden)]
 pub use set::check_value;

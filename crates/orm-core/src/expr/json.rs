@@ -146,12 +146,12 @@ impl<T: Serialize + DeserializeOwned> IsJson for Option<Json<T>> {}
 
 macro_rules! json {
     ([$($generics:tt)*] $of:ty) => {
-        impl<$($generics)*> $of
-        where
-            T: IsJson,
-        {
+        impl<$($generics)*> $of {
             /// A part of the JSON value: see [`JsonPath`].
-            pub fn at(self, key: impl JsonKey) -> JsonPath {
+            pub fn at(self, key: impl JsonKey) -> JsonPath
+            where
+                T: IsJson,
+            {
                 JsonPath { of: self.into_node(), path: vec![key.step().0] }
             }
         }

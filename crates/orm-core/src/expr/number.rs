@@ -7,10 +7,7 @@ use crate::types::SqlType;
 
 macro_rules! numbers {
     ([$($generics:tt)*] $of:ty) => {
-        impl<$($generics)*> $of
-        where
-            T: SqlType<Base: Number>,
-        {
+        impl<$($generics)*> $of {
             /// The nearest whole number; halves go away from zero.
             ///
             /// # Example
@@ -27,17 +24,26 @@ macro_rules! numbers {
             /// assert_eq!(engine.all(rounded).await?, [(3.0, 2.0, 3.0), (-3.0, -3.0, -2.0), (1.0, 1.0, 2.0)]);
             /// # Ok(()) });
             /// ```
-            pub fn round(self) -> Expr<T> {
+            pub fn round(self) -> Expr<T>
+            where
+                T: SqlType<Base: Number>,
+            {
                 Expr::of(Kind::Call { function: Function::Round, arguments: vec![self.into_node()] })
             }
 
             /// The next whole number below.
-            pub fn floor(self) -> Expr<T> {
+            pub fn floor(self) -> Expr<T>
+            where
+                T: SqlType<Base: Number>,
+            {
                 Expr::of(Kind::Call { function: Function::Floor, arguments: vec![self.into_node()] })
             }
 
             /// The next whole number above.
-            pub fn ceil(self) -> Expr<T> {
+            pub fn ceil(self) -> Expr<T>
+            where
+                T: SqlType<Base: Number>,
+            {
                 Expr::of(Kind::Call { function: Function::Ceiling, arguments: vec![self.into_node()] })
             }
         }

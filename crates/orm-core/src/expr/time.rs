@@ -129,10 +129,7 @@ fn micros(duration: Duration) -> i64 {
 
 macro_rules! times {
     ([$($generics:tt)*] $of:ty) => {
-        impl<$($generics)*> $of
-        where
-            T: SqlType<Base: HasDate> + PartOf,
-        {
+        impl<$($generics)*> $of {
             /// The year, in UTC for a point in time.
             ///
             /// # Example
@@ -149,50 +146,65 @@ macro_rules! times {
             /// assert_eq!(engine.one(parts).await?, (1970, 1, 1, 4));
             /// # Ok(()) });
             /// ```
-            pub fn year(self) -> Expr<T::Part> {
+            pub fn year(self) -> Expr<T::Part>
+            where
+                T: SqlType<Base: HasDate> + PartOf,
+            {
                 part::<T>(self.into_node(), TimePart::Year)
             }
 
             /// The month, from 1.
-            pub fn month(self) -> Expr<T::Part> {
+            pub fn month(self) -> Expr<T::Part>
+            where
+                T: SqlType<Base: HasDate> + PartOf,
+            {
                 part::<T>(self.into_node(), TimePart::Month)
             }
 
             /// The day of the month, from 1.
-            pub fn day(self) -> Expr<T::Part> {
+            pub fn day(self) -> Expr<T::Part>
+            where
+                T: SqlType<Base: HasDate> + PartOf,
+            {
                 part::<T>(self.into_node(), TimePart::Day)
             }
 
             /// The day of the week: Monday is 1, Sunday is 7.
-            pub fn weekday(self) -> Expr<T::Part> {
+            pub fn weekday(self) -> Expr<T::Part>
+            where
+                T: SqlType<Base: HasDate> + PartOf,
+            {
                 part::<T>(self.into_node(), TimePart::Weekday)
             }
         }
 
-        impl<$($generics)*> $of
-        where
-            T: SqlType<Base: HasTime> + PartOf,
-        {
+        impl<$($generics)*> $of {
             /// The hour, from 0, in UTC for a point in time.
-            pub fn hour(self) -> Expr<T::Part> {
+            pub fn hour(self) -> Expr<T::Part>
+            where
+                T: SqlType<Base: HasTime> + PartOf,
+            {
                 part::<T>(self.into_node(), TimePart::Hour)
             }
 
             /// The minute.
-            pub fn minute(self) -> Expr<T::Part> {
+            pub fn minute(self) -> Expr<T::Part>
+            where
+                T: SqlType<Base: HasTime> + PartOf,
+            {
                 part::<T>(self.into_node(), TimePart::Minute)
             }
 
             /// The whole second.
-            pub fn second(self) -> Expr<T::Part> {
+            pub fn second(self) -> Expr<T::Part>
+            where
+                T: SqlType<Base: HasTime> + PartOf,
+            {
                 part::<T>(self.into_node(), TimePart::Second)
             }
         }
 
-        impl<$($generics)*> $of
-        where
-            T: SqlType<Base: Instant> + PartOf,
-        {
+        impl<$($generics)*> $of {
             /// The point in time at which the year, month, day, hour, minute or second began, in UTC.
             ///
             /// # Example
@@ -209,7 +221,10 @@ macro_rules! times {
             /// assert_eq!(engine.one(hours).await?, Timestamp::UNIX_EPOCH);
             /// # Ok(()) });
             /// ```
-            pub fn truncate(self, part: TimePart) -> Expr<T> {
+            pub fn truncate(self, part: TimePart) -> Expr<T>
+            where
+                T: SqlType<Base: Instant>,
+            {
                 let function = Function::Truncate(part, TimeType::of(T::TYPE));
                 Expr::of(Kind::Call { function, arguments: vec![self.into_node()] })
             }
@@ -233,17 +248,26 @@ macro_rules! times {
             /// assert_eq!(engine.one(later).await?, (Timestamp::from_unix_micros(90_000_000), 90_000_000));
             /// # Ok(()) });
             /// ```
-            pub fn plus(self, duration: Duration) -> Expr<T> {
+            pub fn plus(self, duration: Duration) -> Expr<T>
+            where
+                T: SqlType<Base: Instant>,
+            {
                 plus(self.into_node(), micros(duration))
             }
 
             /// So much earlier.
-            pub fn minus(self, duration: Duration) -> Expr<T> {
+            pub fn minus(self, duration: Duration) -> Expr<T>
+            where
+                T: SqlType<Base: Instant>,
+            {
                 plus(self.into_node(), -micros(duration))
             }
 
             /// How many microseconds lie between another point in time and this one.
-            pub fn micros_since<V: Operand<T::Base>>(self, other: V) -> Expr<T::Part> {
+            pub fn micros_since<V: Operand<T::Base>>(self, other: V) -> Expr<T::Part>
+            where
+                T: SqlType<Base: Instant> + PartOf,
+            {
                 let arguments = vec![self.into_node(), super::case::typed::<T::Base>(other.operand())];
                 Expr::of(Kind::Call { function: Function::Microseconds, arguments })
             }

@@ -3,11 +3,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::{Aggregate, Field, Function, Holds, Kind, Node, Operand};
+use super::{Aggregate, Field, Function, Kind, Node, Operand};
 use crate::column::Column;
 use crate::entity::Entity;
-use crate::query::Values;
-use crate::stmt::Rowset;
+use crate::stmt::OneColumn;
 use crate::types::SqlType;
 
 /// An expression whose value is a `T`: `User::AGE.ge(18)` is an `Expr<bool>`.
@@ -173,20 +172,14 @@ macro_rules! comparisons {
         /// assert_eq!(engine.all(users).await?, ["Ada"]);
         /// # Ok(()) });
         /// ```
-        pub fn is_in_query<U: SqlType + Holds<T::Base>>(
-            self,
-            query: impl Rowset<Shape = Values<U>>,
-        ) -> Expr<bool> {
+        pub fn is_in_query(self, query: impl OneColumn<T::Base>) -> Expr<bool> {
             let query = Box::new(query.into_rowset().0);
             Expr::of(Kind::InQuery { of: self.into_node().boxed(), query, negated: false })
         }
 
         /// None of the values that a query selects. As in SQL, a NULL among them makes it match nothing: filter
         /// them out, or use [`Relation::any`](crate::Relation::any) with `!`.
-        pub fn not_in_query<U: SqlType + Holds<T::Base>>(
-            self,
-            query: impl Rowset<Shape = Values<U>>,
-        ) -> Expr<bool> {
+        pub fn not_in_query(self, query: impl OneColumn<T::Base>) -> Expr<bool> {
             let query = Box::new(query.into_rowset().0);
             Expr::of(Kind::InQuery { of: self.into_node().boxed(), query, negated: true })
         }

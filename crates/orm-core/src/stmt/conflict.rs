@@ -3,12 +3,13 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::Insert;
 use super::scope::Scope;
+use super::{Compound, Insert, Rowset, Select};
 use crate::column::Column;
 use crate::entity::{Entity, EntityMeta};
 use crate::error::{Error, Result};
 use crate::expr::{Condition, Expr, Holds, Kind, Node, Operand};
+use crate::query::{FromRow, Values};
 use crate::types::SqlType;
 
 /// An insert that is about to say what becomes of rows that are there already. Made by [`Insert::on_conflict`].
@@ -88,6 +89,12 @@ pub fn excluded<E: Entity, T>(column: Column<E, T>) -> Expr<T> {
     note = "write `User::NAME`, or `(User::NAME, User::AGE)`, and select values of the same types in the same order"
 )]
 pub trait FilledBy<E, V>: Columns<E> {}
+
+/// A query whose rows fit into columns of `E`.
+pub trait Fills<E, C>: Rowset {}
+
+impl<E, C: FilledBy<E, V>, F, V: FromRow> Fills<E, C> for Select<F, Values<V>> {}
+impl<E, C: FilledBy<E, V>, V: FromRow> Fills<E, C> for Compound<Values<V>> {}
 
 impl<E: Entity, T: SqlType, V: SqlType + Holds<T::Base>> FilledBy<E, V> for Column<E, T> {}
 

@@ -3,15 +3,15 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::conflict::{Columns, Conflict, FilledBy, OnConflict};
+use super::conflict::{Columns, Conflict, Fills, OnConflict};
 use super::scope::{self, Scope};
-use super::{Body, Rowset, Statement, set};
+use super::{Body, Statement, set};
 use crate::cells::Cells;
 use crate::column::Column;
 use crate::entity::{Entity, EntityMeta};
 use crate::error::{Error, Result};
 use crate::expr::{Node, Operand};
-use crate::query::{FromRow, Nothing, Query, Selection, Shape, Values, Whole};
+use crate::query::{Nothing, Query, Selection, Shape, Values, Whole};
 use crate::types::SqlType;
 
 /// An insert into the table of `E`, of whole entities or of single columns. Made by [`Entity::insert`].
@@ -165,11 +165,7 @@ impl<E: Entity, S> Insert<E, S> {
     /// assert_eq!(engine.all(names).await?, ["math", "poetry", "Ada", "Grace"]);
     /// # Ok(()) });
     /// ```
-    pub fn from_select<C, V>(mut self, columns: C, query: impl Rowset<Shape = Values<V>>) -> Self
-    where
-        C: FilledBy<E, V>,
-        V: FromRow,
-    {
+    pub fn from_select<C: Columns<E>>(mut self, columns: C, query: impl Fills<E, C>) -> Self {
         self.body.query_columns = columns.positions();
         self.body.query = Some(query.into_rowset().0);
         self

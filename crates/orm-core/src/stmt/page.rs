@@ -5,7 +5,7 @@
 
 mod cursor;
 
-pub use cursor::PageCursor;
+pub use cursor::{IntoPageCursor, PageCursor};
 
 use std::marker::PhantomData;
 
@@ -76,9 +76,9 @@ impl<E, S: Shape> Select<E, S> {
     /// assert!(engine.all(users.page_after(page[0].1.clone())).await?.is_empty());
     /// # Ok(()) });
     /// ```
-    pub fn page_after(self, cursor: impl Into<Option<PageCursor>>) -> Select<E, Keyed<S>> {
+    pub fn page_after(self, cursor: impl IntoPageCursor) -> Select<E, Keyed<S>> {
         let mut body = self.into_body();
-        body.page = Some(Page { after: cursor.into() });
+        body.page = Some(Page { after: cursor.into_page_cursor() });
         Select::of(body)
     }
 

@@ -4,8 +4,8 @@ use super::compound::{Compound, SetOperation};
 use super::source::RowsetArgument;
 use super::{Body, Delete, Insert, Select, Sourced, Update};
 use crate::entity::Entity;
-use crate::expr::{Expr, Kind};
-use crate::query::{Shape, Values};
+use crate::expr::{Expr, Holds, Kind};
+use crate::query::{FromRow, Shape, Values};
 use crate::types::SqlType;
 
 /// A query whose rows another statement can use: a [`Select`], a [`Compound`], and as a CTE what a write answers.
@@ -20,6 +20,32 @@ pub trait Rowset: Sealed {
     #[doc(hidden)]
     fn into_rowset(self) -> RowsetArgument;
 }
+
+/// A [`Rowset`] whose rows are of one type: what a union, a recursion or an insert puts together.
+#[diagnostic::on_unimplemented(
+    message = "the rows of this query are not `{S}`",
+    label = "rows of another type",
+    note = "select as many columns, of the same types and in the same order, as on the other side"
+)]
+pub trait RowsetOf<S>: Rowset<Shape = S> {}
+
+/// A [`Rowset`] of one column that holds a `B`.
+#[diagnostic::on_unimplemented(
+    message = "this query does not select one column of type `{B}`",
+    label = "rows of another type",
+    note = "select one column of this type, or its `Option`: `Post::select().columns(Post::AUTHOR_ID)`"
+)]
+pub trait OneColumn<B>: Rowset {}
+
+macro_rules! of {
+    ([$($generics:tt)*] $of:ident<$($before:ident,)?>) => {
+        impl<$($generics)* S: Shape> RowsetOf<S> for $of<$($before,)? S> {}
+        impl<$($generics)* T: FromRow + Holds<B>, B> OneColumn<B> for $of<$($before,)? Values<T>> {}
+    };
+}
+
+of!([E,] Select<E,>);
+of!([] Compound<>);
 
 /// Held by the queries of this crate alone.
 pub trait Sealed {}
@@ -39,12 +65,12 @@ macro_rules! rowset {
             /// assert_eq!(engine.count(names).await?, 4);
             /// # Ok(()) });
             /// ```
-            pub fn union(self, other: impl Rowset<Shape = $shape>) -> Compound<$shape> {
+            pub fn union(self, other: impl RowsetOf<$shape>) -> Compound<$shape> {
                 self.put_together(SetOperation::Union, other.into_rowset().0)
             }
 
             /// The rows of this query and of another, all of them.
-            pub fn union_all(self, other: impl Rowset<Shape = $shape>) -> Compound<$shape> {
+            pub fn union_all(self, other: impl RowsetOf<$shape>) -> Compound<$shape> {
                 self.put_together(SetOperation::UnionAll, other.into_rowset().0)
             }
 
@@ -62,12 +88,12 @@ macro_rules! rowset {
             /// assert_eq!(engine.all(ids.except(writers)).await?, [2]);
             /// # Ok(()) });
             /// ```
-            pub fn intersect(self, other: impl Rowset<Shape = $shape>) -> Compound<$shape> {
+            pub fn intersect(self, other: impl RowsetOf<$shape>) -> Compound<$shape> {
                 self.put_together(SetOperation::Intersect, other.into_rowset().0)
             }
 
             /// The rows of this query that another has not, each once.
-            pub fn except(self, other: impl Rowset<Shape = $shape>) -> Compound<$shape> {
+            pub fn except(self, other: impl RowsetOf<$shape>) -> Compound<$shape> {
                 self.put_together(SetOperation::Except, other.into_rowset().0)
             }
 

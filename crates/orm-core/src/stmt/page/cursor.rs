@@ -35,6 +35,30 @@ impl PageCursor {
     }
 }
 
+/// What a page begins behind: a [`PageCursor`], or `None` for the first page.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no place in the order of a query",
+    label = "not a `PageCursor`",
+    note = "give `None` for the first page, and for the next the cursor that came with the last row; how many rows a page has is \
+            said by `.limit(..)`, and a page by its number is `.page(number, size)`"
+)]
+pub trait IntoPageCursor {
+    /// The cursor.
+    fn into_page_cursor(self) -> Option<PageCursor>;
+}
+
+impl IntoPageCursor for PageCursor {
+    fn into_page_cursor(self) -> Option<PageCursor> {
+        Some(self)
+    }
+}
+
+impl IntoPageCursor for Option<PageCursor> {
+    fn into_page_cursor(self) -> Option<PageCursor> {
+        self
+    }
+}
+
 impl fmt::Display for PageCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut bytes = Vec::new();

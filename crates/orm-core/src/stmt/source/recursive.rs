@@ -1,7 +1,7 @@
 //! CTEs that read from themselves.
 
 use super::Sourced;
-use crate::stmt::Rowset;
+use crate::stmt::{Rowset, RowsetOf};
 
 /// A CTE that is made of a query for where to begin, and one that goes on from what was found before, until it finds
 /// nothing new: trees, chains, series. Both have the same type of rows. A row that was found before is not found again, so
@@ -30,7 +30,7 @@ pub fn recursive<B, N>(
 ) -> <B::Shape as Sourced>::Source
 where
     B: Rowset<Shape: Sourced>,
-    N: Rowset<Shape = B::Shape>,
+    N: RowsetOf<B::Shape>,
 {
     recursion(false, base, step)
 }
@@ -60,7 +60,7 @@ pub fn recursive_all<B, N>(
 ) -> <B::Shape as Sourced>::Source
 where
     B: Rowset<Shape: Sourced>,
-    N: Rowset<Shape = B::Shape>,
+    N: RowsetOf<B::Shape>,
 {
     recursion(true, base, step)
 }
@@ -72,7 +72,7 @@ fn recursion<B, N>(
 ) -> <B::Shape as Sourced>::Source
 where
     B: Rowset<Shape: Sourced>,
-    N: Rowset<Shape = B::Shape>,
+    N: RowsetOf<B::Shape>,
 {
     <B::Shape as Sourced>::recursion(all, base.into_rowset(), &mut |itself| step(itself).into_rowset())
 }

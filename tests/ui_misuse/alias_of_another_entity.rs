@@ -1,0 +1,7 @@
+use anyorm::prelude::*;
+use anyorm_tests::{Post, User};
+
+fn main() {
+    let other = User::alias();
+    let _ = other.column(Post::TITLE);
+}

@@ -1,0 +1,6 @@
+use anyorm::prelude::*;
+use anyorm_tests::User;
+
+fn main() {
+    let _ = User::select().columns(User::NAME % 2);
+}
