@@ -388,7 +388,8 @@ impl<'s> Fingerprint<'s> {
         self.number(part as u64);
         self.node(of);
         if let Kind::Value(Value::Text(text)) = &sought.0 {
-            self.number(text.is_empty().into()).number(text.contains(char::MAX).into());
+            let has_no_end = text.chars().all(|character| character == char::MAX);
+            self.number(text.is_empty().into()).number(has_no_end.into());
         }
         self.node(sought);
     }

@@ -272,3 +272,17 @@ fn values_of_every_type_are_bound() {
     );
     assert_input(User::select().filter(User::ACTIVE.eq(true)), &[Value::Bool(true)]);
 }
+
+/// The largest character has none after it: a prefix that ends in some has the end of what is before them, one of nothing else
+/// has no end. Each is looked up as it is written.
+#[test]
+fn prefixes_that_end_in_the_largest_character() {
+    for _ in 0..2 {
+        assert_input(
+            User::select().filter(User::NAME.starts_with("a\u{10FFFF}")),
+            &[text("a\u{10FFFF}"), text("b")],
+        );
+        assert_input(User::select().filter(User::NAME.starts_with("\u{10FFFF}")), &[text("\u{10FFFF}")]);
+        assert_input(User::select().filter(User::NAME.starts_with("a")), &[text("a"), text("b")]);
+    }
+}
