@@ -85,6 +85,10 @@ entry_points! {
     "update from" text => Post::update().join(Post::AUTHOR).set(Post::TITLE, text).filter(User::NAME.eq(text));
     "delete" text => Tag::delete().filter(Tag::NAME.eq(text));
     "raw SQL, bound" text => sql("SELECT name FROM users WHERE name = ? OR email = ?").bind(text.to_owned()).bind_str(text).returning::<String>();
+    "sql!, in a hole" text => anyorm::sql!("SELECT name FROM users WHERE name = {text} OR email = {}", text.to_owned()).returning::<String>();
+    "sql!, in a list" text => anyorm::sql!("SELECT name FROM users WHERE name IN ({})", anyorm::list([text, "b"])).returning::<String>();
+    "sql!, as an expression" text => users().filter(anyorm::sql!("lower({User::NAME}) = {text}").expression::<bool>());
+    "a value as an expression" text => User::select().columns(orm_core::expr::value(text.to_owned()));
     "a page cursor" text => {
         let bytes: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
         let token = format!("03{:08x}{bytes}010000000000000007", text.len());

@@ -64,6 +64,17 @@ fn what_is_copied_out_has_literals() {
     }
 }
 
+/// A name that is chosen while the program runs is one, or no name.
+#[test]
+fn no_payload_is_an_identifier() {
+    for payload in payloads::payloads() {
+        let is_name = payload.chars().all(|character| character.is_alphanumeric() || character == '_');
+        if let Ok(name) = orm_core::stmt::Identifier::new(payload.clone()) {
+            assert!(is_name && !payload.is_empty(), "{payload:?} is taken as {name:?}");
+        }
+    }
+}
+
 fn text_of(make: Make, text: &str, dialect: &Dialect) -> String {
     let compiled = make(text).and_then(|statement| statement.compile(dialect));
     match compiled {
