@@ -22,6 +22,23 @@ pub(crate) struct Asked {
     rows: Option<u64>,
 }
 
+/// Answers queries: a database, or what it has answered.
+pub(crate) trait Ask {
+    /// The rows of a query.
+    ///
+    /// # Errors
+    /// What the database says to it.
+    fn values(&self, query: AnyQuery) -> Result<Vec<Row>, String>;
+
+    /// What the database is asked.
+    fn text(&self, query: AnyQuery) -> String;
+
+    /// The rows of a query, sorted, as text.
+    fn rows(&self, query: AnyQuery) -> Result<Vec<String>, String> {
+        self.values(query).map(normal)
+    }
+}
+
 impl Asked {
     /// SQLite, and PostgreSQL where there is one.
     pub(crate) fn all() -> Vec<Self> {
@@ -63,20 +80,6 @@ impl Asked {
         self.rows = Some(rows);
     }
 
-    /// The rows of a query, sorted, as text.
-    ///
-    /// # Errors
-    /// What the database says to it.
-    pub(crate) fn rows(&self, query: AnyQuery) -> Result<Vec<String>, String> {
-        let rows = block_on(self.engine.all(query)).map_err(|error| error.to_string())?;
-        Ok(normal(rows))
-    }
-
-    /// The same, unsorted, as values.
-    pub(crate) fn values(&self, query: AnyQuery) -> Result<Vec<Row>, String> {
-        block_on(self.engine.all(query)).map_err(|error| error.to_string())
-    }
-
     /// How many rows a query has, and whether it has any.
     ///
     /// # Errors
@@ -88,9 +91,14 @@ impl Asked {
         });
         both.map_err(|error: anyorm::Error| format!("{error}\n{}", self.text(query)))
     }
+}
 
-    /// What the database is asked.
-    pub(crate) fn text(&self, query: AnyQuery) -> String {
+impl Ask for Asked {
+    fn values(&self, query: AnyQuery) -> Result<Vec<Row>, String> {
+        block_on(self.engine.all(query)).map_err(|error| error.to_string())
+    }
+
+    fn text(&self, query: AnyQuery) -> String {
         let compiled = query.statement().and_then(|statement| statement.compile(self.engine.dialect()));
         match compiled {
             Ok(compiled) => {

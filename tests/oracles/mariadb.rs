@@ -1,12 +1,15 @@
 //! MariaDB, asked by its own client: many statements for each process of it.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyorm::{MARIADB, Value};
 use anyorm_tests::random::Random;
 
-use crate::database::normal;
+use crate::database::Ask;
 use crate::names::Row;
 use crate::schema;
 use crate::select::AnyQuery;
@@ -23,7 +26,9 @@ pub(crate) struct MariaDb {
 impl MariaDb {
     /// If there is a server. Says so if there is none, or panics where `ANYORM_SERVERS_REQUIRED` is set.
     pub(crate) fn open() -> Option<Self> {
-        let made = Self { place: format!("anyorm_oracles_{}", std::process::id()) };
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let made = Self { place: format!("anyorm_oracles_{}_{number}", std::process::id()) };
         let tables = schema::tables().create(&MARIADB).expect("tables");
         let place = &made.place;
         let script = format!(
@@ -45,8 +50,34 @@ impl MariaDb {
         }
     }
 
+    /// Whether an oracle agrees, for each of these numbers of queries over the rows of a seed. The client is told everything at
+    /// once: so the oracle is asked twice, first for its questions, then with the answers.
+    pub(crate) fn agrees(
+        &self,
+        seed: u64,
+        numbers: &[u64],
+        oracle: fn(u64, &dyn Ask) -> Result<(), String>,
+    ) -> Vec<Result<(), String>> {
+        let questions: Vec<Questions> = numbers
+            .iter()
+            .map(|number| {
+                let questions = Questions::default();
+                // It knows nothing yet, so what it says counts for nothing.
+                let _ = oracle(*number, &questions);
+                questions
+            })
+            .collect();
+        let all: Vec<AnyQuery> = questions.iter().flat_map(|one| one.0.borrow().clone()).collect();
+        let mut answers = self.rows(seed, &all).into_iter();
+        let answered = numbers.iter().zip(questions).map(|(number, questions)| {
+            let own = answers.by_ref().take(questions.0.into_inner().len());
+            oracle(*number, &Answers(RefCell::new(own.collect())))
+        });
+        answered.collect()
+    }
+
     /// The rows of each of these queries over the rows of a seed, or what the server says to it.
-    pub(crate) fn rows(&self, seed: u64, queries: &[AnyQuery]) -> Vec<Result<Vec<String>, String>> {
+    pub(crate) fn rows(&self, seed: u64, queries: &[AnyQuery]) -> Vec<Result<Vec<Row>, String>> {
         // Texts of the client are compared as those of columns are: what the connection of a driver would set. And where the
         // server puts a derived table into the query around it (10.11 does), an aggregate of `coalesce(..)` in one that is
         // left-joined has a value for rows without a partner.
@@ -87,8 +118,7 @@ impl MariaDb {
             if let Some(refusal) = refused(line) {
                 return Err(refusal);
             }
-            let rows: Result<Vec<Row>, String> = answer.lines().skip(1).map(row).collect();
-            rows.map(normal)
+            answer.lines().skip(1).map(row).collect()
         };
         queries.iter().zip(lines).map(answer).collect()
     }
@@ -96,6 +126,38 @@ impl MariaDb {
     /// What the server is asked.
     pub(crate) fn text(query: AnyQuery) -> String {
         executed(query).unwrap_or_else(|error| format!("no statement: {error}"))
+    }
+}
+
+/// What an oracle asks, in its order.
+#[derive(Debug, Default)]
+struct Questions(RefCell<Vec<AnyQuery>>);
+
+impl Ask for Questions {
+    fn values(&self, query: AnyQuery) -> Result<Vec<Row>, String> {
+        self.0.borrow_mut().push(query);
+        Ok(Vec::new())
+    }
+
+    fn text(&self, query: AnyQuery) -> String {
+        MariaDb::text(query)
+    }
+}
+
+/// What it is answered.
+#[derive(Debug)]
+struct Answers(RefCell<VecDeque<Result<Vec<Row>, String>>>);
+
+impl Ask for Answers {
+    fn values(&self, _query: AnyQuery) -> Result<Vec<Row>, String> {
+        self.0
+            .borrow_mut()
+            .pop_front()
+            .unwrap_or_else(|| Err("a question that was not asked before".to_owned()))
+    }
+
+    fn text(&self, query: AnyQuery) -> String {
+        MariaDb::text(query)
     }
 }
 

@@ -4,14 +4,14 @@ use anyorm::expr::Expr;
 use anyorm::{count_all, max, min, sum, values};
 use anyorm_tests::random::Random;
 
-use crate::database::{Asked, normal, text};
+use crate::database::{Ask, Asked, normal, text};
 use crate::expression::Maker;
 use crate::names::{Names, Row};
 use crate::select::{AnyQuery, AnySelect};
 
 /// Rows that a filter keeps, and rows whose condition is true when it is selected: where it is not a filter, no database
 /// can optimise it.
-pub(crate) fn filtered_as_selected(number: u64, database: &Asked) -> Result<(), String> {
+pub(crate) fn filtered_as_selected(number: u64, database: &dyn Ask) -> Result<(), String> {
     let mut random = Random::new(number);
     let mut maker = Maker::new(&mut random);
     let (select, names) = maker.source(2);
@@ -50,7 +50,7 @@ pub(crate) fn counted_as_read(number: u64, database: &Asked) -> Result<(), Strin
 }
 
 /// All rows, and those for which a condition is true, false, and NULL.
-pub(crate) fn in_three_parts(number: u64, database: &Asked) -> Result<(), String> {
+pub(crate) fn in_three_parts(number: u64, database: &dyn Ask) -> Result<(), String> {
     let mut random = Random::new(number);
     let mut maker = Maker::new(&mut random);
     let (select, names) = maker.source(2);
@@ -71,7 +71,7 @@ fn rows_in_parts(
     maker: &mut Maker<'_>,
     select: AnySelect,
     names: &Names,
-    database: &Asked,
+    database: &dyn Ask,
 ) -> Result<(), String> {
     let columns = maker.columns(names);
     let condition = maker.flag(names, 3);
@@ -90,7 +90,7 @@ fn distinct_in_parts(
     maker: &mut Maker<'_>,
     select: AnySelect,
     names: &Names,
-    database: &Asked,
+    database: &dyn Ask,
 ) -> Result<(), String> {
     let columns = maker.without_queries(|maker| maker.columns(names));
     let condition = maker.flag(names, 3);
@@ -111,7 +111,7 @@ fn aggregates_in_parts(
     maker: &mut Maker<'_>,
     select: AnySelect,
     names: &Names,
-    database: &Asked,
+    database: &dyn Ask,
 ) -> Result<(), String> {
     let (integer, text_, float, _) = maker.without_queries(|maker| maker.columns(names));
     let condition = maker.flag(names, 3);
@@ -141,7 +141,7 @@ fn groups_in_parts(
     maker: &mut Maker<'_>,
     select: AnySelect,
     names: &Names,
-    database: &Asked,
+    database: &dyn Ask,
 ) -> Result<(), String> {
     let (key, other) = (maker.pick(&names.integers), maker.pick(&names.texts));
     let flag = maker.pick(&names.flags);
@@ -157,7 +157,7 @@ fn groups_in_parts(
     same(&normal(found), &normal(expected), || database.text(all))
 }
 
-fn asked(database: &Asked, query: AnyQuery) -> Result<Vec<Row>, String> {
+fn asked(database: &dyn Ask, query: AnyQuery) -> Result<Vec<Row>, String> {
     database.values(query.clone()).map_err(|error| format!("{error}\n{}", database.text(query)))
 }
 
