@@ -153,6 +153,12 @@ pub struct Dialect {
     pub joined_writes: Joined,
     /// Whether UPDATE answers columns of what it wrote; INSERT and DELETE do where [`returning`](Self::returning) says so.
     pub returning_of_updates: bool,
+    /// Whether SET assigns one column after the other, so that what follows reads the new value.
+    pub assigns_in_order: bool,
+    /// Whether a query with a limit can stand in IN.
+    pub limited_in: bool,
+    /// Whether texts are put together with each of them once.
+    pub distinct_texts: bool,
     /// How an insert says what becomes of a row that is there already.
     pub upsert: Upsert,
     /// How parts of JSON values are written.

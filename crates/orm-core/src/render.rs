@@ -22,6 +22,7 @@ use known::{Bind, Form};
 use names::Names;
 
 pub(crate) use copy::copy_out;
+pub(crate) use names::written_by_ctes;
 pub(crate) use narrowed::narrowed;
 pub(crate) use select::columns_of;
 pub(crate) use statement::statement;
@@ -212,7 +213,13 @@ impl<'d> Writer<'d> {
     /// Notes which of the statement's values a placeholder stands for.
     fn note(&mut self, value: &Value, form: Form) {
         let Some(binds) = &mut self.binds else { return };
-        match self.values.iter().position(|known| std::ptr::eq(*known, value)) {
+        // Mostly the one behind that before.
+        let next = binds.last().map_or(0, |bind| bind.value as usize + 1).min(self.values.len());
+        let (before, after) = self.values.split_at(next);
+        let place = |known: &*const Value| std::ptr::eq(*known, value);
+        let found =
+            after.iter().position(place).map(|at| next + at).or_else(|| before.iter().position(place));
+        match found {
             Some(at) => binds.push(Bind { value: at as u32, form }),
             // It was copied on the way.
             None => self.binds = None,

@@ -142,14 +142,24 @@ impl Statement {
         render::copy_out(&self.body, &self.loads, format, dialect)
     }
 
-    /// The tables it reads, those of its subqueries and of the relations to load included.
+    /// The tables it reads, those of its subqueries and of the relations to load included. Any, where a CTE writes: what it finds
+    /// depends on everything that is pending.
     pub fn reads(&self) -> Reads {
+        if !self.writing_ctes().is_empty() {
+            return Reads::Any;
+        }
         let mut tables = Vec::new();
         if let Some(all) = self.body.reads(&mut tables) {
             return all;
         }
         self.loads.reads(&mut tables);
         Reads::Tables(tables)
+    }
+
+    /// The entities that its CTEs write.
+    #[doc(hidden)]
+    pub fn writing_ctes(&self) -> Vec<&'static EntityMeta> {
+        if self.body.has_made_sources() { render::written_by_ctes(&self.body) } else { Vec::new() }
     }
 
     /// The table it writes, if it is a typed insert, update or delete.
@@ -293,6 +303,15 @@ impl Body {
             Body::Delete(delete) => !delete.using.is_empty() || delete.nodes().any(Node::has_made_sources),
             Body::Raw(raw) => raw.nodes().iter().any(Node::has_made_sources),
             Body::Values(_) => false,
+        }
+    }
+
+    /// Whether it is a query for some rows only.
+    pub(crate) fn has_limit(&self) -> bool {
+        match self {
+            Body::Select(query) => query.limit.is_some() || query.offset.is_some(),
+            Body::Compound(compound) => compound.limit.is_some() || compound.offset.is_some(),
+            _ => false,
         }
     }
 

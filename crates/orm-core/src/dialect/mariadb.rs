@@ -77,6 +77,9 @@ pub static MARIADB: Dialect = Dialect {
     writing_ctes: false,
     joined_writes: Joined::Tables,
     returning_of_updates: false,
+    assigns_in_order: true,
+    limited_in: false,
+    distinct_texts: true,
     upsert: Upsert::OnDuplicateKey,
     json: JsonForms {
         by_path: true,
@@ -98,8 +101,8 @@ fn type_name(ty: ColumnType) -> Cow<'static, str> {
         ColumnType::SmallInt => "SMALLINT",
         ColumnType::Int => "INT",
         ColumnType::BigInt => "BIGINT",
-        ColumnType::Real => "FLOAT",
-        ColumnType::Double => "DOUBLE",
+        // A FLOAT is equal to no DOUBLE, which is what values are bound as.
+        ColumnType::Real | ColumnType::Double => "DOUBLE",
         ColumnType::Bool => "BOOLEAN",
         ColumnType::Text => "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
         ColumnType::Enum(_) => "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",

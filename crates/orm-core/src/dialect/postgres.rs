@@ -75,6 +75,9 @@ pub static POSTGRES: Dialect = Dialect {
     writing_ctes: true,
     joined_writes: Joined::From { using: true },
     returning_of_updates: true,
+    assigns_in_order: false,
+    limited_in: true,
+    distinct_texts: true,
     upsert: Upsert::OnConflict,
     json: JsonForms {
         by_path: false,

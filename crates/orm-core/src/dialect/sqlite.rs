@@ -74,6 +74,9 @@ pub static SQLITE: Dialect = Dialect {
     writing_ctes: false,
     joined_writes: Joined::From { using: false },
     returning_of_updates: true,
+    assigns_in_order: false,
+    limited_in: true,
+    distinct_texts: false,
     upsert: Upsert::OnConflict,
     json: JsonForms {
         by_path: true,

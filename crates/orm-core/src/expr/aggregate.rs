@@ -91,6 +91,13 @@ impl<T> Aggregate<T> {
     /// # Ok(()) });
     /// ```
     pub fn over(self, window: Window) -> Expr<T> {
+        if self.body.distinct {
+            return Expr::of(Kind::Problem(
+                "no database counts different values over a window: count them in a query with `group_by`, and join it with \
+                 `.derived()`"
+                    .to_owned(),
+            ));
+        }
         let window = Box::new(window.into_body());
         Expr::of(Kind::Over { function: self.into_node().boxed(), window })
     }

@@ -61,7 +61,7 @@ impl Writer<'_> {
     }
 
     /// Not every database takes parentheses around a part that has an order or is such a thing itself.
-    fn compound_part(&mut self, body: &Body, columns: SourceColumns) {
+    pub(super) fn compound_part(&mut self, body: &Body, columns: SourceColumns) {
         let is_plain = match body {
             Body::Select(query) => {
                 query.order_by.is_empty()

@@ -23,9 +23,14 @@ pub(super) struct Fingerprint<'s> {
     pub(super) values: Vec<&'s Value>,
     /// Sources without a name of their own are told apart by the order in which they are come across.
     sources: Vec<SourceId>,
+    /// Subqueries in FROM, which several names may share.
+    queries: Vec<*const Body>,
     /// Whether the text may depend on what is not looked at.
     unknown: bool,
 }
+
+/// A statement with more values is written each time.
+const MOST_VALUES: usize = 64;
 
 /// Both halves must be equal by chance for two texts to be taken for one.
 pub(super) type Number = u128;
@@ -38,10 +43,13 @@ impl<'s> Fingerprint<'s> {
             hashers: [hasher(0x5eed), hasher(0x0dd)],
             values: Vec::new(),
             sources: Vec::new(),
+            queries: Vec::new(),
             unknown: loads.joined().next().is_some(),
         };
         print.address(dialect);
         print.body(body);
+        // As many texts as there are lengths of lists would take the place of all others.
+        print.unknown |= print.values.len() > MOST_VALUES;
         let [low, high] = print.hashers.map(|hasher| hasher.finish());
         (!print.unknown).then_some((u128::from(high) << 64 | u128::from(low), print.values))
     }
@@ -148,6 +156,8 @@ impl<'s> Fingerprint<'s> {
         self.unknown |= arranged.into_iter().any(Node::has_values);
         self.optional(*limit);
         self.optional(*offset);
+        // There are as many texts as places to begin at.
+        self.unknown |= offset.is_some();
         match distinct {
             Distinct::None => self.number(0),
             Distinct::Rows => self.number(1),
@@ -186,7 +196,14 @@ impl<'s> Fingerprint<'s> {
                 self.number(0).entity(entity);
             }
             SourceOf::Query(query) => {
-                self.number(1);
+                // One query under two names has its values once, two that are alike have them twice.
+                let place = std::sync::Arc::as_ptr(query);
+                let at = self.queries.iter().position(|known| std::ptr::eq(*known, place));
+                let number = at.unwrap_or(self.queries.len());
+                self.number(1).number(number as u64);
+                if at.is_none() {
+                    self.queries.push(place);
+                }
                 self.body(query);
             }
             SourceOf::With(with) => {

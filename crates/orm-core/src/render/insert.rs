@@ -4,6 +4,7 @@ use super::Writer;
 use super::select::{filter, rowset};
 use super::write::returning;
 use crate::dialect::Upsert;
+use crate::entity::EntityMeta;
 use crate::expr::{Kind, Node};
 use crate::stmt::{Action, Conflict, InsertBody, next_version};
 
@@ -15,8 +16,19 @@ pub(super) fn insert(out: &mut Writer<'_>, write: &InsertBody) {
     let columns = written(write);
     if let Some(query) = &write.query {
         out.names(columns.iter().map(|&position| entity.columns[position].name)).push(") ");
-        out.with_of(query);
+        if !out.dialect.with_before_writes {
+            out.with_of(query);
+        }
+        let is_compound = matches!(query, crate::stmt::Body::Compound(_));
+        // Without a WHERE behind it, ON CONFLICT could be the ON of a join.
+        let is_wrapped = is_compound && write.conflict.is_some() && out.dialect.upsert == Upsert::OnConflict;
+        if is_wrapped {
+            out.push("SELECT * FROM (");
+        }
         rowset(out, query);
+        if is_wrapped {
+            out.push(") AS ").name("part").push(" WHERE ").boolean(true);
+        }
         // Without it, ON CONFLICT could be the ON of a join.
         if write.conflict.is_some() && out.dialect.upsert == Upsert::OnConflict && !ends_in_where(query) {
             out.push(" WHERE ").boolean(true);
@@ -184,6 +196,13 @@ fn on_duplicate_key(
             "set a `case()` of the condition, the new and the old value",
         );
     }
+    if matches!(conflict.action, Action::Nothing) && !write.returning.is_empty() {
+        out.lacks(
+            "RETURNING that leaves out rows that were there already",
+            "leave `returning` out, and read the rows by their keys",
+        );
+    }
+    in_order(out, entity, set);
     out.push(" ON DUPLICATE KEY UPDATE ");
     match (set, conflict.target.first()) {
         // Nothing, said as a value that stays as it is: IGNORE would ignore other faults too.
@@ -193,5 +212,25 @@ fn on_duplicate_key(
                 .column(entity.table, entity.columns[column].name);
         }
         (set, _) => assignments(out, write, set),
+    }
+}
+
+/// Where columns are assigned one after the other, a value must not read one that has been assigned.
+pub(super) fn in_order(out: &mut Writer<'_>, entity: &'static EntityMeta, set: &[(usize, Node)]) {
+    if !out.dialect.assigns_in_order {
+        return;
+    }
+    for (at, (_, value)) in set.iter().enumerate() {
+        let read = value.own_columns(entity);
+        if let Some((column, _)) = set[..at].iter().find(|(column, _)| read.contains(column)) {
+            let field = entity.columns[*column].field;
+            return out.lacks(
+                &format!(
+                    "old value of {}.{field} in a `set` that stands behind the one that changes it",
+                    entity.name
+                ),
+                "set the column that reads it first",
+            );
+        }
     }
 }

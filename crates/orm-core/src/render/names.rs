@@ -1,5 +1,6 @@
 //! Names for what has none of its own, made from the names of tables and counted: `users_1`.
 
+use crate::entity::EntityMeta;
 use crate::entity::RelationKind;
 use crate::expr::Node;
 use crate::stmt::{Body, CompoundBody, JoinTo, SelectBody, Source, SourceId, SourceOf, With};
@@ -71,6 +72,17 @@ pub(super) fn find(body: &Body) -> Found<'_> {
     found.body(body);
     found.names.count();
     found
+}
+
+/// The entities that the CTEs of a statement write.
+pub(crate) fn written_by_ctes(body: &Body) -> Vec<&'static EntityMeta> {
+    let written = |with: &&With| match &with.body {
+        Body::Insert(write) => Some(write.entity),
+        Body::Update(write) => Some(write.entity),
+        Body::Delete(write) => Some(write.entity),
+        _ => None,
+    };
+    find(body).ctes.iter().filter_map(written).collect()
 }
 
 /// Looks through expressions.

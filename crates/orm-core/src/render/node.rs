@@ -103,7 +103,10 @@ impl Writer<'_> {
             Kind::InQuery { of, query, negated } => {
                 self.above(Bond::Add, of);
                 self.push(if *negated { " NOT IN (" } else { " IN (" });
-                rowset(self, query);
+                match query.has_limit() && !self.dialect.limited_in {
+                    true => self.compound_part(query, crate::stmt::SourceColumns::Made(1)),
+                    false => rowset(self, query),
+                }
                 self.push(")");
             }
             Kind::Between { of, low, high } => {

@@ -18,20 +18,12 @@ impl Writer<'_> {
         let Found { names, ctes } = find(body);
         self.names = names;
         match body {
-            Body::Raw(_) => self.inline_ctes = true,
-            Body::Count(inner) | Body::Exists(inner) if matches!(**inner, Body::Raw(_)) => {
-                self.inline_ctes = true;
-            }
-            // It stands before the query, where every database takes it.
-            Body::Insert(insert) if insert.query.is_some() => {}
+            Body::Raw(_) => self.inline(&ctes),
+            Body::Count(inner) | Body::Exists(inner) if matches!(**inner, Body::Raw(_)) => self.inline(&ctes),
+            // It stands before the query.
+            Body::Insert(insert) if insert.query.is_some() && !self.dialect.with_before_writes => {}
             Body::Insert(_) | Body::Update(_) | Body::Delete(_) if !self.dialect.with_before_writes => {
-                self.inline_ctes = true;
-                if ctes.iter().any(|with| with.step.is_some()) {
-                    self.lacks(
-                        "recursive CTEs in an update or delete",
-                        "read the keys by a query first, in the same transaction",
-                    );
-                }
+                self.inline(&ctes);
             }
             _ => self.with(&ctes),
         }
@@ -39,8 +31,24 @@ impl Writer<'_> {
 
     /// The same for text of the program: CTEs stand where they are read from, since WITH has no place in it.
     pub(crate) fn prepare_fragment(&mut self, fragment: &Fragment) {
-        self.names = find_in(&fragment.nodes).names;
+        let Found { names, ctes } = find_in(&fragment.nodes);
+        self.names = names;
+        self.inline(&ctes);
+    }
+
+    /// CTEs stand where they are read from, where WITH has no place. Not those that would be something else there.
+    fn inline(&mut self, ctes: &[&With]) {
         self.inline_ctes = true;
+        let is_plain = |with: &&With| {
+            let writes = matches!(with.body, Body::Insert(_) | Body::Update(_) | Body::Delete(_));
+            with.step.is_none() && !writes
+        };
+        if !ctes.iter().all(is_plain) {
+            self.lacks(
+                "place for WITH in this statement, which a recursive CTE and one that writes need",
+                "read from it by a query of its own first, in the same transaction",
+            );
+        }
     }
 
     /// Adds WITH for what a statement reads from. Its names are known.
@@ -75,6 +83,7 @@ impl Writer<'_> {
                     );
                 }
             }
+            body if with.step.is_some() => self.compound_part(body, with.columns),
             body => rowset(self, body),
         }
         if let Some((step, all)) = &with.step {

@@ -59,6 +59,15 @@ impl Writer<'_> {
                 self.push("*");
             }
         }
+        if matches!(body.function, AggregateFunction::Texts(_))
+            && body.distinct
+            && !self.dialect.distinct_texts
+        {
+            self.lacks(
+                "texts put together with each of them once",
+                "select them with `.distinct()`, in a query with `.derived()`",
+            );
+        }
         if let AggregateFunction::Texts(separator) = body.function {
             let before = self.dialect.texts[1];
             self.push(before).text_literal(separator);

@@ -29,6 +29,7 @@ fn update(out: &mut Writer<'_>, write: &UpdateBody) {
             out.push(" CROSS JOIN ").read_from(source);
         }
     }
+    super::insert::in_order(out, entity, &write.set);
     out.push(" SET ");
     out.separated(", ", &write.set, |out, (position, value)| {
         match tables_first {

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::scope::{self, Scope};
-use super::{Body, FieldColumn, JoinTo, Loads, SelectBody, Source, SourceId, SourceOf, Statement};
+use super::{
+    Action, Body, Conflict, Distinct, FieldColumn, JoinTo, Loads, SelectBody, Source, SourceId, SourceOf,
+    Statement,
+};
 use crate::entity::EntityMeta;
 use crate::error::{Error, Result};
 use crate::expr::{Condition, Kind, Logic, Node};
@@ -99,6 +102,9 @@ impl Filters {
                     self.body(query);
                 });
                 write.set.iter_mut().for_each(|(_, value)| self.node(value));
+                if let Some(Conflict { action: Action::Set { set, filter }, .. }) = &mut write.conflict {
+                    set.iter_mut().map(|(_, value)| value).chain(filter).for_each(|node| self.node(node));
+                }
                 write.returning.iter_mut().for_each(|node| self.node(node));
             }
             Body::Update(write) if write.unfiltered => return false,
@@ -128,6 +134,9 @@ impl Filters {
         let orders = query.order_by.iter_mut().map(|order| &mut order.node);
         let joined = query.joins.iter_mut().flat_map(|join| &mut join.on);
         parts.chain(joined).chain(&mut query.having).chain(orders).for_each(|node| self.node(node));
+        if let Distinct::On(nodes) = &mut query.distinct {
+            nodes.iter_mut().for_each(|node| self.node(node));
+        }
         self.source(&mut query.from);
         query.filter.extend(self.of_source(&query.from));
         for join in &mut query.joins {

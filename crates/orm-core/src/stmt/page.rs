@@ -10,8 +10,8 @@ pub use cursor::{IntoPageCursor, PageCursor};
 use std::marker::PhantomData;
 
 use super::Select;
-use super::select::SelectBody;
-use super::source::{FieldColumn, Source};
+use super::select::{Distinct, JoinTo, SelectBody};
+use super::source::{FieldColumn, Source, SourceId};
 use crate::batch::{Count, count};
 use crate::error::{Error, Result};
 use crate::expr::{Kind, Logic, Node, Order};
@@ -109,16 +109,19 @@ impl SelectBody {
     /// If the cursor is of another query; if rows are told apart by nothing.
     pub(super) fn turn_to_page(&mut self) -> Result<()> {
         let Some(Page { after }) = self.page.take() else { return Ok(()) };
+        self.check_page()?;
         self.complete_order()?;
-        for order in &mut self.order_by {
-            if may_be_null(&order.node) {
+        let may_be_null: Vec<bool> =
+            self.order_by.iter().map(|order| self.may_be_null(&order.node)).collect();
+        for (order, may_be_null) in self.order_by.iter_mut().zip(&may_be_null) {
+            if *may_be_null {
                 order.nulls_first.get_or_insert(!order.descending);
             }
         }
         let orders = self.order_by.clone();
         if let Some(cursor) = after {
             let values = cursor.into_values(&orders)?;
-            let condition = behind(&orders, &values);
+            let condition = behind(&orders, &may_be_null, &values);
             match self.group_by.is_empty() {
                 true => self.filter.push(condition),
                 false => self.having.push(condition),
@@ -130,12 +133,56 @@ impl SelectBody {
         Ok(())
     }
 
-    /// The key behind what the rows are ordered by.
+    /// Refuses what would be something else if rows before it were left out.
+    fn check_page(&self) -> Result<()> {
+        let is_distinct = !matches!(self.distinct, Distinct::None);
+        let has_window = self.columns.iter().flatten().any(has_window);
+        match is_distinct || has_window {
+            true => Err(Error::build(
+                "a page behind a cursor leaves out the rows before it, so that `distinct` and window functions would not see them: \
+                 read from such a query with `.derived()`, and page that",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a part of the order may be NULL: because its column is, or since a left join may leave it out.
+    fn may_be_null(&self, node: &Node) -> bool {
+        let left_joined = |table: &str, id: Option<SourceId>| {
+            self.joins.iter().filter(|join| join.left).any(|join| match &join.to {
+                JoinTo::Relation { relation, to, .. } => {
+                    *to == id && (id.is_some() || (relation.target)().table == table)
+                }
+                JoinTo::Source(source) => {
+                    source.id == id
+                        && (id.is_some() || source.own_table().is_some_and(|entity| entity.table == table))
+                }
+            })
+        };
+        match &node.0 {
+            Kind::Column { entity, position } => {
+                entity.columns[*position].nullable || left_joined(entity.table, None)
+            }
+            Kind::Field { source, column: FieldColumn::Entity(entity, position) } => {
+                entity.columns[*position].nullable || left_joined(entity.table, Some(*source))
+            }
+            _ => true,
+        }
+    }
+
+    /// The key behind what the rows are ordered by; of groups, what they are grouped by.
     fn complete_order(&mut self) -> Result<()> {
-        let Some(entity) = self.from.entity().filter(|_| self.group_by.is_empty()) else {
+        if !self.group_by.is_empty() {
+            let known: Vec<String> = self.order_by.iter().map(|order| format!("{:?}", order.node)).collect();
+            let missing = self.group_by.iter().filter(|node| !known.contains(&format!("{node:?}")));
+            let more = missing.map(|node| Order { node: node.clone(), descending: false, nulls_first: None });
+            self.order_by.extend(more.collect::<Vec<_>>());
+            return Ok(());
+        }
+        let Some(entity) = self.from.entity() else {
             return match self.order_by.is_empty() {
                 true => Err(Error::build(
-                    "a page of groups, or of a derived table, needs an order that tells all rows apart: `.order_by(..)`",
+                    "a page of a derived table needs an order that tells all rows apart: `.order_by(..)`",
                 )),
                 false => Ok(()),
             };
@@ -164,22 +211,18 @@ fn is_column(node: &Node, from: &Source, position: usize) -> bool {
     }
 }
 
-fn may_be_null(node: &Node) -> bool {
-    match &node.0 {
-        Kind::Column { entity, position }
-        | Kind::Field { column: FieldColumn::Entity(entity, position), .. } => {
-            entity.columns[*position].nullable
-        }
-        _ => true,
-    }
+fn has_window(node: &Node) -> bool {
+    let mut found = matches!(node.0, Kind::Over { .. });
+    node.parts(&mut |part| found = found || has_window(part));
+    found
 }
 
 /// The rows behind one: further in the first part of the order, or equal in it and further in the next.
-fn behind(orders: &[Order], values: &[Value]) -> Node {
+fn behind(orders: &[Order], may_be_null: &[bool], values: &[Value]) -> Node {
     let mut ways = Vec::with_capacity(orders.len());
     let mut equal: Vec<Node> = Vec::new();
-    for (order, value) in orders.iter().zip(values) {
-        if let Some(further) = further(order, value) {
+    for ((order, value), may_be_null) in orders.iter().zip(values).zip(may_be_null) {
+        if let Some(further) = further(order, *may_be_null, value) {
             ways.push(all(equal.iter().cloned().chain([further]).collect()));
         }
         equal.push(order.node.clone().compare("=", Node(Kind::Value(value.clone()))));
@@ -187,7 +230,7 @@ fn behind(orders: &[Order], values: &[Value]) -> Node {
     let any = Node(Kind::Logic { op: Logic::Or, nodes: ways });
     // Said once more for the first part, so that an index on it finds where to begin.
     match (orders, values) {
-        ([first, _, ..], [value, ..]) if *value != Value::Null && !may_be_null(&first.node) => {
+        ([first, _, ..], [value, ..]) if *value != Value::Null && !may_be_null[0] => {
             let op = if first.descending { "<=" } else { ">=" };
             let bound = first.node.clone().compare(op, Node(Kind::Value(value.clone())));
             all(vec![bound, any])
@@ -197,7 +240,7 @@ fn behind(orders: &[Order], values: &[Value]) -> Node {
 }
 
 /// Further in one part of the order; nothing can be further than a NULL that comes last.
-fn further(order: &Order, value: &Value) -> Option<Node> {
+fn further(order: &Order, may_be_null: bool, value: &Value) -> Option<Node> {
     let node = || order.node.clone();
     let nulls_last = order.nulls_first == Some(false);
     if *value == Value::Null {
@@ -205,7 +248,7 @@ fn further(order: &Order, value: &Value) -> Option<Node> {
     }
     let op = if order.descending { "<" } else { ">" };
     let beyond = node().compare(op, Node(Kind::Value(value.clone())));
-    Some(match nulls_last && may_be_null(&order.node) {
+    Some(match nulls_last && may_be_null {
         true => beyond.logic(Logic::Or, Node(Kind::IsNull { of: node().boxed(), negated: false })),
         false => beyond,
     })

@@ -1,5 +1,6 @@
 //! Which tables a statement can name, checked before any SQL is written; and which tables it reads.
 
+use super::Body;
 use super::join::{Hop, Name, hops, hops_between};
 use super::select::{JoinTo, SelectBody};
 use super::source::{FieldColumn, Source, SourceOf};
@@ -100,7 +101,10 @@ impl<'a> Scope<'a> {
             SourceOf::Query(query) => query.check_in(None)?,
             SourceOf::With(with) => {
                 with.body.check_in(None)?;
-                with.step.as_ref().map_or(Ok(()), |(step, _)| step.check_in(None))?;
+                with.step.as_ref().map_or(Ok(()), |(step, _)| {
+                    check_step(step)?;
+                    step.check_in(None)
+                })?;
             }
         }
         let entity = source.entity();
@@ -353,6 +357,26 @@ fn words_of(name: &str) -> String {
         before = Some(letter);
     }
     words
+}
+
+/// What goes on from what was found is one plain query: its order and limit would be those of the whole CTE.
+fn check_step(step: &Body) -> Result<()> {
+    let is_plain = match step {
+        Body::Select(query) => {
+            query.order_by.is_empty()
+                && query.limit.is_none()
+                && query.offset.is_none()
+                && query.lock.is_none()
+        }
+        _ => false,
+    };
+    match is_plain {
+        true => Ok(()),
+        false => Err(Error::build(
+            "the second query of a recursive CTE is one `select()` without an order, limit or lock, and no union: filter by a \
+             column that counts, and order or limit the query that reads from the CTE",
+        )),
+    }
 }
 
 #[cold]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::lock::{Lock, LockStrength, LockWait};
+use super::lock::Lock;
 use super::page::Page;
 use super::scope::{self, Scope};
 use super::source::{IntoSource, RowsetArgument, Source, SourceId};
@@ -35,7 +35,7 @@ use crate::relation::{IntoPath, Leg};
 /// ```
 #[must_use = "a query does nothing until it is run"]
 pub struct Select<E, S> {
-    body: SelectBody,
+    pub(super) body: SelectBody,
     types: PhantomData<fn() -> (E, S)>,
 }
 
@@ -424,56 +424,6 @@ impl<E, S> Select<E, S> {
 
     fn join_source(mut self, source: Source, left: bool, on: Option<Node>) -> Self {
         self.body.joins.push(Join { to: JoinTo::Source(source), left, on: on.into_iter().collect() });
-        self
-    }
-
-    /// Locks the rows until the end of the transaction, against others that would change or lock them: FOR UPDATE. Where
-    /// writers wait for each other anyway, as in SQLite, it takes the lock of the writer.
-    ///
-    /// # Example
-    /// ```
-    /// # use orm_blog::*;
-    /// # run(async |engine| {
-    /// use anyorm::prelude::*;
-    ///
-    /// let mut session = engine.session();
-    /// session.begin().await?;
-    /// let account = session.one(Account::select().filter(Account::ID.eq(1)).for_update()).await?;
-    /// session[account].balance -= 10;
-    /// session.commit().await?;
-    /// # Ok(()) });
-    /// ```
-    pub fn for_update(self) -> Self {
-        self.locked(LockStrength::Update)
-    }
-
-    /// Locks the rows until the end of the transaction against others that would change them; others may lock them so too:
-    /// FOR SHARE.
-    pub fn for_share(self) -> Self {
-        self.locked(LockStrength::Share)
-    }
-
-    /// With [`for_update`](Self::for_update) or [`for_share`](Self::for_share): an error where a row is locked by another,
-    /// instead of waiting for it. Refused where there are no locks of rows.
-    pub fn nowait(self) -> Self {
-        self.waiting(LockWait::Error)
-    }
-
-    /// With [`for_update`](Self::for_update) or [`for_share`](Self::for_share): leaves out rows that are locked by another,
-    /// as the workers of a queue want it. Refused where there are no locks of rows.
-    pub fn skip_locked(self) -> Self {
-        self.waiting(LockWait::Skip)
-    }
-
-    fn locked(mut self, strength: LockStrength) -> Self {
-        let wait = self.body.lock.map_or(LockWait::Wait, |lock| lock.wait);
-        self.body.lock = Some(Lock { strength: Some(strength), wait });
-        self
-    }
-
-    fn waiting(mut self, wait: LockWait) -> Self {
-        let strength = self.body.lock.and_then(|lock| lock.strength);
-        self.body.lock = Some(Lock { strength, wait });
         self
     }
 

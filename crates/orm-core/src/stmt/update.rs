@@ -74,7 +74,8 @@ impl<E: Entity, S> Update<E, S> {
         Self { body, types: PhantomData }
     }
 
-    pub(super) fn into_body(self) -> UpdateBody {
+    pub(super) fn into_body(mut self) -> UpdateBody {
+        self.body.raise_version();
         self.body
     }
 

@@ -86,8 +86,8 @@ fn an_insert_of_what_a_query_selects() {
     let (title, posts) = counts.columns();
     assert_sql(
         Tag::insert().from_select(Tag::NAME, counts.select().filter(posts.gt(1)).columns(title)),
-        r#"INSERT INTO "tags" ("name") WITH "cte_1" ("c1", "c2") AS (SELECT "posts"."title", count(*) FROM "posts" GROUP BY "posts"."title") SELECT "cte_1"."c1" FROM "cte_1" WHERE "cte_1"."c2" > ?"#,
-        r#"INSERT INTO "tags" ("name") WITH "cte_1" ("c1", "c2") AS (SELECT "posts"."title", count(*) FROM "posts" GROUP BY "posts"."title") SELECT "cte_1"."c1" FROM "cte_1" WHERE "cte_1"."c2" > $1"#,
+        r#"WITH "cte_1" ("c1", "c2") AS (SELECT "posts"."title", count(*) FROM "posts" GROUP BY "posts"."title") INSERT INTO "tags" ("name") SELECT "cte_1"."c1" FROM "cte_1" WHERE "cte_1"."c2" > ?"#,
+        r#"WITH "cte_1" ("c1", "c2") AS (SELECT "posts"."title", count(*) FROM "posts" GROUP BY "posts"."title") INSERT INTO "tags" ("name") SELECT "cte_1"."c1" FROM "cte_1" WHERE "cte_1"."c2" > $1"#,
         "INSERT INTO `tags` (`name`) WITH `cte_1` (`c1`, `c2`) AS (SELECT `posts`.`title`, count(*) FROM `posts` GROUP BY `posts`.`title`) SELECT `cte_1`.`c1` FROM `cte_1` WHERE `cte_1`.`c2` > ?",
     );
 }
@@ -140,6 +140,7 @@ fn a_cte_that_writes() {
     );
     let compiled = gone.select().statement().and_then(|query| query.compile(&POSTGRES)).expect("compiled");
     assert!(!compiled.shape.reads_only);
+    assert_eq!(gone.select().statement().expect("built").reads(), orm_core::Reads::Any);
 }
 
 #[test]
@@ -160,5 +161,75 @@ fn what_a_write_cannot_say() {
     assert_refused(
         Tag::insert().from_select(Tag::NAME, User::select().columns(User::NAME)).set(Tag::NAME, "x"),
         "this insert of Tag has rows of its own and those of a query: use either of them",
+    );
+}
+
+/// Rows are moved by one statement.
+#[test]
+fn an_insert_of_what_a_cte_has_deleted() {
+    let gone = Tag::delete().filter(Tag::ID.lt(3)).returning(Tag::NAME).cte();
+    assert_sql(
+        Tag::insert().from_select(Tag::NAME, gone.select()),
+        "!SQLite has no CTEs that write: run the write first, in the same transaction, and use what its RETURNING answers",
+        r#"WITH "cte_1" ("c1") AS (DELETE FROM "tags" WHERE "tags"."id" < $1 RETURNING "tags"."name") INSERT INTO "tags" ("name") SELECT "cte_1"."c1" FROM "cte_1""#,
+        "!MariaDB has no CTEs that write: run the write first, in the same transaction, and use what its RETURNING answers",
+    );
+    let new = Tag::insert().from_select(Tag::NAME, gone.select()).returning(Tag::ID).cte();
+    assert_sql(
+        new.select(),
+        "!SQLite has no CTEs that write: run the write first, in the same transaction, and use what its RETURNING answers",
+        r#"WITH "cte_1" ("c1") AS (DELETE FROM "tags" WHERE "tags"."id" < $1 RETURNING "tags"."name"), "cte_2" ("c1") AS (INSERT INTO "tags" ("name") SELECT "cte_1"."c1" FROM "cte_1" RETURNING "tags"."id") SELECT "cte_2"."c1" FROM "cte_2""#,
+        "!MariaDB has no CTEs that write: run the write first, in the same transaction, and use what its RETURNING answers",
+    );
+}
+
+/// An update in a CTE raises the version as any does.
+#[test]
+fn a_cte_that_updates_raises_the_version() {
+    let changed = Post::update().set(Post::TITLE, "x").filter(Post::ID.eq(1)).returning(Post::ID).cte();
+    assert_sql(
+        changed.select(),
+        "!SQLite has no CTEs that write: run the write first, in the same transaction, and use what its RETURNING answers",
+        r#"WITH "cte_1" ("c1") AS (UPDATE "posts" SET "title" = $1, "version" = "posts"."version" + $2 WHERE "posts"."id" = $3 RETURNING "posts"."id") SELECT "cte_1"."c1" FROM "cte_1""#,
+        "!MariaDB has no CTEs that write: run the write first, in the same transaction, and use what its RETURNING answers",
+    );
+}
+
+/// ON CONFLICT behind a union would be no syntax, and behind a join its ON.
+#[test]
+fn an_upsert_of_a_union() {
+    let names = User::select().columns(User::NAME).union(User::select().columns(User::EMAIL));
+    assert_sql(
+        Tag::insert().from_select(Tag::NAME, names).on_conflict(Tag::NAME).do_nothing(),
+        r#"INSERT INTO "tags" ("name") SELECT * FROM (SELECT "users"."name" FROM "users" UNION SELECT "users"."email" FROM "users") AS "part" WHERE 1 ON CONFLICT ("name") DO NOTHING"#,
+        r#"INSERT INTO "tags" ("name") SELECT * FROM (SELECT "users"."name" FROM "users" UNION SELECT "users"."email" FROM "users") AS "part" WHERE TRUE ON CONFLICT ("name") DO NOTHING"#,
+        "INSERT INTO `tags` (`name`) SELECT `users`.`name` FROM `users` UNION SELECT `users`.`email` FROM `users` ON DUPLICATE KEY UPDATE `name` = `tags`.`name`",
+    );
+}
+
+/// MariaDB assigns one column after the other.
+#[test]
+fn columns_that_change_places() {
+    assert_sql(
+        Item::update().set(Item::PRICE, Item::LINE).set(Item::NUMBER, Item::PRICE).filter(Item::LINE.eq(1)),
+        r#"UPDATE "order_items" SET "price" = "order_items"."line", "number" = "order_items"."price" WHERE "order_items"."line" = ?"#,
+        r#"UPDATE "order_items" SET "price" = "order_items"."line", "number" = "order_items"."price" WHERE "order_items"."line" = $1"#,
+        "!MariaDB has no old value of Item.price in a `set` that stands behind the one that changes it: set the column that reads it first",
+    );
+    assert_sql(
+        Item::update().set(Item::NUMBER, Item::PRICE).set(Item::PRICE, Item::LINE).filter(Item::LINE.eq(1)),
+        r#"UPDATE "order_items" SET "number" = "order_items"."price", "price" = "order_items"."line" WHERE "order_items"."line" = ?"#,
+        r#"UPDATE "order_items" SET "number" = "order_items"."price", "price" = "order_items"."line" WHERE "order_items"."line" = $1"#,
+        "UPDATE `order_items` SET `number` = `order_items`.`price`, `price` = `order_items`.`line` WHERE `order_items`.`line` = ?",
+    );
+}
+
+#[test]
+fn what_a_conflict_leaves_out_is_not_answered() {
+    assert_sql(
+        Tag::insert().set(Tag::NAME, "x").on_conflict(Tag::NAME).do_nothing().returning(Tag::ID),
+        r#"INSERT INTO "tags" ("name") VALUES (?) ON CONFLICT ("name") DO NOTHING RETURNING "tags"."id""#,
+        r#"INSERT INTO "tags" ("name") VALUES ($1) ON CONFLICT ("name") DO NOTHING RETURNING "tags"."id""#,
+        "!MariaDB has no RETURNING that leaves out rows that were there already: leave `returning` out, and read the rows by their keys",
     );
 }

@@ -1,7 +1,8 @@
 //! Aliases, subqueries, CTEs, lists of values.
 
+use anyorm::sql;
 use orm_core::expr::{partition_by, row_number};
-use orm_core::{Entity, count_all, recursive, recursive_all, table, values};
+use orm_core::{Entity, Query, SQLITE, Value, count_all, recursive, recursive_all, table, values};
 
 use crate::entities::{Item, Numbered, NumberedOne, Post, Tag, User};
 use crate::{assert_refused, assert_sql};
@@ -311,5 +312,73 @@ fn optional_columns_of_a_left_join_are_optional_already() {
         r#"SELECT "derived_1"."c2", CAST("derived_1"."c1" AS TEXT) FROM "posts" LEFT JOIN (SELECT "users"."id" AS "c1", "users"."age" AS "c2" FROM "users") AS "derived_1" ON "derived_1"."c1" = "posts"."author_id""#,
         r#"SELECT "derived_1"."c2", CAST("derived_1"."c1" AS TEXT) FROM "posts" LEFT JOIN (SELECT "users"."id" AS "c1", "users"."age" AS "c2" FROM "users") AS "derived_1" ON "derived_1"."c1" = "posts"."author_id""#,
         "SELECT `derived_1`.`c2`, CAST(`derived_1`.`c1` AS CHAR) FROM `posts` LEFT JOIN (SELECT `users`.`id` AS `c1`, `users`.`age` AS `c2` FROM `users`) AS `derived_1` ON `derived_1`.`c1` = `posts`.`author_id`",
+    );
+}
+
+/// The same query under two names has its values once, two that are alike have them twice: in whichever order they come.
+#[test]
+fn a_shared_query_is_not_two_that_are_alike() {
+    let older = |age: i32| User::select().filter(User::AGE.gt(age)).derived();
+    let values = |first: orm_core::Alias<User>, second: orm_core::Alias<User>| {
+        let both = first.select().join_on(&second, second.column(User::ID).eq(first.column(User::ID)));
+        let compiled = both.statement().and_then(|query| query.compile(&SQLITE)).expect("compiled");
+        [0, 1].map(|at| compiled.input.value(at).to_value())
+    };
+    for _ in 0..2 {
+        let shared = older(18);
+        assert_eq!(values(shared.clone(), shared.again()), [18, 18].map(Value::Int));
+        assert_eq!(values(older(18), older(60)), [18, 60].map(Value::Int));
+    }
+}
+
+/// WITH has no place in text of the program: a CTE stands where it is read from, unless it would be another there.
+#[test]
+fn ctes_in_text_of_the_program() {
+    let adults = User::select().filter(User::AGE.gt(18)).columns(User::ID).cte();
+    assert_sql(
+        sql!("SELECT {} FROM users", adults.select().columns(count_all()).subquery()).returning::<i64>(),
+        r#"SELECT (SELECT count(*) FROM (SELECT "users"."id" AS "c1" FROM "users" WHERE "users"."age" > ?) AS "cte_1") FROM users"#,
+        r#"SELECT (SELECT count(*) FROM (SELECT "users"."id" AS "c1" FROM "users" WHERE "users"."age" > $1) AS "cte_1") FROM users"#,
+        "SELECT (SELECT count(*) FROM (SELECT `users`.`id` AS `c1` FROM `users` WHERE `users`.`age` > ?) AS `cte_1`) FROM users",
+    );
+    let numbers = recursive(values([1_i64]).select(), |numbers| {
+        let n = numbers.columns();
+        numbers.select().filter(n.lt(5)).columns(n + 1)
+    });
+    let inside = sql!("SELECT {}", numbers.select().columns(count_all()).subquery()).returning::<i64>();
+    let error =
+        inside.statement().and_then(|query| query.compile(&SQLITE)).expect_err("there is no place for it");
+    assert!(error.to_string().contains("no place for WITH"), "{error}");
+}
+
+#[test]
+fn a_recursion_is_limited_by_who_reads_it() {
+    assert_refused(
+        recursive(values([1_i64]).select(), |numbers| numbers.select().limit(2)).select(),
+        "the second query of a recursive CTE is one `select()` without an order, limit or lock, and no union: filter by a column \
+         that counts, and order or limit the query that reads from the CTE",
+    );
+    let first = User::select().columns(User::ID).order_by(User::ID).limit(1);
+    let chain = recursive(first, |found| {
+        let id = found.columns();
+        found.select().filter(id.lt(5)).columns(id + 1)
+    });
+    assert_sql(
+        chain.select(),
+        r#"WITH RECURSIVE "cte_1" ("c1") AS (SELECT * FROM (SELECT "users"."id" AS "c1" FROM "users" ORDER BY "users"."id" LIMIT 1) AS "part" UNION SELECT "cte_1"."c1" + ? FROM "cte_1" WHERE "cte_1"."c1" < ?) SELECT "cte_1"."c1" FROM "cte_1""#,
+        r#"WITH RECURSIVE "cte_1" ("c1") AS (SELECT * FROM (SELECT "users"."id" AS "c1" FROM "users" ORDER BY "users"."id" LIMIT 1) AS "part" UNION SELECT "cte_1"."c1" + $1 FROM "cte_1" WHERE "cte_1"."c1" < $2) SELECT "cte_1"."c1" FROM "cte_1""#,
+        "WITH RECURSIVE `cte_1` (`c1`) AS (SELECT * FROM (SELECT `users`.`id` AS `c1` FROM `users` ORDER BY `users`.`id` LIMIT 1) AS `part` UNION SELECT `cte_1`.`c1` + ? FROM `cte_1` WHERE `cte_1`.`c1` < ?) SELECT `cte_1`.`c1` FROM `cte_1`",
+    );
+}
+
+#[test]
+fn a_limit_inside_of_in() {
+    assert_sql(
+        User::select()
+            .columns(User::ID)
+            .filter(User::ID.is_in_query(Post::select().columns(Post::AUTHOR_ID).limit(3))),
+        r#"SELECT "users"."id" FROM "users" WHERE "users"."id" IN (SELECT "posts"."author_id" FROM "posts" LIMIT 3)"#,
+        r#"SELECT "users"."id" FROM "users" WHERE "users"."id" IN (SELECT "posts"."author_id" FROM "posts" LIMIT 3)"#,
+        "SELECT `users`.`id` FROM `users` WHERE `users`.`id` IN (SELECT * FROM (SELECT `posts`.`author_id` AS `c1` FROM `posts` LIMIT 3) AS `part`)",
     );
 }

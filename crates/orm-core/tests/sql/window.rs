@@ -110,3 +110,17 @@ fn not_where_there_is_one_row() {
          a `.subquery()`",
     );
 }
+
+#[test]
+fn what_has_no_form_anywhere_or_somewhere() {
+    assert_refused(
+        User::select().columns(count(User::NAME).distinct().over(window())),
+        "no database counts different values over a window: count them in a query with `group_by`, and join it with `.derived()`",
+    );
+    assert_sql(
+        User::select().columns(string_agg(User::NAME, ",").distinct()),
+        "!SQLite has no texts put together with each of them once: select them with `.distinct()`, in a query with `.derived()`",
+        r#"SELECT string_agg(DISTINCT "users"."name", ',') FROM "users""#,
+        "SELECT group_concat(DISTINCT `users`.`name` SEPARATOR ',') FROM `users`",
+    );
+}

@@ -432,6 +432,7 @@ impl Session {
         self.ready().await?;
         let statement = statement.filtered(self.filters())?;
         let overwrite = statement.populates_existing();
+        self.check_ctes(&statement)?;
         if statement.writes().is_some() {
             // What an insert, update or delete finds depends on everything that is pending.
             self.autoflush(&Reads::Any, location).await?;
@@ -455,6 +456,19 @@ impl Session {
             plan.adopt(&mut self.tracker, sink.parts, roots, how);
         }
         Ok((tracked, sql))
+    }
+
+    /// Entities could not follow what a CTE writes, as they follow a statement that writes and nothing else.
+    fn check_ctes(&self, statement: &Statement) -> Result<()> {
+        let written = statement.writing_ctes();
+        match written.iter().find(|entity| self.tracker.knows(entity)) {
+            Some(entity) => Err(Error::build(format!(
+                "a CTE of this query writes {}, of which this session has entities that would not follow: run the write by \
+                 itself, or the whole on the engine or a transaction of its own",
+                entity.name
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Tracks rows, leaving the thread to others now and then.

@@ -159,7 +159,8 @@ where
 #[derive(Clone, Debug)]
 pub struct List(SqlParts);
 
-/// Several values for one hole of `sql!`, with commas between them: `WHERE id IN ({})`. Of no values, NULL: no value is in
+/// Several values for one hole of `sql!`, with commas between them: `WHERE id IN ({})`. Not for `NOT IN`, which is true for nothing
+/// where the list may be empty: leave the condition out then. Of no values, NULL: no value is in
 /// that, and, as SQL has it, none is not in it either, so ask before a NOT IN.
 ///
 /// # Example
