@@ -29,12 +29,15 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     names_in_json_mean_themselves,
     pages_by_key,
     pages_by_key_with_nulls,
+    pages_over_left_joins,
+    pages_of_groups,
     pages_of_tracked_entities,
     pages_by_number,
     upserts_count,
     writes_read_other_tables,
     rows_from_a_query,
     locked_rows,
+    ctes_that_write,
 ];
 
 async fn users(db: &Database) -> Result<()> {
@@ -366,6 +369,30 @@ async fn pages_by_key_with_nulls(db: Database) -> Result<()> {
     Ok(())
 }
 
+async fn pages_over_left_joins(db: Database) -> Result<()> {
+    posts(&db).await?;
+    for size in 1..=4 {
+        let rows = User::select().left_join(User::POSTS).order_by(Post::TITLE.desc()).limit(size);
+        let rows = walk(&db, rows.columns((User::NAME, Post::TITLE.optional()))).await?;
+        let titles: Vec<_> = rows.iter().map(|(name, title)| (&**name, title.as_deref())).collect();
+        let (notes, letters) = (Some("Notes"), Some("Letters"));
+        let expected =
+            [("Ada", notes), ("Cid", notes), ("Ada", letters), ("Bob", None), ("Dee", None), ("Eve", None)];
+        assert_eq!(titles, expected, "by {size}");
+    }
+    Ok(())
+}
+
+async fn pages_of_groups(db: Database) -> Result<()> {
+    users(&db).await?;
+    for size in 1..=3 {
+        let ages = User::select().group_by(User::AGE).order_by(count_all().desc()).limit(size);
+        let ages = walk(&db, ages.columns((User::AGE, count_all()))).await?;
+        assert_eq!(ages, [(None, 2), (Some(36), 2), (Some(7), 1)], "by {size}");
+    }
+    Ok(())
+}
+
 async fn pages_of_tracked_entities(db: Database) -> Result<()> {
     posts(&db).await?;
     let mut session = db.engine.session();
@@ -451,5 +478,23 @@ async fn locked_rows(db: Database) -> Result<()> {
     let ages =
         db.engine.all(User::select().filter(User::NAME.eq("Ada")).columns(User::AGE).for_share()).await?;
     assert_eq!(ages, [Some(37)]);
+    Ok(())
+}
+
+async fn ctes_that_write(db: Database) -> Result<()> {
+    users(&db).await?;
+    let renamed = User::update().set(User::NAME, "Ada Lovelace").filter(User::NAME.eq("Ada"));
+    let renamed = renamed.returning((User::ID, User::NAME)).cte();
+    if !db.engine.dialect().writing_ctes {
+        let refused = db.engine.all(renamed.select()).await.expect_err("there is no such thing");
+        assert!(refused.to_string().contains("has no CTEs that write"), "{refused}");
+        return Ok(());
+    }
+    let mut session = db.engine.session();
+    let eve = session.one(User::select().filter(User::NAME.eq("Eve"))).await?;
+    let refused = session.all(renamed.select()).await.expect_err("entities would not follow");
+    assert!(refused.to_string().contains("a CTE of this query writes User"), "{refused}");
+    assert_eq!(session[eve].name, "Eve");
+    assert_eq!(db.engine.all(renamed.select()).await?, [(1, "Ada Lovelace".to_owned())]);
     Ok(())
 }

@@ -37,7 +37,7 @@
 //! | read, change, store | [`Session`], [`Handle`], [`EngineExt`] |
 //! | make sessions that are alike | [`SessionFactory`], [`Retry`], [`ReadSession`] |
 //! | say how a transaction begins | [`Begin`], [`Isolation`] |
-//! | ask | [`Entity::select`], [`Column`], [`Expr`](expr::Expr) |
+//! | ask | [`Entity::select`], [`Column`], [`Expr`] |
 //! | say it in SQL | [`sql!`](macro@sql), [`list`], [`Identifier`], [`sql`](fn@sql), [`guide::raw_sql`] |
 //! | read rows | [`derive@FromRow`], [`DynamicRow`], [`query`] |
 //! | name the type of a query | [`stmt`], [`query`], and below |
