@@ -141,8 +141,6 @@ pub struct Dialect {
     pub short_averages: bool,
     /// Whether columns of VALUES hold what any row has. Where they are made for the first row, a list is queries put together.
     pub values_of_any_size: bool,
-    /// What stands before each row of VALUES.
-    pub values_row: &'static str,
     /// Whether the types of a list of values must be said.
     pub typed_values: bool,
     /// Whether WITH can stand before UPDATE and DELETE. Where not, CTEs stand where they are read from.

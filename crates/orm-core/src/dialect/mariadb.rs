@@ -71,7 +71,6 @@ pub static MARIADB: Dialect = Dialect {
     for_share: " LOCK IN SHARE MODE",
     short_averages: true,
     values_of_any_size: false,
-    values_row: "",
     typed_values: true,
     with_before_writes: false,
     writing_ctes: false,

@@ -69,7 +69,6 @@ pub static POSTGRES: Dialect = Dialect {
     for_share: " FOR SHARE",
     short_averages: false,
     values_of_any_size: true,
-    values_row: "",
     typed_values: true,
     with_before_writes: true,
     writing_ctes: true,

@@ -68,7 +68,6 @@ pub static SQLITE: Dialect = Dialect {
     for_share: "",
     short_averages: false,
     values_of_any_size: true,
-    values_row: "",
     typed_values: false,
     with_before_writes: true,
     writing_ctes: false,

@@ -9,22 +9,15 @@ impl Writer<'_> {
     pub(super) fn json(&mut self, of: &Node, path: &[JsonStep], answer: JsonAnswer) {
         let JsonForms { by_path, forms } = self.dialect.json;
         let form = forms[answer as usize];
-        let mut rest = form;
-        while let Some((before, after)) = rest.split_once('{') {
-            self.push(before);
-            let (hole, after) = after.split_once('}').unwrap_or((after, ""));
-            match hole {
-                "0" => self.argument(of, before.ends_with('(') && after.starts_with(',')),
-                "path" => {
-                    self.bind(&Value::Text(path_of(path)));
-                }
-                // By one operator for each step, the last of which may answer text.
-                last => self.steps(of, path, last),
-            }
-            rest = after;
-        }
         debug_assert!(by_path || !form.contains("{path}"), "a form of the other kind");
-        self.push(rest);
+        self.fill(form, |out, hole, between_commas| match hole {
+            "0" => out.argument(of, between_commas),
+            "path" => {
+                out.bind(&Value::Text(path_of(path)));
+            }
+            // By one operator for each step, the last of which may answer text.
+            last => out.steps(of, path, last),
+        });
     }
 
     fn steps(&mut self, of: &Node, path: &[JsonStep], last: &str) {

@@ -118,14 +118,13 @@ impl Writer<'_> {
             self.push(" LIMIT 0");
             return;
         }
-        let row = self.dialect.values_row;
         let [start, between, before, after] = match self.dialect.values_of_any_size {
             true => ["VALUES ", ", ", "(", ")"],
             false => ["", " UNION ALL ", "SELECT ", ""],
         };
         self.push(start);
         self.separated(between, 0..values.cells.len() / width, |out, at| {
-            out.push(row).push(before);
+            out.push(before);
             out.separated(", ", 0..width, |out, column| {
                 let cell = at * width + column;
                 if at == 0 && out.dialect.typed_values {
