@@ -164,12 +164,7 @@ impl Statement {
 
     /// The table it writes, if it is a typed insert, update or delete.
     pub fn writes(&self) -> Option<&'static str> {
-        match &self.body {
-            Body::Insert(insert) => Some(insert.entity.table),
-            Body::Update(update) => Some(update.entity.table),
-            Body::Delete(delete) => Some(delete.entity.table),
-            _ => None,
-        }
+        self.body.written().map(|entity| entity.table)
     }
 
     /// Whether the entities that it answers overwrite what a session has of them: [`Select::populate_existing`].
@@ -303,6 +298,16 @@ impl Body {
             Body::Delete(delete) => !delete.using.is_empty() || delete.nodes().any(Node::has_made_sources),
             Body::Raw(raw) => raw.nodes().iter().any(Node::has_made_sources),
             Body::Values(_) => false,
+        }
+    }
+
+    /// The entity that it writes, if it is a typed insert, update or delete.
+    pub(crate) fn written(&self) -> Option<&'static EntityMeta> {
+        match self {
+            Body::Insert(insert) => Some(insert.entity),
+            Body::Update(update) => Some(update.entity),
+            Body::Delete(delete) => Some(delete.entity),
+            _ => None,
         }
     }
 

@@ -76,13 +76,7 @@ pub(super) fn find(body: &Body) -> Found<'_> {
 
 /// The entities that the CTEs of a statement write.
 pub(crate) fn written_by_ctes(body: &Body) -> Vec<&'static EntityMeta> {
-    let written = |with: &&With| match &with.body {
-        Body::Insert(write) => Some(write.entity),
-        Body::Update(write) => Some(write.entity),
-        Body::Delete(write) => Some(write.entity),
-        _ => None,
-    };
-    find(body).ctes.iter().filter_map(written).collect()
+    find(body).ctes.iter().filter_map(|with| with.body.written()).collect()
 }
 
 /// Looks through expressions.

@@ -39,10 +39,7 @@ impl Writer<'_> {
     /// CTEs stand where they are read from, where WITH has no place. Not those that would be something else there.
     fn inline(&mut self, ctes: &[&With]) {
         self.inline_ctes = true;
-        let is_plain = |with: &&With| {
-            let writes = matches!(with.body, Body::Insert(_) | Body::Update(_) | Body::Delete(_));
-            with.step.is_none() && !writes
-        };
+        let is_plain = |with: &&With| with.step.is_none() && with.body.written().is_none();
         if !ctes.iter().all(is_plain) {
             self.lacks(
                 "place for WITH in this statement, which a recursive CTE and one that writes need",
