@@ -54,6 +54,23 @@ fn plain_code_awaits_nothing() {
     assert_eq!(found, [""; 0]);
 }
 
+/// What is generic over an entity is compiled again for each one of a program: in the arena that is as little as can be.
+#[test]
+fn the_arena_does_not_know_its_entities() {
+    let typed = ["values.rs", "hooks.rs"];
+    // With the type only in their signatures: they put a value in or take one out, and the rest is done by its id.
+    let doors = ["new_arena", "read", "write", "insert", "adopt", "overwrite", "renew", "of", "of_mut"];
+    let arena = crate::rust_files("crates/orm-session/src/arena");
+    assert!(arena.len() > 5, "{arena:?}");
+    let of_arena = arena.into_iter().chain([crate::root().join("crates/orm-session/src/arena.rs")]);
+    for path in of_arena.filter(|path| !typed.iter().any(|typed| path.ends_with(typed))) {
+        for line in crate::read(&path).lines().filter(|line| line.contains("E: Entity")) {
+            let name = line.split("fn ").nth(1).and_then(|rest| rest.split('<').next());
+            assert!(name.is_some_and(|name| doors.contains(&name)), "{}: {line}", path.display());
+        }
+    }
+}
+
 #[test]
 fn nothing_is_unsafe() {
     let manifest = crate::read("Cargo.toml");

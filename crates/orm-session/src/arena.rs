@@ -7,56 +7,70 @@
 //!   settling a flush whose future was dropped loses nothing.
 //! - The *undo list* of a layer (the transaction, and each savepoint in it) says how to take a slot back to where it
 //!   was when the layer began.
+//!
+//! All of this knows values by their ids only. What needs the type of the entity is in [`values`], and what needs that of its
+//! key in [`identity`]: the less there is of it, the less is compiled for each entity of a program.
 
-mod erased;
+mod columns;
 mod hooks;
+mod identity;
+mod images;
+mod keys;
 mod members;
 mod parts;
+mod rows;
 mod undo;
+mod values;
 
-pub(crate) use erased::{Adopt, AnyArena, Finder};
+pub(crate) use identity::Finder;
 pub(crate) use members::Members;
 pub(crate) use parts::{Part, Parts};
+pub(crate) use rows::Adopt;
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::num::NonZeroU32;
 
-use orm_core::Cells;
-use orm_core::entity::{Entity, RelationKind};
+use orm_core::entity::{Entity, EntityMeta};
 use orm_core::handle::RawHandle;
-use orm_core::relation::{Link, LinkMut};
+use orm_core::relation::{Link, LinkMut, ManyState};
 
+use crate::events::Moments;
 use crate::state::State;
-use hooks::HookList;
+use crate::tracker::Place;
+use hooks::AnyHooks;
+use identity::{IdentityMap, MapOf};
+use images::Image;
 use undo::{Entry, Undo};
-
-type Map<K> = HashMap<K, u32, foldhash::fast::RandomState>;
+use values::{AnyEntity, ValueId, Values, ValuesOf};
 
 const NO_IMAGE: u32 = u32::MAX;
 
-/// The entities of one type in one session.
-pub(crate) struct Arena<E: Entity> {
-    slots: Vec<Slot<E>>,
+/// The entities of one type in one session. A slot given to it exists.
+pub(crate) struct Arena {
+    meta: &'static EntityMeta,
+    slots: Vec<Slot>,
     free: Vec<u32>,
-    /// The identity map: one slot per key. Keyed by the row's key as the transaction has it.
-    map: Map<E::Key>,
-    images: Vec<Image<E>>,
+    values: Values,
+    /// One slot per key. Keyed by the row's key as the transaction has it.
+    map: Box<dyn IdentityMap>,
+    images: Vec<Image>,
     /// How many of `images` are still held: those of discarded changes are not.
     dirty: usize,
-    sent: Vec<Image<E>>,
+    sent: Vec<Image>,
     /// One list per layer, the transaction's first.
-    undo: Vec<Vec<Entry<E>>>,
+    undo: Vec<Vec<Entry>>,
     /// Rows of slots that were read in the transaction, as they were read, where a flush changed them since: a rollback
     /// forgets such slots, a recovery needs the row.
-    changed_since_read: Vec<Image<E>>,
+    changed_since_read: Vec<Image>,
     /// Slots that are deleted and not committed.
     deleted: Vec<u32>,
-    hooks: HookList<E>,
+    hooks: Option<Box<dyn AnyHooks>>,
+    /// What any of the hooks wants.
+    moments: Moments,
 }
 
-struct Slot<E> {
-    value: Option<E>,
+struct Slot {
+    value: ValueId,
     generation: u32,
     /// The place of its image, or `NO_IMAGE`.
     image: u32,
@@ -67,47 +81,50 @@ struct Slot<E> {
     state: State,
 }
 
-impl<E> Slot<E> {
+impl Slot {
     /// One that had no tenant before.
-    fn new(value: E, state: State) -> Self {
-        Self { value: Some(value), generation: 0, image: NO_IMAGE, layer: 0, as_read: false, state }
+    fn new(value: ValueId, state: State) -> Self {
+        Self { value, generation: 0, image: NO_IMAGE, layer: 0, as_read: false, state }
     }
-}
-
-/// A row as the transaction has it, and whose it is.
-struct Image<E> {
-    slot: u32,
-    value: Option<E>,
 }
 
 /// Makes an empty arena, for the metadata of an entity.
 #[doc(hidden)]
 pub fn new_arena<E: Entity>() -> Box<dyn Any + Send> {
-    let arena: Box<dyn AnyArena> = Box::new(Arena::<E>::new());
-    Box::new(arena)
+    let values = Box::new(ValuesOf::<E>::new());
+    Box::new(Arena::new(E::meta(), Values::new(values), Box::new(MapOf::<E::Key>::new())))
 }
 
-impl<E: Entity> Arena<E> {
-    fn new() -> Self {
+impl Arena {
+    fn new(meta: &'static EntityMeta, values: Values, map: Box<dyn IdentityMap>) -> Self {
         Self {
+            meta,
             slots: Vec::new(),
             free: Vec::new(),
-            map: Map::default(),
+            values,
+            map,
             images: Vec::new(),
             dirty: 0,
             sent: Vec::new(),
             undo: Vec::new(),
             changed_since_read: Vec::new(),
             deleted: Vec::new(),
-            hooks: HookList::default(),
+            hooks: None,
+            moments: Moments::NONE,
         }
     }
 
+    pub(crate) fn meta(&self) -> &'static EntityMeta {
+        self.meta
+    }
+
+    // With the type: it is that of the arena's entities.
+
     /// The value behind a handle, if the handle is good.
     #[inline]
-    pub(crate) fn read(&self, handle: RawHandle) -> Option<&E> {
+    pub(crate) fn read<E: Entity>(&self, handle: RawHandle) -> Option<&E> {
         let slot = self.slots.get(handle.slot as usize)?;
-        if slot.generation == handle.generation { slot.value.as_ref() } else { None }
+        if slot.generation == handle.generation { self.values.of::<E>().value(slot.value) } else { None }
     }
 
     /// The value behind a handle of this session, to be changed: takes the image on the first write after a flush.
@@ -116,117 +133,47 @@ impl<E: Entity> Arena<E> {
     /// If the handle is stale or the entity deleted.
     #[inline]
     #[track_caller]
-    pub(crate) fn write(&mut self, handle: RawHandle) -> &mut E {
-        if !self.is_writable(handle) {
-            self.refuse_write(handle);
-        }
-        let slot = &self.slots[handle.slot as usize];
-        if slot.image == NO_IMAGE && slot.state != State::Pending {
-            self.take_image(handle.slot);
-        }
-        self.value_mut(handle.slot)
-    }
-
-    #[cold]
-    #[track_caller]
-    fn refuse_write(&self, handle: RawHandle) -> ! {
-        let entity = E::meta().name;
-        if self.read(handle).is_none() {
-            panic!("{}", stale(entity));
-        }
-        let key = self.key_text(handle.slot).map_or(format!("new {entity}"), |key| format!("{entity} {key}"));
-        panic!("{key} is deleted: it can be read until the commit, but not written")
-    }
-
-    /// Keeps a copy of the row, before the first write.
-    fn take_image(&mut self, slot: u32) {
-        self.reserve_image();
-        let at = self.images.len() as u32;
-        let place = &mut self.slots[slot as usize];
-        self.images.push(Image { slot, value: place.value.clone() });
-        place.image = at;
-        self.dirty += 1;
-    }
-
-    /// Makes room for one more image. A program that wrote many is likely to write most: moving them each time their
-    /// number doubles would cost as much as cloning them.
-    #[inline]
-    fn reserve_image(&mut self) {
-        if self.images.len() == self.images.capacity() {
-            self.images.reserve(self.slots.len().min(self.images.len() * 7 + 4));
-        }
+    pub(crate) fn write<E: Entity>(&mut self, handle: RawHandle) -> &mut E {
+        self.begin_write(handle);
+        let value = self.slots[handle.slot as usize].value;
+        self.values.of_mut::<E>().value_mut(value).expect(HAS_VALUE)
     }
 
     /// A new value, not in the database yet.
-    pub(crate) fn insert(&mut self, value: E) -> u32 {
+    pub(crate) fn insert<E: Entity>(&mut self, value: E) -> u32 {
+        let value = self.values.insert(value);
         self.occupy(value, State::Pending)
     }
 
-    /// The slot of a key in the identity map, whatever its state.
-    pub(crate) fn find(&self, key: &E::Key) -> Option<u32> {
-        self.map.get(key).copied()
+    // Slots.
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
     }
 
-    /// Takes in a row that was read: the slot that has its key keeps its value, a new key gets a new slot. Slots read
-    /// while `uncommitted` work is in the transaction are forgotten by its rollback.
-    pub(crate) fn adopt(&mut self, row: E, uncommitted: Option<usize>) -> u32 {
-        // A row has a key; an auto key of 0 is stored by others than us, and not mapped.
-        if let Some(key) = row.key() {
-            let next = self.next_slot();
-            // Looked up and mapped at once: the key is hashed once.
-            let slot = *self.map.entry(key).or_insert(next);
-            if slot != next {
-                return slot;
-            }
-        }
-        let slot = self.occupy(row, State::Persistent);
-        if let Some(layer) = uncommitted {
-            self.note(slot, layer, Undo::Loaded);
-        }
-        self.loaded(slot);
-        slot
+    pub(crate) fn state(&self, slot: u32) -> State {
+        self.slots[slot as usize].state
     }
 
-    /// Takes in rows that were read where none is tracked yet, as they are: nothing is moved. Answers their slots.
-    fn adopt_first(&mut self, mut rows: Vec<Slot<E>>, uncommitted: Option<usize>) -> Vec<u32> {
-        let mut slots = Vec::with_capacity(rows.len());
-        let mut next = self.next_slot();
-        rows.retain(|row| {
-            let key = row.value.as_ref().and_then(E::key);
-            let slot = key.map_or(next, |key| *self.map.entry(key).or_insert(next));
-            slots.push(slot);
-            let is_first = slot == next;
-            next += u32::from(is_first);
-            is_first
-        });
-        self.slots = rows;
-        for slot in 0..next {
-            if let Some(layer) = uncommitted {
-                self.note(slot, layer, Undo::Loaded);
-            }
-            self.loaded(slot);
-        }
-        slots
+    pub(crate) fn set_state(&mut self, slot: u32, state: State) {
+        self.slots[slot as usize].state = state;
     }
 
-    /// Takes in a row that was read, over what the slot that has its key holds: its pending changes are gone. A pending
-    /// delete stays, with the value that it has.
-    pub(crate) fn adopt_over(&mut self, row: E, uncommitted: Option<usize>) -> u32 {
-        match row.key().and_then(|key| self.find(&key)) {
-            Some(slot) if self.slots[slot as usize].state == State::Persistent => {
-                self.overwrite(slot, row, uncommitted);
-                slot
-            }
-            _ => self.adopt(row, uncommitted),
-        }
+    /// Adds those of some places that are pending.
+    pub(crate) fn keep_pending(&self, places: &[Place], pending: &mut Vec<Place>) {
+        let is_pending = |place: &&Place| self.slots[place.slot as usize].state == State::Pending;
+        pending.extend(places.iter().filter(is_pending));
     }
 
-    /// The key of the row, if there is one.
-    pub(crate) fn key_of_row(&self, slot: u32) -> Option<E::Key> {
-        match self.slots[slot as usize].state {
-            State::Persistent | State::Deleting => self.row_key(slot),
-            _ => None,
-        }
+    /// The handle of a slot.
+    pub(crate) fn handle(&self, slot: u32, session: NonZeroU32) -> RawHandle {
+        RawHandle { session, slot, generation: self.slots[slot as usize].generation }
+    }
+
+    /// The slot of a handle that is not stale.
+    pub(crate) fn slot(&self, handle: RawHandle) -> Option<u32> {
+        let slot = self.slots.get(handle.slot as usize)?;
+        (slot.generation == handle.generation && slot.value.is_some()).then_some(handle.slot)
     }
 
     /// Whether a handle may be written through.
@@ -237,69 +184,60 @@ impl<E: Entity> Arena<E> {
             .is_some_and(|slot| slot.generation == handle.generation && slot.state.is_live())
     }
 
+    /// Takes in a new value: a `Box<E>`.
+    pub(crate) fn insert_any(&mut self, value: Box<dyn Any + Send>) -> Option<u32> {
+        let value = self.values.insert_any(value)?;
+        Some(self.occupy(value, State::Pending))
+    }
+
+    /// Gives a new entity its key, where keys are made here.
+    pub(crate) fn make_key(&mut self, slot: u32) {
+        self.value_mut(slot).make_key();
+    }
+
+    /// Ends the slot's life: every handle to it is stale from now on.
+    pub(crate) fn end(&mut self, slot: u32) {
+        self.unmap(slot);
+        self.end_guest(slot);
+    }
+
+    /// Ends the life of a slot whose key may be that of a tracked row, which keeps its place in the map.
+    pub(crate) fn end_guest(&mut self, slot: u32) {
+        if let Some(value) = self.vacate(slot) {
+            self.values.remove(value);
+        }
+    }
+
+    /// Copies a value that waits in a slot of its own onto another one, as a write does, and ends the first slot. The
+    /// version stays; collections that are not set leave those of the other alone.
+    pub(crate) fn merge(&mut self, guest: u32, onto: u32) {
+        let Some(value) = self.vacate(guest) else { return };
+        self.touch(onto);
+        let target = self.slots[onto as usize].value;
+        if let Some((value, target)) = self.values.pair(value, target) {
+            keep_what_is_not_set(self.meta, value, target);
+        }
+        self.slots[onto as usize].value = value;
+        self.values.remove(target);
+    }
+
+    /// Marks a slot that was never flushed as deleted. It ends with the layer.
+    pub(crate) fn discard(&mut self, slot: u32, layer: usize) {
+        self.slots[slot as usize].state = State::Deleted;
+        self.deleted.push(slot);
+        self.note(slot, layer, Undo::Added { unset: None });
+    }
+
     /// Makes room for `rows` more.
     pub(crate) fn reserve(&mut self, rows: usize) {
         self.reserve_slots(rows);
-        self.reserve_keys(rows);
-    }
-
-    /// Makes room for the keys of `rows` more.
-    fn reserve_keys(&mut self, rows: usize) {
         self.map.reserve(rows);
     }
 
     /// Makes room for `values` more, which have no keys yet.
     pub(crate) fn reserve_slots(&mut self, values: usize) {
         self.slots.reserve(values.saturating_sub(self.free.len()));
-    }
-
-    /// Overwrites a slot with a freshly read row. Its pending changes are gone; where the row may be `uncommitted`, a
-    /// rollback brings the one before back.
-    pub(crate) fn overwrite(&mut self, slot: u32, row: E, uncommitted: Option<usize>) {
-        self.unmap(slot);
-        let image = self.drop_image(slot);
-        if let Some(layer) = uncommitted {
-            let before = image.unwrap_or_else(|| self.value(slot).clone());
-            self.note(slot, layer, Undo::Value(before));
-        }
-        let place = &mut self.slots[slot as usize];
-        place.value = Some(row);
-        place.state = State::Persistent;
-        self.remap(slot);
-        self.loaded(slot);
-    }
-
-    /// The row of a slot was read again: where the slot has no pending changes, its columns follow. Links and collections
-    /// stay, where their columns did.
-    pub(crate) fn renew(&mut self, slot: u32, row: &E, uncommitted: Option<usize>) {
-        if self.slots[slot as usize].image != NO_IMAGE {
-            return;
-        }
-        if let Some(layer) = uncommitted {
-            self.note(slot, layer, Undo::Value(self.value(slot).clone()));
-        }
-        copy_columns(row, self.value_mut(slot), &[]);
-        self.loaded(slot);
-    }
-
-    /// The row of a slot was changed by a statement. Columns that the program has written keep its value; links and
-    /// collections stay, where their columns did.
-    fn follow_row(&mut self, slot: u32, row: E, layer: usize) {
-        let mut written = Vec::new();
-        if let Some(image) = self.image(slot) {
-            self.value(slot).differences(image, &mut written);
-        }
-        let before = self.image(slot).unwrap_or_else(|| self.value(slot)).clone();
-        self.note(slot, layer, Undo::Value(before));
-        if let Some(image) = self.image_mut(slot) {
-            copy_columns(&row, image, &[]);
-        }
-        copy_columns(&row, self.value_mut(slot), &written);
-    }
-
-    /// The handle of a slot.
-    pub(crate) fn handle(&self, slot: u32, session: NonZeroU32) -> RawHandle {
-        RawHandle { session, slot, generation: self.slots[slot as usize].generation }
+        self.values.reserve(values);
     }
 
     /// The slot that the next tenant gets.
@@ -309,29 +247,24 @@ impl<E: Entity> Arena<E> {
         self.free.last().copied().unwrap_or_else(fresh)
     }
 
-    fn occupy(&mut self, value: E, state: State) -> u32 {
+    fn occupy(&mut self, value: ValueId, state: State) -> u32 {
         let at = self.next_slot();
         match self.free.pop() {
             Some(at) => {
                 let slot = &mut self.slots[at as usize];
-                slot.value = Some(value);
+                slot.value = value;
                 slot.state = state;
             }
-            None => {
-                self.slots.push(Slot::new(value, state));
-            }
+            None => self.slots.push(Slot::new(value, state)),
         }
         at
     }
 
-    /// Ends a slot's life: every handle to it is stale from now on.
-    fn vacate(&mut self, at: u32) -> Option<E> {
-        self.unmap(at);
-        self.vacate_unmapped(at)
-    }
-
-    fn vacate_unmapped(&mut self, at: u32) -> Option<E> {
-        self.drop_image(at);
+    /// Ends the life of a slot that the map does not know, and answers its value.
+    fn vacate(&mut self, at: u32) -> Option<ValueId> {
+        if let Some(image) = self.drop_image(at) {
+            self.values.remove(image);
+        }
         let slot = &mut self.slots[at as usize];
         if slot.state == State::Vacant {
             return None;
@@ -344,86 +277,39 @@ impl<E: Entity> Arena<E> {
         slot.value.take()
     }
 
-    fn value(&self, slot: u32) -> &E {
-        self.slots[slot as usize].value.as_ref().expect("a slot that is not vacant has a value")
+    /// Gives a slot another value.
+    fn replace(&mut self, slot: u32, value: ValueId) {
+        let before = std::mem::replace(&mut self.slots[slot as usize].value, value);
+        self.values.remove(before);
     }
 
-    fn value_mut(&mut self, slot: u32) -> &mut E {
-        self.slots[slot as usize].value.as_mut().expect("a slot that is not vacant has a value")
+    fn value(&self, slot: u32) -> &dyn AnyEntity {
+        self.values.get(self.slots[slot as usize].value).expect(HAS_VALUE)
     }
 
-    /// The row as the transaction has it, if the slot was written since the last flush.
-    fn image(&self, slot: u32) -> Option<&E> {
-        match self.slots[slot as usize].image {
-            NO_IMAGE => None,
-            at => self.images[at as usize].value.as_ref(),
-        }
+    fn value_mut(&mut self, slot: u32) -> &mut dyn AnyEntity {
+        self.values.get_mut(self.slots[slot as usize].value).expect(HAS_VALUE)
     }
+}
 
-    fn image_mut(&mut self, slot: u32) -> Option<&mut E> {
-        match self.slots[slot as usize].image {
-            NO_IMAGE => None,
-            at => self.images[at as usize].value.as_mut(),
-        }
-    }
+const HAS_VALUE: &str = "a slot that is not vacant has a value";
 
-    fn drop_image(&mut self, slot: u32) -> Option<E> {
-        match std::mem::replace(&mut self.slots[slot as usize].image, NO_IMAGE) {
-            NO_IMAGE => None,
-            at => {
-                self.dirty -= 1;
-                self.images[at as usize].value.take()
-            }
-        }
-    }
-
-    fn set_image(&mut self, slot: u32, value: E) {
-        if let Some(image) = self.image_mut(slot) {
-            *image = value;
-            return;
-        }
-        self.reserve_image();
-        self.slots[slot as usize].image = self.images.len() as u32;
-        self.dirty += 1;
-        self.images.push(Image { slot, value: Some(value) });
-    }
-
-    /// The key under which the identity map knows the slot: the row's, not one that was only written to memory.
-    fn row_key(&self, slot: u32) -> Option<E::Key> {
-        match self.image(slot) {
-            Some(image) => image.key(),
-            None => self.slots[slot as usize].value.as_ref()?.key(),
-        }
-    }
-
-    fn unmap(&mut self, slot: u32) {
-        if let Some(key) = self.row_key(slot)
-            && self.map.get(&key) == Some(&slot)
+/// Takes over what a merged value leaves alone: collections that are not set, the version, and columns of the database's.
+fn keep_what_is_not_set(meta: &EntityMeta, value: &mut dyn AnyEntity, target: &dyn AnyEntity) {
+    for relation in meta.relations {
+        if let (LinkMut::Many(new), Link::Many(old)) =
+            (value.link_mut(relation.position), target.link(relation.position))
+            && new.state() == ManyState::NotSet
         {
-            self.map.remove(&key);
+            new.copy_from(old);
         }
     }
-
-    fn remap(&mut self, slot: u32) {
-        if let Some(key) = self.row_key(slot) {
-            self.map.insert(key, slot);
-        }
-    }
-
-    /// Where a layer's undo list says nothing of the slot yet, adds an entry.
-    fn note(&mut self, slot: u32, layer: usize, undo: Undo<E>) {
-        let mark = layer as u16 + 1;
-        let outer = self.slots[slot as usize].layer;
-        if outer >= mark {
-            return;
-        }
-        self.slots[slot as usize].layer = mark;
-        self.slots[slot as usize].as_read = matches!(undo, Undo::Loaded);
-        if self.undo.len() <= layer {
-            self.undo.resize_with(layer + 1, Vec::new);
-        }
-        let generation = self.slots[slot as usize].generation;
-        self.undo[layer].push(Entry { slot, generation, outer, undo });
+    let unset = value.unset();
+    let is_unset = |bit: &usize| unset & (1 << bit) != 0;
+    let left = (0..meta.server_defaults.len()).filter(is_unset).map(|bit| meta.server_defaults[bit]);
+    let kept = meta.version.into_iter().chain(meta.generated.iter().copied()).chain(left);
+    for column in kept {
+        columns::copy(target, value, column);
     }
 }
 
@@ -433,26 +319,4 @@ pub(crate) fn stale(entity: &str) -> String {
         "this handle of {entity} is stale: its entity has left the session (its delete was committed, its add rolled \
          back, or it was detached or cleared); `peek` answers None instead of panicking"
     )
-}
-
-/// Copies the columns of a row onto a value, but for some of them.
-fn copy_columns<E: Entity>(row: &E, value: &mut E, but: &[u16]) {
-    let mut cells = Cells::default();
-    let mut changed = Vec::new();
-    row.differences(value, &mut changed);
-    for column in changed.into_iter().filter(|column| !but.contains(column)) {
-        cells.clear();
-        row.encode(usize::from(column), &mut cells);
-        // Of the own type, so it fits. The columns of links are left alone here.
-        let _ = value.assign(usize::from(column), cells.value(0));
-        for relation in E::meta().relations {
-            let RelationKind::BelongsTo { columns, .. } = relation.kind else { continue };
-            if columns.contains(&usize::from(column))
-                && let (LinkMut::One(link), Link::One(from)) =
-                    (value.link_mut(relation.position), row.link(relation.position))
-            {
-                link.restore(&*from.save());
-            }
-        }
-    }
 }

@@ -23,7 +23,7 @@ use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, ManyState, OneState};
 use orm_core::{Error, Handle, Reads, Result};
 
-use crate::arena::{AnyArena, Arena};
+use crate::arena::Arena;
 use crate::events::{EntityHooks, Moments};
 use crate::state::State;
 use crate::unit_of_work::references_to;
@@ -39,7 +39,7 @@ pub(crate) struct Place {
 pub(crate) struct Tracker {
     session: NonZeroU32,
     /// By [`EntityIndex`](orm_core::entity::EntityIndex).
-    arenas: Vec<Option<Box<dyn AnyArena>>>,
+    arenas: Vec<Option<Box<Arena>>>,
     /// Added and not flushed, in the order of `add`.
     pending: Vec<Place>,
     /// Marked by `delete` and not flushed.
@@ -84,20 +84,20 @@ impl Tracker {
 
     /// The arena of a type, if the session has met one.
     #[inline]
-    pub(crate) fn of<E: Entity>(&self) -> Option<&Arena<E>> {
-        self.arenas.get(E::meta().index.get())?.as_ref()?.as_any().downcast_ref()
+    pub(crate) fn of<E: Entity>(&self) -> Option<&Arena> {
+        self.arenas.get(E::meta().index.get())?.as_deref()
     }
 
     /// The arena of a type, if the session has met one, to change it.
     #[inline]
-    pub(crate) fn of_mut<E: Entity>(&mut self) -> Option<&mut Arena<E>> {
-        typed_mut(&mut self.arenas, E::meta().index.get())
+    pub(crate) fn of_mut<E: Entity>(&mut self) -> Option<&mut Arena> {
+        self.arenas.get_mut(E::meta().index.get())?.as_deref_mut()
     }
 
     /// The arena of a type, made if need be.
-    pub(crate) fn make<E: Entity>(&mut self) -> &mut Arena<E> {
-        self.ensure(E::meta());
-        self.of_mut::<E>().expect("the metadata makes an arena of its own entity")
+    pub(crate) fn make<E: Entity>(&mut self) -> &mut Arena {
+        let index = self.ensure(E::meta());
+        self.arena_mut(index)
     }
 
     /// Adds hooks of the entities of one type.
@@ -124,8 +124,8 @@ impl Tracker {
             self.arenas.resize_with(index + 1, || None);
         }
         if self.arenas[index].is_none() {
-            let arena = (meta.arena)().downcast::<Box<dyn AnyArena>>();
-            self.arenas[index] = Some(*arena.expect("the derive names the session's own maker of arenas"));
+            let arena = (meta.arena)().downcast::<Arena>();
+            self.arenas[index] = Some(arena.expect("the derive names the session's own maker of arenas"));
         }
         index as u32
     }
@@ -138,19 +138,19 @@ impl Tracker {
     }
 
     /// The arena at an index that a [`Place`] or `ensure` gave.
-    pub(crate) fn arena(&self, index: u32) -> &dyn AnyArena {
+    pub(crate) fn arena(&self, index: u32) -> &Arena {
         self.arenas[index as usize].as_deref().expect("a place names an arena that exists")
     }
 
-    pub(crate) fn arena_mut(&mut self, index: u32) -> &mut dyn AnyArena {
+    pub(crate) fn arena_mut(&mut self, index: u32) -> &mut Arena {
         self.arenas[index as usize].as_deref_mut().expect("a place names an arena that exists")
     }
 
-    pub(crate) fn arenas(&self) -> impl Iterator<Item = (u32, &dyn AnyArena)> {
+    pub(crate) fn arenas(&self) -> impl Iterator<Item = (u32, &Arena)> {
         self.arenas.iter().enumerate().filter_map(|(at, arena)| Some((at as u32, arena.as_deref()?)))
     }
 
-    pub(crate) fn arenas_mut(&mut self) -> impl Iterator<Item = &mut Box<dyn AnyArena>> {
+    pub(crate) fn arenas_mut(&mut self) -> impl Iterator<Item = &mut Box<Arena>> {
         self.arenas.iter_mut().flatten()
     }
 
@@ -227,7 +227,7 @@ impl Tracker {
 
     /// What is pending or has an image, of the entities that have relations.
     pub(crate) fn touched_with_relations(&self) -> Vec<Place> {
-        let mut related: Vec<(u32, &dyn AnyArena)> =
+        let mut related: Vec<(u32, &Arena)> =
             self.arenas().filter(|(_, arena)| !arena.meta().relations.is_empty()).collect();
         if related.is_empty() {
             return Vec::new();
@@ -270,7 +270,7 @@ impl Tracker {
         }
         let (index, session) = (E::meta().index.get(), self.session);
         let Self { arenas, pending, .. } = self;
-        let arena = typed_mut::<E>(arenas, index).expect("made just now");
+        let arena = arenas[index].as_deref_mut().expect("made just now");
         let add = |mut value: E| {
             value.make_key();
             let slot = arena.insert(value);
@@ -451,7 +451,7 @@ impl Tracker {
     /// Links that were written to an entity hold the key of its row from now on, as the entity is about to leave.
     pub(crate) fn leave_key(&mut self, target: Place) {
         let (meta, handle) = (self.arena(target.arena).meta(), self.handle(target));
-        let Some(key) = self.arena(target.arena).row_key_any(target.slot) else { return };
+        let Some(key) = self.arena(target.arena).row_key(target.slot) else { return };
         for place in self.touched_with_relations() {
             for relation in self.arena(place.arena).meta().relations {
                 if !(relation.target)().is(meta) {
@@ -557,7 +557,7 @@ impl Tracker {
         let meta = (relation.target)();
         let by_key = |key| {
             let arena = meta.index.get();
-            let slot = self.arenas.get(arena)?.as_ref()?.find_any(key)?;
+            let slot = self.arenas.get(arena)?.as_ref()?.find(key)?;
             Some(Place { arena: arena as u32, slot })
         };
         match link.state() {
@@ -580,12 +580,6 @@ impl Tracker {
             OneState::Empty | OneState::New => false,
         }
     }
-}
-
-/// The arena of a type among all.
-#[inline]
-fn typed_mut<E: Entity>(arenas: &mut [Option<Box<dyn AnyArena>>], index: usize) -> Option<&mut Arena<E>> {
-    arenas.get_mut(index)?.as_mut()?.as_any_mut().downcast_mut()
 }
 
 /// The tables that a flush of an entity may write: its own, those of its links, and those of the children in its

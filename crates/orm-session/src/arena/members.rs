@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 use std::num::NonZeroU32;
 
-use orm_core::entity::Entity;
 use orm_core::handle::RawHandle;
 use orm_core::{Cell, Cells};
 
@@ -29,8 +28,9 @@ impl Members {
     }
 }
 
-impl<E: Entity> Arena<E> {
-    pub(super) fn members(&self, slots: &[u32], owners: &[Option<u32>], session: NonZeroU32) -> Members {
+impl Arena {
+    /// Those of some slots that can be members, each with its owner: by owner, then in the order given.
+    pub(crate) fn members(&self, slots: &[u32], owners: &[Option<u32>], session: NonZeroU32) -> Members {
         let mut members: Vec<(u32, RawHandle)> = Vec::with_capacity(slots.len());
         for (&slot, owner) in slots.iter().zip(owners) {
             // A row that this session deletes is no member any more.
@@ -44,8 +44,9 @@ impl<E: Entity> Arena<E> {
         Members { owners, list }
     }
 
-    /// Rows often come in the order of their keys, or those of one owner do: then this is one look at each.
-    pub(super) fn order_by_key(&self, members: &mut Members) {
+    /// Puts the members of each owner in the order of their rows' keys, as the database has it. Rows often come in that order,
+    /// or those of one owner do: then this is one look at each.
+    pub(crate) fn order_by_key(&self, members: &mut Members) {
         let mut rest = &mut members.list[..];
         let mut keys = Cells::default();
         for owners in members.owners.chunk_by(|a, b| a == b) {
@@ -60,11 +61,10 @@ impl<E: Entity> Arena<E> {
     /// By what is stored: how the program orders a type of its own may be another matter, and a key of 0 may count as
     /// none.
     fn order_run(&self, run: &mut [RawHandle], keys: &mut Cells) {
-        let key = E::meta().key;
+        let key = self.meta.key;
         keys.clear();
         for member in run.iter() {
-            let row = self.image(member.slot).unwrap_or_else(|| self.value(member.slot));
-            key.iter().for_each(|&column| row.encode(column, keys));
+            key.iter().for_each(|&column| self.encode_row(member.slot, column, keys));
         }
         // By far the most common key, in its most common order.
         let ascends = |pair: &[Cell]| matches!(pair, [Cell::Int(left), Cell::Int(right)] if left <= right);

@@ -3,12 +3,11 @@
 use std::any::Any;
 
 use orm_core::Sink;
-use orm_core::entity::{Entity, Key};
+use orm_core::entity::{EntityMeta, Key};
 use orm_core::row::{ColumnError, Row};
 use orm_core::value::ValueRef;
 
-use super::Slot;
-use crate::state::State;
+use super::values::AnyValues;
 
 /// Collects something of each row of a step, on the worker.
 pub(crate) trait Part: Send {
@@ -18,46 +17,32 @@ pub(crate) trait Part: Send {
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
-/// As slots, which an arena that has none yet takes as they are.
-pub(super) struct Rows<E>(pub(super) Vec<Slot<E>>);
-
-impl<E: Entity> Part for Rows<E> {
-    fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError> {
-        let row = E::decode(row).map_err(|error| error.of_row(E::meta(), row))?;
-        self.0.push(Slot::new(row, State::Persistent));
-        Ok(())
-    }
-
-    fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        Box::new(self.0)
-    }
+/// Rows of an entity, as a list that an arena without values takes as it is.
+pub(super) struct Rows {
+    pub(super) meta: &'static EntityMeta,
+    pub(super) list: Box<dyn AnyValues>,
+    /// The column at which they begin in other rows, where all may be NULL: no row.
+    pub(super) joined_at: Option<usize>,
 }
 
-pub(super) struct Joined<E> {
-    pub(super) at: usize,
-    pub(super) rows: Vec<Slot<E>>,
-}
-
-impl<E: Entity> Part for Joined<E> {
+impl Part for Rows {
     fn row(&mut self, row: &Row<'_>) -> Result<(), ColumnError> {
-        if row.value(self.at + E::meta().key[0])? != ValueRef::Null {
-            let row = row.shifted(self.at);
-            let row = E::decode(&row).map_err(|error| error.of_row(E::meta(), &row))?;
-            self.rows.push(Slot::new(row, State::Persistent));
+        let Some(at) = self.joined_at else {
+            return self.list.decode(row).map_err(|error| error.of_row(self.meta, row));
+        };
+        if row.value(at + self.meta.key[0])? == ValueRef::Null {
+            return Ok(());
         }
-        Ok(())
+        let row = row.shifted(at);
+        self.list.decode(&row).map_err(|error| error.of_row(self.meta, &row))
     }
 
     fn clear(&mut self) {
-        self.rows.clear();
+        self.list.clear();
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        Box::new(self.rows)
+        Box::new(self.list)
     }
 }
 

@@ -60,7 +60,7 @@ fn attach(
         return;
     }
     let handle = tracker.handle(owner);
-    if let Some(key) = tracker.arena(owner.arena).row_key_any(owner.slot) {
+    if let Some(key) = tracker.arena(owner.arena).row_key(owner.slot) {
         tracker.arena_mut(target).attach(inverse.position, rows, handle, &*key, how);
     }
 }

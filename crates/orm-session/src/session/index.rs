@@ -30,7 +30,7 @@ impl Session {
         if handle.raw().session != self.id() {
             return None;
         }
-        self.tracker.of::<E>()?.read(handle.raw())
+        self.tracker.of::<E>()?.read::<E>(handle.raw())
     }
 
     /// The place of a handle.

@@ -77,7 +77,7 @@ impl Session {
         }
         self.check_read_version(place, &row)?;
         let uncommitted = self.uncommitted();
-        self.tracker.make::<E>().renew(slot, &row, uncommitted);
+        self.tracker.make::<E>().renew(slot, row, uncommitted);
         Ok(Some(self.handle_of(slot)))
     }
 

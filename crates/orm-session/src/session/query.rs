@@ -148,7 +148,8 @@ impl Session {
         let place = self.place(handle);
         Operation::named("session.refresh", left::TAKEN_OVER, async move {
             self.ready().await?;
-            let Some(key) = self.tracker.of::<E>().and_then(|arena| arena.key_of_row(place.slot)) else {
+            let Some(key) = self.tracker.of::<E>().and_then(|arena| arena.key_of_row::<E::Key>(place.slot))
+            else {
                 let message = match self.tracker.state(place) {
                     State::Deleted => "it is deleted: there is no row to read",
                     _ => "it is not stored yet: flush before you refresh it",
@@ -496,13 +497,11 @@ impl Session {
         overwrite: bool,
         handles: &mut Vec<Handle<E>>,
     ) {
-        let (session, uncommitted, first) = (self.id(), self.uncommitted(), handles.len());
+        let (session, first) = (self.id(), handles.len());
+        let how = Adopt { over: overwrite, ..self.as_read() };
         let arena = self.tracker.make::<E>();
         handles.extend(rows.map(|row| {
-            let slot = match overwrite {
-                false => arena.adopt(row, uncommitted),
-                true => arena.adopt_over(row, uncommitted),
-            };
+            let slot = arena.adopt(row, how);
             Handle::from_raw(arena.handle(slot, session))
         }));
         if overwrite {

@@ -10,7 +10,7 @@ use orm_core::expr::Node;
 use orm_core::handle::RawHandle;
 
 use super::{Place, Tracker};
-use crate::arena::AnyArena;
+use crate::arena::Arena;
 use crate::state::State;
 
 /// The expressions of all rows, by row.
@@ -101,14 +101,14 @@ impl Tracker {
 }
 
 /// A column of a value.
-pub(crate) fn value_at(arena: &dyn AnyArena, slot: u32, column: usize) -> Value {
+pub(crate) fn value_at(arena: &Arena, slot: u32, column: usize) -> Value {
     let mut cells = orm_core::Cells::default();
     arena.encode(slot, column, &mut cells);
     cells.value(0).to_value()
 }
 
 /// A column of a row, as the transaction has it.
-pub(crate) fn row_value_at(arena: &dyn AnyArena, slot: u32, column: usize) -> Value {
+pub(crate) fn row_value_at(arena: &Arena, slot: u32, column: usize) -> Value {
     let mut cells = orm_core::Cells::default();
     arena.encode_row(slot, column, &mut cells);
     cells.value(0).to_value()

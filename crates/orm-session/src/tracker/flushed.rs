@@ -88,7 +88,7 @@ impl Tracker {
             return;
         }
         for (at, &column) in row.columns.iter().enumerate() {
-            arena.assign_value(row.place.slot, column, row.before.value(at));
+            arena.assign(row.place.slot, column, row.before.value(at));
         }
     }
 

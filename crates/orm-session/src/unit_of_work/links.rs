@@ -7,7 +7,7 @@ use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, ManyState};
 use orm_core::{Error, Result};
 
-use crate::arena::AnyArena;
+use crate::arena::Arena;
 use crate::state::State;
 use crate::tracker::{Place, Tracker, collections_of, is_empty, other_side};
 
@@ -124,7 +124,7 @@ fn displace(
 
 /// The relations of an entity to which a whole list was assigned though the rows were not read. Their members must be
 /// read before a plan can tell what was removed.
-pub(crate) fn replaced_unread(arena: &dyn AnyArena, slot: u32) -> Vec<&'static RelationMeta> {
+pub(crate) fn replaced_unread(arena: &Arena, slot: u32) -> Vec<&'static RelationMeta> {
     let unread = |relation: &&'static RelationMeta| match (
         arena.link(slot, relation.position),
         arena.image_link(slot, relation.position),
@@ -138,7 +138,7 @@ pub(crate) fn replaced_unread(arena: &dyn AnyArena, slot: u32) -> Vec<&'static R
     arena.meta().relations.iter().filter(unread).collect()
 }
 
-fn delta(arena: &dyn AnyArena, slot: u32, relation: usize) -> Option<Delta> {
+fn delta(arena: &Arena, slot: u32, relation: usize) -> Option<Delta> {
     let Link::Many(value) = arena.link(slot, relation) else { return None };
     let image = match arena.image_link(slot, relation) {
         Some(Link::Many(image)) if value.shares(image) => return None,

@@ -6,7 +6,7 @@ use orm_core::Cells;
 use orm_core::entity::{EntityMeta, OnDelete, RelationKind};
 
 use super::delete::is_end_of_pairs;
-use crate::arena::AnyArena;
+use crate::arena::Arena;
 use crate::tracker::{Place, Tracker};
 
 /// Tables that must be written together: one table, or the tables of a circle.
@@ -167,7 +167,7 @@ impl ByValue<'_> {
 }
 
 /// The stored form of some columns, to compare; `None` if one of them is NULL or the key is not assigned yet.
-pub(super) fn stored(arena: &dyn AnyArena, slot: u32, columns: &[usize], from_rows: bool) -> Option<Vec<u8>> {
+pub(super) fn stored(arena: &Arena, slot: u32, columns: &[usize], from_rows: bool) -> Option<Vec<u8>> {
     let mut cells = Cells::default();
     for &column in columns {
         let unassigned = arena.meta().auto_key && arena.meta().key == [column] && !arena.is_keyed(slot);

@@ -460,7 +460,7 @@ fn normalise_collections(tracker: &mut Tracker, place: Place) {
 fn for_each_arena(
     tracker: &mut Tracker,
     places: &[Place],
-    mut each: impl FnMut(&mut dyn crate::arena::AnyArena, &[u32]),
+    mut each: impl FnMut(&mut crate::arena::Arena, &[u32]),
 ) {
     let indexes: Vec<u32> = tracker.arenas().map(|(index, _)| index).collect();
     for index in indexes {

@@ -9,6 +9,7 @@ use orm_core::row::ColumnError;
 use orm_core::{Cells, ColumnType, Row as DatabaseRow, ValueRef};
 
 use super::schema::{Metas, TABLES, metadata};
+use crate::arena::Adopt;
 use crate::arena::new_arena;
 use crate::tracker::{Place, Tracker};
 
@@ -76,7 +77,9 @@ const fn typed<const N: usize>() -> Typed {
     Typed {
         adopt: |tracker, (columns, links)| {
             let arena = tracker.ensure(Row::<N>::meta());
-            let slot = tracker.make::<Row<N>>().adopt(Row::<N> { columns, links }, None);
+            let slot = tracker
+                .make::<Row<N>>()
+                .adopt(Row::<N> { columns, links }, Adopt { uncommitted: None, over: false });
             Place { arena, slot }
         },
         add: |tracker, (columns, links)| {
@@ -85,7 +88,7 @@ const fn typed<const N: usize>() -> Typed {
         },
         write: |tracker, place, columns| {
             let handle = tracker.handle(place);
-            let row = tracker.make::<Row<N>>().write(handle);
+            let row = tracker.make::<Row<N>>().write::<Row<N>>(handle);
             columns.iter().for_each(|&(column, value)| row.columns[column] = value);
         },
     }
