@@ -55,6 +55,7 @@ mod merging;
 mod narrowed;
 mod natural_keys;
 mod nested;
+mod numbers;
 mod on_delete;
 mod once_wrong;
 mod order;
@@ -134,6 +135,7 @@ const ALL: &[&[Behaviour]] = &[
     narrowed::BEHAVIOURS,
     natural_keys::BEHAVIOURS,
     nested::BEHAVIOURS,
+    numbers::BEHAVIOURS,
     on_delete::BEHAVIOURS,
     once_wrong::BEHAVIOURS,
     order::BEHAVIOURS,

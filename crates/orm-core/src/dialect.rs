@@ -112,6 +112,12 @@ pub struct Dialect {
     pub quote: &'static str,
     /// Whether a backslash in a text in quotes means something.
     pub backslash_escapes: bool,
+    /// Whether HAVING knows all that a query is grouped by, not only columns.
+    pub groups_in_having: bool,
+    /// The functions that answer whether all, or any, of some booleans are true.
+    pub bool_extremes: [&'static str; 2],
+    /// Whether there are decimals to calculate with. Where not, a column of them holds text.
+    pub decimals: bool,
     /// The name of each type as CAST takes it.
     pub cast_name: fn(ColumnType) -> Cow<'static, str>,
     /// How each function is written: SQL with `{0}` for its first argument, `{..}` for all of them. `None` where the database

@@ -26,6 +26,7 @@
 mod aggregate;
 mod call;
 mod case;
+mod cast;
 mod field;
 mod function;
 mod json;
@@ -134,6 +135,8 @@ pub(crate) enum Kind {
     Subquery(Box<Body>),
     /// `EXISTS` over the rows that a relation leads to.
     Related { relation: &'static RelationMeta, filter: Option<Box<Node>> },
+    /// What was calculated with decimals: as it is, where there are any.
+    Exact(Box<Node>),
     /// `of IS [NOT] TRUE`: never NULL.
     IsTrue { of: Box<Node>, negated: bool },
     /// Text of the program with expressions in its holes.
@@ -211,6 +214,7 @@ macro_rules! for_each_part {
             | Kind::Related { .. }
             | Kind::Problem(_) => {}
             Kind::Optional(of)
+            | Kind::Exact(of)
             | Kind::Named(of, _)
             | Kind::Negative(of)
             | Kind::IsNull { of, .. }

@@ -12,6 +12,7 @@ mod names;
 mod narrowed;
 mod node;
 mod raw;
+mod repeats;
 mod select;
 mod source;
 mod statement;
@@ -20,6 +21,7 @@ mod write;
 
 use known::{Bind, Form};
 use names::Names;
+use repeats::Repeat;
 
 pub(crate) use copy::copy_out;
 pub(crate) use names::written_by_ctes;
@@ -53,6 +55,10 @@ pub(crate) struct Writer<'d> {
     names: Names,
     /// The tables in scope under their own names, the innermost last, each with the name that its columns have instead.
     tables: Vec<(&'static str, Option<String>)>,
+    /// What the queries around are grouped by, where it has values.
+    repeats: Vec<Repeat>,
+    /// Whether conditions of HAVING are being written.
+    is_in_having: bool,
     /// Whether CTEs stand where they are read from.
     inline_ctes: bool,
     /// Whether it writes, though it looks like a query.
@@ -77,6 +83,8 @@ impl<'d> Writer<'d> {
             literals: None,
             names: Names::default(),
             tables: Vec::new(),
+            repeats: Vec::new(),
+            is_in_having: false,
             inline_ctes: false,
             writes: false,
             lacking: None,

@@ -50,6 +50,9 @@ pub static SQLITE: Dialect = Dialect {
     numeric_aggregates: false,
     quote: "\"",
     backslash_escapes: false,
+    groups_in_having: true,
+    bool_extremes: ["min", "max"],
+    decimals: false,
     cast_name: type_name,
     function,
     escape: r" ESCAPE '\'",
@@ -119,6 +122,10 @@ fn function(function: Function) -> Option<&'static str> {
         // Whole numbers stay what they are, as CAST does not leave them.
         Function::Floor => "(round({0} - 0.5) + (round({0} - 0.5) + 1 <= {0}))",
         Function::Ceiling => "(round({0} + 0.5) - (round({0} + 0.5) - 1 >= {0}))",
+        // CAST does it.
+        Function::WholePart => "{0}",
+        Function::RoundDecimal => return None,
+        Function::RemainderOfFloats => "({0} - {1} * CAST({0} / {1} AS INTEGER))",
         Function::Lower => "lower({0})",
         Function::Upper => "upper({0})",
         Function::Length => "length({0})",

@@ -171,7 +171,7 @@ pub fn count_distinct(of: impl Selection<Output: SqlType>) -> Aggregate<i64> {
     count(of).distinct()
 }
 
-/// The sum: an `i64` of integers, an `f64` of floats; `None` of no rows.
+/// The sum: an `i64` of integers, an `f64` of floats, a decimal of decimals (where the database has those); `None` of no rows.
 ///
 /// # Example
 /// ```
@@ -191,7 +191,7 @@ where
     Aggregate::new(AggregateFunction::Sum, Some(only(of)), Some(<N::Sum as SqlType>::TYPE))
 }
 
-/// The average; `None` of no rows.
+/// The average: an `f64` of integers and floats, a decimal of decimals; `None` of no rows.
 ///
 /// # Example
 /// ```
@@ -203,12 +203,12 @@ where
 /// assert_eq!(average, Some(25.0));
 /// # Ok(()) });
 /// ```
-pub fn avg<S, N>(of: S) -> Aggregate<Option<f64>>
+pub fn avg<S, N>(of: S) -> Aggregate<Option<N::Average>>
 where
     S: Selection<Output: SqlType<Base = N>>,
     N: Number,
 {
-    Aggregate::new(AggregateFunction::Average, Some(only(of)), Some(ColumnType::Double))
+    Aggregate::new(AggregateFunction::Average, Some(only(of)), Some(<N::Average as SqlType>::TYPE))
 }
 
 /// The smallest value; `None` of no rows.
@@ -223,7 +223,7 @@ where
 /// # Ok(()) });
 /// ```
 pub fn min<S: Selection<Output: SqlType>>(of: S) -> Aggregate<Option<<S::Output as SqlType>::Base>> {
-    Aggregate::new(AggregateFunction::Minimum, Some(only(of)), None)
+    extreme::<S>(AggregateFunction::Minimum, of)
 }
 
 /// The greatest value; `None` of no rows.
@@ -239,7 +239,16 @@ pub fn min<S: Selection<Output: SqlType>>(of: S) -> Aggregate<Option<<S::Output 
 /// # Ok(()) });
 /// ```
 pub fn max<S: Selection<Output: SqlType>>(of: S) -> Aggregate<Option<<S::Output as SqlType>::Base>> {
-    Aggregate::new(AggregateFunction::Maximum, Some(only(of)), None)
+    extreme::<S>(AggregateFunction::Maximum, of)
+}
+
+/// Of booleans they have names of their own in some databases.
+fn extreme<S: Selection<Output: SqlType>>(
+    function: AggregateFunction,
+    of: S,
+) -> Aggregate<Option<<S::Output as SqlType>::Base>> {
+    let answer = Some(S::Output::TYPE).filter(|ty| *ty == ColumnType::Bool);
+    Aggregate::new(function, Some(only(of)), answer)
 }
 
 /// The texts of a group as one, with a separator between them, in any order; `None` of no rows.

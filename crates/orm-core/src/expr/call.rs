@@ -20,6 +20,12 @@ pub enum Function {
     Floor,
     /// The next whole number above.
     Ceiling,
+    /// The number without its fraction.
+    WholePart,
+    /// The nearest whole decimal.
+    RoundDecimal,
+    /// What is left of a division of floats, with the sign of the first.
+    RemainderOfFloats,
     /// The text in lower case.
     Lower,
     /// The text in upper case.

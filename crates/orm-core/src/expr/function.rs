@@ -84,7 +84,7 @@ where
 /// # Ok(()) });
 /// ```
 pub fn abs<S: Selection<Output: SqlType<Base: Number>>>(of: S) -> Expr<S::Output> {
-    Expr::of(Kind::Call { function: Function::Abs, arguments: vec![only(of)] })
+    Expr::calculated(Kind::Call { function: Function::Abs, arguments: vec![only(of)] })
 }
 
 /// The node of a selection that is a single column or expression, as its `Output: SqlType` says.

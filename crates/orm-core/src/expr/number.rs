@@ -1,9 +1,9 @@
 //! Numbers: rounding.
 
-use super::{Aggregate, Expr, Field, Function, Kind, Number};
+use super::{Aggregate, Expr, Field, Function, Kind, Node, Number};
 use crate::column::Column;
 use crate::entity::Entity;
-use crate::types::SqlType;
+use crate::types::{ColumnType, SqlType};
 
 macro_rules! numbers {
     ([$($generics:tt)*] $of:ty) => {
@@ -28,7 +28,7 @@ macro_rules! numbers {
             where
                 T: SqlType<Base: Number>,
             {
-                Expr::of(Kind::Call { function: Function::Round, arguments: vec![self.into_node()] })
+                whole(Function::Round, self.into_node())
             }
 
             /// The next whole number below.
@@ -36,7 +36,7 @@ macro_rules! numbers {
             where
                 T: SqlType<Base: Number>,
             {
-                Expr::of(Kind::Call { function: Function::Floor, arguments: vec![self.into_node()] })
+                whole(Function::Floor, self.into_node())
             }
 
             /// The next whole number above.
@@ -44,7 +44,7 @@ macro_rules! numbers {
             where
                 T: SqlType<Base: Number>,
             {
-                Expr::of(Kind::Call { function: Function::Ceiling, arguments: vec![self.into_node()] })
+                whole(Function::Ceiling, self.into_node())
             }
         }
     };
@@ -54,3 +54,13 @@ numbers!([T] Expr<T>);
 numbers!([T] Field<T>);
 numbers!([T] Aggregate<T>);
 numbers!([E: Entity, T] Column<E, T>);
+
+/// A whole number is one already.
+fn whole<T: SqlType>(function: Function, of: Node) -> Expr<T> {
+    let function = match T::TYPE {
+        ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt => return Expr::new(of),
+        ColumnType::Numeric if function == Function::Round => Function::RoundDecimal,
+        _ => function,
+    };
+    Expr::calculated(Kind::Call { function, arguments: vec![of] })
+}

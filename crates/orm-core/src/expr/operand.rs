@@ -133,17 +133,20 @@ impl<E: Entity, T: Holds<bool>> Condition for Column<E, T> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a number",
     label = "not a number",
-    note = "sums, averages and `+ - * /` are for integer and float columns"
+    note = "sums, averages and `+ - * /` are for columns of integers, floats and decimals"
 )]
 pub trait Number: SqlType {
-    /// The type of a sum: `i64` of integers, `f64` of floats.
+    /// The type of a sum: `i64` of integers, `f64` of floats, that of the column of decimals.
     type Sum: SqlType<Base = Self::Sum>;
+    /// The type of an average: `f64` of integers and floats, that of the column of decimals.
+    type Average: SqlType<Base = Self::Average>;
 }
 
 macro_rules! number {
     ($($type:ty => $sum:ty),*) => {$(
         impl Number for $type {
             type Sum = $sum;
+            type Average = f64;
         }
     )*};
 }

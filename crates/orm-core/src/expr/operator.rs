@@ -2,7 +2,9 @@
 
 use std::ops::{Add, BitAnd, BitOr, Div, Mul, Neg, Not, Rem, Sub};
 
-use super::{Aggregate, Arithmetic, Condition, Expr, Field, Holds, Kind, Logic, Node, Number, Operand};
+use super::{
+    Aggregate, Arithmetic, Condition, Expr, Field, Function, Holds, Kind, Logic, Node, Number, Operand,
+};
 use crate::column::Column;
 use crate::entity::Entity;
 use crate::types::{ColumnType, SqlType};
@@ -47,8 +49,12 @@ fn division<T: SqlType>() -> Arithmetic {
     }
 }
 
-fn calculate<T>(op: Arithmetic, left: Node, right: Node) -> Expr<T> {
-    Expr::of(Kind::Arithmetic { op, left: left.boxed(), right: right.boxed() })
+fn calculate<T: SqlType>(op: Arithmetic, left: Node, right: Node) -> Expr<T> {
+    // Of floats, `%` means something else in each database, or nothing.
+    if op == Arithmetic::Remainder && matches!(T::TYPE, ColumnType::Real | ColumnType::Double) {
+        return Expr::of(Kind::Call { function: Function::RemainderOfFloats, arguments: vec![left, right] });
+    }
+    Expr::calculated(Kind::Arithmetic { op, left: left.boxed(), right: right.boxed() })
 }
 
 macro_rules! combined {
@@ -96,7 +102,7 @@ macro_rules! unary {
             type Output = Expr<T>;
 
             fn neg(self) -> Expr<T> {
-                Expr::of(Kind::Negative(self.into_node().boxed()))
+                Expr::calculated(Kind::Negative(self.into_node().boxed()))
             }
         }
     };

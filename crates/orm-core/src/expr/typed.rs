@@ -3,11 +3,12 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::cast::cast;
 use super::{Aggregate, Field, Function, Kind, Node, Operand};
 use crate::column::Column;
 use crate::entity::Entity;
 use crate::stmt::OneColumn;
-use crate::types::SqlType;
+use crate::types::{ColumnType, SqlType};
 
 /// An expression whose value is a `T`: `User::AGE.ge(18)` is an `Expr<bool>`.
 ///
@@ -43,6 +44,16 @@ impl<T> Expr<T> {
 
     pub(crate) fn into_node(self) -> Node {
         self.node
+    }
+}
+
+impl<T: SqlType> Expr<T> {
+    /// What was calculated with numbers.
+    pub(crate) fn calculated(kind: Kind) -> Self {
+        match T::TYPE {
+            ColumnType::Numeric => Self::of(Kind::Exact(Node(kind).boxed())),
+            _ => Self::of(kind),
+        }
     }
 }
 
@@ -234,7 +245,8 @@ macro_rules! comparisons {
             Expr::of(Kind::Optional(self.into_node().boxed()))
         }
 
-        /// CAST to the column type of `U`. A value that may be NULL needs an `Option`.
+        /// CAST to the column type of `U`. A value that may be NULL needs an `Option`. Between numbers it is what `as` is in
+        /// Rust: towards zero. A number is true if it is not 0, and `true` is 1.
         ///
         /// # Example
         /// ```
@@ -247,7 +259,7 @@ macro_rules! comparisons {
         /// # Ok(()) });
         /// ```
         pub fn cast<U: SqlType>(self) -> Expr<U> {
-            let cast = Node(Kind::Cast { of: self.into_node().boxed(), to: U::TYPE });
+            let cast = cast(self.into_node(), T::TYPE, U::TYPE);
             Expr::new(if U::NULLABLE { cast.into_optional() } else { cast })
         }
     };

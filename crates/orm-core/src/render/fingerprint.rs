@@ -151,9 +151,9 @@ impl<'s> Fingerprint<'s> {
         self.nodes(group_by);
         self.nodes(having);
         self.orders(order_by);
-        // What is selected and arranged by may be named by its place, if the values are the same.
-        let arranged = group_by.iter().chain(order_by.iter().map(|order| &order.node));
-        self.unknown |= arranged.into_iter().any(Node::has_values);
+        // What is grouped by and stands elsewhere too has the same parameters, if the values are the same.
+        let distinct_rows = columns.iter().flatten().filter(|_| matches!(distinct, Distinct::Rows));
+        self.unknown |= group_by.iter().chain(distinct_rows).any(Node::has_values);
         self.optional(*limit);
         self.optional(*offset);
         // There are as many texts as places to begin at.
@@ -162,6 +162,7 @@ impl<'s> Fingerprint<'s> {
             Distinct::None => self.number(0),
             Distinct::Rows => self.number(1),
             Distinct::On(nodes) => {
+                self.unknown |= nodes.iter().any(Node::has_values);
                 self.nodes(nodes);
                 self.number(2)
             }
@@ -302,7 +303,7 @@ impl<'s> Fingerprint<'s> {
             }
             Kind::Refused(_) | Kind::Problem(_) => self.unknown = true,
             Kind::Raw(fragment) => self.fragment(fragment),
-            Kind::Optional(of) | Kind::Negative(of) | Kind::Not(of) => self.node(of),
+            Kind::Optional(of) | Kind::Exact(of) | Kind::Negative(of) | Kind::Not(of) => self.node(of),
             Kind::IsNull { of, negated } | Kind::IsTrue { of, negated } => {
                 self.number((*negated).into());
                 self.node(of);

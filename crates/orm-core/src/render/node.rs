@@ -42,6 +42,9 @@ impl Writer<'_> {
 
     /// Adds an expression.
     pub(crate) fn node(&mut self, node: &Node) {
+        if self.repeat(node) {
+            return;
+        }
         match &node.0 {
             Kind::Column { entity, position } => {
                 match self.renamed(entity.table) {
@@ -93,6 +96,10 @@ impl Writer<'_> {
                 self.bind_with(|cells| cells.refuse(reason.clone()));
             }
             Kind::Optional(of) => self.node(of),
+            Kind::Exact(of) => {
+                self.calculates_decimals();
+                self.node(of);
+            }
             Kind::Compare { op, left, right } => self.infix(Bond::Compare, left, op, right),
             Kind::Arithmetic { op, left, right } => self.arithmetic(*op, left, right),
             Kind::IsNull { of, negated } => {
@@ -189,6 +196,16 @@ impl Writer<'_> {
     pub(super) fn missing(&mut self, node: &Node) {
         self.above(Bond::Add, node);
         self.push(" IS NULL");
+    }
+
+    /// Says so, where the database has no decimals.
+    pub(super) fn calculates_decimals(&mut self) {
+        if !self.dialect.decimals {
+            self.lacks(
+                "decimals to calculate with (a column of them holds text)",
+                "read the rows and add them up in the program, or store whole cents in an `i64`",
+            );
+        }
     }
 
     /// Adds an argument of a function, in parentheses where it does not stand between commas.
@@ -374,7 +391,7 @@ fn bond_of(node: &Node) -> Bond {
         | Kind::Match { .. } => Bond::Compare,
         Kind::Arithmetic { op, .. } => bond_of_arithmetic(*op),
         Kind::Negative(_) => Bond::Sign,
-        Kind::Optional(of) => bond_of(of),
+        Kind::Optional(of) | Kind::Exact(of) => bond_of(of),
         Kind::Raw(_) => Bond::Raw,
         _ => Bond::Atom,
     }

@@ -1,7 +1,7 @@
 //! SELECT as SQL. Everything was checked when it was built: what is written here is in scope.
 
 use super::Writer;
-use crate::dialect::{Dialect, Placeholder};
+use crate::dialect::Dialect;
 use crate::entity::{EntityMeta, RelationMeta};
 use crate::expr::{Kind, Node, Order};
 use crate::stmt::{Body, Distinct, JoinTo, Loads, Lock, LockStrength, LockWait, Name, SelectBody, hops};
@@ -35,7 +35,7 @@ fn in_scope(out: &mut Writer<'_>, query: &SelectBody, write: impl FnOnce(&mut Wr
             out.tables.push(((relation.target)().table, None));
         }
     }
-    write(out);
+    out.with_repeats(query, write);
     out.tables.truncate(before);
 }
 
@@ -226,35 +226,18 @@ pub(super) fn further(out: &mut Writer<'_>, conditions: &[Node]) {
 fn rest(out: &mut Writer<'_>, query: &SelectBody, ordered: bool) {
     filter(out, &query.filter);
     if !query.group_by.is_empty() {
-        out.push(" GROUP BY ").separated(", ", &query.group_by, |out, node| arranged_by(out, query, node));
+        out.push(" GROUP BY ").separated(", ", &query.group_by, |out, node| out.arranged_by(node));
     }
     if !query.having.is_empty() {
-        out.push(" HAVING ").conditions(&query.having);
+        out.push(" HAVING ").having(&query.having);
     }
     if ordered && !query.order_by.is_empty() {
-        out.push(" ORDER BY ").separated(", ", &query.order_by, |out, order| {
-            let missing = |out: &mut Writer<'_>| out.missing(&order.node);
-            order_with(out, order, missing, |out| arranged_by(out, query, &order.node));
-        });
+        out.push(" ORDER BY ").separated(", ", &query.order_by, |out, order| self::order(out, order));
     }
     limits(out, query.limit, query.offset);
     if let Some(rows) = query.lock {
         lock(out, rows);
     }
-}
-
-/// Adds what rows are grouped or ordered by. Where parameters have numbers, an expression with values is another one each time
-/// that it is written, so that one that is selected too is named by its place.
-fn arranged_by(out: &mut Writer<'_>, query: &SelectBody, node: &Node) {
-    if out.dialect.placeholder == Placeholder::Dollar && node.has_values() {
-        let spelled = format!("{node:?}");
-        let mut selected = query.columns.iter().flatten();
-        if let Some(place) = selected.position(|column| format!("{column:?}") == spelled) {
-            out.number(place as u64 + 1);
-            return;
-        }
-    }
-    out.arranged_by(node);
 }
 
 /// Adds one part of ORDER BY.

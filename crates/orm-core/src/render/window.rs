@@ -24,7 +24,7 @@ impl Writer<'_> {
 
     /// A sum of integers is of a type of its own in some databases.
     fn cast_answer(&mut self, body: &AggregateBody, write: impl FnOnce(&mut Self)) {
-        match body.answer.filter(|_| self.dialect.numeric_aggregates) {
+        match body.answer.filter(|ty| self.dialect.numeric_aggregates && *ty != ColumnType::Bool) {
             Some(ty) => {
                 self.push("CAST(");
                 write(self);
@@ -35,10 +35,15 @@ impl Writer<'_> {
     }
 
     fn aggregated(&mut self, body: &AggregateBody) {
+        if body.answer == Some(ColumnType::Numeric) {
+            self.calculates_decimals();
+        }
         let name = match body.function {
             AggregateFunction::Count => "count",
             AggregateFunction::Sum => "sum",
             AggregateFunction::Average => "avg",
+            AggregateFunction::Minimum if body.answer.is_some() => self.dialect.bool_extremes[0],
+            AggregateFunction::Maximum if body.answer.is_some() => self.dialect.bool_extremes[1],
             AggregateFunction::Minimum => "min",
             AggregateFunction::Maximum => "max",
             AggregateFunction::Texts(_) => self.dialect.texts[0],
@@ -47,7 +52,11 @@ impl Writer<'_> {
         let has_filter = !body.filter.is_empty();
         self.push(name).push(if body.distinct { "(DISTINCT " } else { "(" });
         match &body.of {
-            Some(_) if body.function == AggregateFunction::Average && self.dialect.short_averages => {
+            Some(_)
+                if body.answer == Some(ColumnType::Double)
+                    && body.function == AggregateFunction::Average
+                    && self.dialect.short_averages =>
+            {
                 self.push("CAST(");
                 self.counted(body);
                 self.push(" AS ").cast_name(ColumnType::Double).push(")");

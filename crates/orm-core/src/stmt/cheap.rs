@@ -51,6 +51,7 @@ impl Node {
             | Kind::Typed(..)
             | Kind::Refused(_)
             | Kind::Optional(_)
+            | Kind::Exact(_)
             | Kind::Compare { .. }
             | Kind::Arithmetic { .. }
             | Kind::IsNull { .. }

@@ -4,12 +4,19 @@ use bigdecimal::{BigDecimal, Zero};
 
 use super::{ColumnType, Numeric, SqlType};
 use crate::cells::Cells;
+use crate::expr::Number;
 use crate::row::Misfit;
 use crate::value::ValueRef;
 use crate::value::wire::numeric;
 
 /// Stored as a [`Numeric`] is. More digits than a database stores are refused before any I/O; NaN and the infinities are an
 /// error where they are read.
+/// Calculated by the database, where it has decimals.
+impl Number for BigDecimal {
+    type Sum = Self;
+    type Average = Self;
+}
+
 impl SqlType for BigDecimal {
     type Base = Self;
     const TYPE: ColumnType = ColumnType::Numeric;

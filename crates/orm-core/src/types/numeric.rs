@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{ColumnType, SqlType};
 use crate::cells::Cells;
+use crate::expr::Number;
 use crate::row::Misfit;
 use crate::value::ValueRef;
 use crate::value::wire::{WireType, numeric};
@@ -271,6 +272,12 @@ impl<'de> Deserialize<'de> for Numeric {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
+}
+
+/// Calculated by the database, where it has decimals.
+impl Number for Numeric {
+    type Sum = Self;
+    type Average = Self;
 }
 
 impl SqlType for Numeric {

@@ -4,11 +4,18 @@ use rust_decimal::Decimal;
 
 use super::{ColumnType, Numeric, SqlType};
 use crate::cells::Cells;
+use crate::expr::Number;
 use crate::row::Misfit;
 use crate::value::ValueRef;
 
 /// Stored as a [`Numeric`] is: zeros at the end are kept. A number of more digits than it holds (28 or 29) is an error where
 /// it is read, as NaN is: a [`Numeric`] or a `BigDecimal` holds those.
+/// Calculated by the database, where it has decimals.
+impl Number for Decimal {
+    type Sum = Self;
+    type Average = Self;
+}
+
 impl SqlType for Decimal {
     type Base = Self;
     const TYPE: ColumnType = ColumnType::Numeric;

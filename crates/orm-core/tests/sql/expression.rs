@@ -1,6 +1,6 @@
 //! Conditions and calculations.
 
-use orm_core::{Condition, Entity, Expr, Json, Value, abs, all_of, any_of, case, coalesce};
+use orm_core::{Condition, Entity, Expr, Json, Numeric, Value, abs, all_of, any_of, case, coalesce, values};
 
 use crate::entities::{Post, User};
 use crate::{assert_input, assert_refused, assert_sql, text};
@@ -285,4 +285,59 @@ fn prefixes_that_end_in_the_largest_character() {
         assert_input(User::select().filter(User::NAME.starts_with("\u{10FFFF}")), &[text("\u{10FFFF}")]);
         assert_input(User::select().filter(User::NAME.starts_with("a")), &[text("a"), text("b")]);
     }
+}
+
+/// As in Rust: towards zero, and by whether it is 0.
+#[test]
+fn casts_between_numbers_are_those_of_rust() {
+    let floats = values([2.7, -2.7, 0.0]);
+    let float = floats.columns();
+    assert_sql(
+        floats.select().columns((float.cast::<i64>(), float.cast::<i16>(), float.cast::<bool>())),
+        r#"WITH "list_1" ("c1") AS (VALUES (?), (?), (?)) SELECT CAST("list_1"."c1" AS INTEGER), CAST("list_1"."c1" AS INTEGER), "list_1"."c1" <> 0 FROM "list_1""#,
+        r#"WITH "list_1" ("c1") AS (VALUES (CAST($1 AS DOUBLE PRECISION)), ($2), ($3)) SELECT CAST(trunc("list_1"."c1") AS BIGINT), CAST(trunc("list_1"."c1") AS SMALLINT), "list_1"."c1" <> 0 FROM "list_1""#,
+        "WITH `list_1` (`c1`) AS (SELECT CAST(? AS DOUBLE) UNION ALL SELECT ? UNION ALL SELECT ?) SELECT CAST(truncate(`list_1`.`c1`, 0) AS SIGNED), CAST(truncate(`list_1`.`c1`, 0) AS SIGNED), `list_1`.`c1` <> 0 FROM `list_1`",
+    );
+    assert_sql(
+        User::select().columns((
+            (User::ID).cast::<bool>(),
+            User::ID.eq(1).cast::<i64>(),
+            User::ID.gt(1).cast::<f64>(),
+        )),
+        r#"SELECT "users"."id" <> 0, CAST(CASE WHEN "users"."id" = ? THEN 1 WHEN NOT ("users"."id" = ?) THEN 0 END AS INTEGER), CAST(CASE WHEN "users"."id" > ? THEN 1 WHEN NOT ("users"."id" > ?) THEN 0 END AS REAL) FROM "users""#,
+        r#"SELECT "users"."id" <> 0, CAST(CASE WHEN "users"."id" = $1 THEN 1 WHEN NOT ("users"."id" = $2) THEN 0 END AS BIGINT), CAST(CASE WHEN "users"."id" > $3 THEN 1 WHEN NOT ("users"."id" > $4) THEN 0 END AS DOUBLE PRECISION) FROM "users""#,
+        "SELECT `users`.`id` <> 0, CAST(CASE WHEN `users`.`id` = ? THEN 1 WHEN NOT (`users`.`id` = ?) THEN 0 END AS SIGNED), CAST(CASE WHEN `users`.`id` > ? THEN 1 WHEN NOT (`users`.`id` > ?) THEN 0 END AS DOUBLE) FROM `users`",
+    );
+    let prices = values(["19.90".parse::<Numeric>().expect("a number")]);
+    let price = prices.columns();
+    assert_sql(
+        prices.select().columns((price.cast::<i64>(), price.cast::<f64>())),
+        r#"WITH "list_1" ("c1") AS (VALUES (?)) SELECT CAST("list_1"."c1" AS INTEGER), CAST("list_1"."c1" AS REAL) FROM "list_1""#,
+        r#"WITH "list_1" ("c1") AS (VALUES (CAST($1 AS NUMERIC))) SELECT CAST(trunc("list_1"."c1") AS BIGINT), CAST("list_1"."c1" AS DOUBLE PRECISION) FROM "list_1""#,
+        "WITH `list_1` (`c1`) AS (SELECT CAST(? AS DECIMAL(65, 30))) SELECT CAST(truncate(`list_1`.`c1`, 0) AS SIGNED), CAST(`list_1`.`c1` AS DOUBLE) FROM `list_1`",
+    );
+    assert_sql(
+        prices.select().columns(price.cast::<bool>()),
+        "!SQLite has no decimals to calculate with (a column of them holds text): read the rows and add them up in the program, or store whole cents in an `i64`",
+        r#"WITH "list_1" ("c1") AS (VALUES (CAST($1 AS NUMERIC))) SELECT "list_1"."c1" <> 0 FROM "list_1""#,
+        "WITH `list_1` (`c1`) AS (SELECT CAST(? AS DECIMAL(65, 30))) SELECT `list_1`.`c1` <> 0 FROM `list_1`",
+    );
+}
+
+#[test]
+fn numbers_are_rounded_by_their_type() {
+    let floats = values([2.5, -2.5]);
+    let float = floats.columns();
+    assert_sql(
+        floats.select().columns((float.round(), float % 2.0, (float + 1.0) % (float * 2.0))),
+        r#"WITH "list_1" ("c1") AS (VALUES (?), (?)) SELECT round("list_1"."c1"), ("list_1"."c1" - ? * CAST("list_1"."c1" / ? AS INTEGER)), (("list_1"."c1" + ?) - ("list_1"."c1" * ?) * CAST(("list_1"."c1" + ?) / ("list_1"."c1" * ?) AS INTEGER)) FROM "list_1""#,
+        r#"WITH "list_1" ("c1") AS (VALUES (CAST($1 AS DOUBLE PRECISION)), ($2)) SELECT CAST(round(CAST("list_1"."c1" AS NUMERIC)) AS DOUBLE PRECISION), ("list_1"."c1" - $3 * trunc("list_1"."c1" / $4)), (("list_1"."c1" + $5) - ("list_1"."c1" * $6) * trunc(("list_1"."c1" + $7) / ("list_1"."c1" * $8))) FROM "list_1""#,
+        "WITH `list_1` (`c1`) AS (SELECT CAST(? AS DOUBLE) UNION ALL SELECT ?) SELECT round(`list_1`.`c1`), (`list_1`.`c1` % ?), ((`list_1`.`c1` + ?) % (`list_1`.`c1` * ?)) FROM `list_1`",
+    );
+    assert_sql(
+        User::select().columns((User::ID.round(), User::AGE.floor(), (User::ID + 1).ceil(), User::ID % 2)),
+        r#"SELECT "users"."id", "users"."age", "users"."id" + ?, "users"."id" % ? FROM "users""#,
+        r#"SELECT "users"."id", "users"."age", "users"."id" + $1, "users"."id" % $2 FROM "users""#,
+        "SELECT `users`.`id`, `users`.`age`, `users`.`id` + ?, `users`.`id` % ? FROM `users`",
+    );
 }
