@@ -2,7 +2,7 @@
 
 use anyorm::prelude::*;
 use anyorm::{Result, coalesce, max, schema};
-use orm_testkit::{Behaviour, Database, behaviours, step};
+use orm_testkit::{Behaviour, Capability, Database, behaviours, step};
 
 use crate::dropped::at_every_poll;
 use crate::support::{elsewhere, sent};
@@ -22,6 +22,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &behaviours![
     inserts_past_a_session_know_defaults,
     computed_columns_are_not_set_by_statements,
     nothing_is_read_back_where_nothing_is_filled,
+    what_does_not_fit_its_field_is_an_error,
 ];
 
 #[derive(Clone, Debug, Default, PartialEq, Entity)]
@@ -285,5 +286,46 @@ async fn nothing_is_read_back_where_nothing_is_filled(db: Database) -> Result<()
     session[note].text = "b".into();
     session.commit().await?;
     assert!(sent(&db).iter().all(|sql| !sql.contains("RETURNING")), "{:?}", sent(&db));
+    Ok(())
+}
+
+/// Its fields are narrower than their columns.
+#[derive(Clone, Debug, Default, PartialEq, Entity)]
+#[entity(table = "narrow")]
+struct Narrow {
+    #[key(auto)]
+    id: i8,
+    points: i16,
+    #[column(generated = "points * 100")]
+    percent: i8,
+}
+
+async fn what_does_not_fit_its_field_is_an_error(db: Database) -> Result<()> {
+    db.engine.create_all(&schema![Narrow]).await?;
+    let mut session = db.engine.session();
+    let three = session.add(Narrow { points: 3, ..Narrow::default() });
+    let one = session.add(Narrow { points: 1, ..Narrow::default() });
+    let error = session.commit().await.expect_err("300 is no i8").to_string();
+    let words =
+        ["Narrow 1", "the row is stored", "narrow.percent", "fits i8", "the integer 300", "give it a type"];
+    assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    // All else is settled: the session goes on.
+    assert_eq!((session[three].id, session[three].percent), (1, 0));
+    assert_eq!((session[one].id, session[one].percent), (2, 100));
+    assert!(!session.is_dirty());
+    session.commit().await?;
+    // A key is no other matter.
+    let next = match db.has(Capability::KeysFollowTheLargest) {
+        true => "INSERT INTO narrow (id, points) VALUES (200, 0)",
+        false => "SELECT setval(pg_get_serial_sequence('narrow', 'id'), 200)",
+    };
+    elsewhere(&db, next).await?;
+    let lost = session.add(Narrow { points: 1, ..Narrow::default() });
+    let error = session.flush().await.expect_err("201 is no i8").to_string();
+    let words = ["new Narrow", "the row is stored", "narrow.id", "the integer 201"];
+    assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    session.rollback().await?;
+    assert!(session.peek(lost).is_none(), "it is taken back with the transaction");
+    assert_eq!(session[one].percent, 100);
     Ok(())
 }

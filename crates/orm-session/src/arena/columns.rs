@@ -3,6 +3,7 @@
 use orm_core::Cells;
 use orm_core::entity::{EntityMeta, RelationKind};
 use orm_core::relation::{Link, LinkMut};
+use orm_core::row::ColumnError;
 use orm_core::value::ValueRef;
 
 use super::Arena;
@@ -46,7 +47,7 @@ impl Arena {
         });
     }
 
-    /// Writes a column of the value.
+    /// Writes a column of the value, which had this before or made it: so it fits.
     pub(crate) fn assign(&mut self, slot: u32, column: usize, value: ValueRef<'_>) {
         let _ = self.value_mut(slot).assign(column, value);
     }
@@ -65,16 +66,21 @@ impl Arena {
     }
 
     /// The database gave a column this: the row has it, and the value, unless the program has written the field since.
-    pub(crate) fn fill(&mut self, slot: u32, column: usize, value: ValueRef<'_>) {
-        let Some(image) = self.values.get(self.image(slot)) else { return self.assign(slot, column, value) };
+    ///
+    /// # Errors
+    /// If it does not fit the field, which stays as it is.
+    pub(crate) fn fill(&mut self, slot: u32, column: usize, value: ValueRef<'_>) -> Result<(), ColumnError> {
+        let Some(image) = self.values.get(self.image(slot)) else {
+            return self.value_mut(slot).assign(column, value);
+        };
         let mut cells = Cells::default();
         image.encode(column, &mut cells);
         self.value(slot).encode(column, &mut cells);
         let is_written = !cells.same(0, 1);
-        self.assign_image(slot, column, value);
-        if !is_written {
-            self.assign(slot, column, value);
+        if let Some(image) = self.image_mut(slot) {
+            image.assign(column, value)?;
         }
+        if is_written { Ok(()) } else { self.value_mut(slot).assign(column, value) }
     }
 
     /// Whether the key is the program's to give, and which of the columns with a default of the database's are unset.

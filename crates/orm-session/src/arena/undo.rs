@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::{HashMap, hash_map};
 
+use orm_core::row::ColumnError;
 use orm_core::value::ValueRef;
 
 use super::images::Image;
@@ -130,9 +131,15 @@ impl Arena {
         }
     }
 
-    /// The INSERTs succeeded.
-    pub(crate) fn settle_inserts(&mut self, slots: &[u32], generated: &[i64], layer: Option<usize>) {
+    /// The INSERTs succeeded. Answers the slots whose keys do not fit their fields, which are left unset.
+    pub(crate) fn settle_inserts(
+        &mut self,
+        slots: &[u32],
+        generated: &[i64],
+        layer: Option<usize>,
+    ) -> Vec<(u32, ColumnError)> {
         self.map.reserve(slots.len());
+        let mut misfits = Vec::new();
         let mut scratch = orm_core::Cells::default();
         for (at, &slot) in slots.iter().enumerate() {
             self.slots[slot as usize].state = State::Persistent;
@@ -140,13 +147,14 @@ impl Arena {
             // Only what a rollback or recovery may take back is remembered.
             let unset = given.filter(|_| layer.is_some()).and_then(|_| self.unset_key(slot, &mut scratch));
             if let Some(&key) = generated.get(at) {
-                self.assign_generated_key(slot, key);
+                misfits.extend(self.assign_generated_key(slot, key).err().map(|misfit| (slot, misfit)));
             }
             self.remap(slot);
             if let Some(layer) = layer {
                 self.note(slot, layer, Undo::Added { unset });
             }
         }
+        misfits
     }
 
     /// What the field of a key is before the database assigns it: *unset* for its type.
@@ -159,14 +167,11 @@ impl Arena {
         }
     }
 
-    fn assign_generated_key(&mut self, slot: u32, key: i64) {
+    fn assign_generated_key(&mut self, slot: u32, key: i64) -> Result<(), ColumnError> {
         let column = self.meta.key[0];
         // Written while the flush was under way: the key goes into the row's image whatever the program wrote.
         self.assign_image(slot, column, ValueRef::Int(key));
-        if !self.is_keyed(slot) {
-            // A key that does not fit the field is left unset, and shows as such: the database made it.
-            self.assign(slot, column, ValueRef::Int(key));
-        }
+        if self.is_keyed(slot) { Ok(()) } else { self.value_mut(slot).assign(column, ValueRef::Int(key)) }
     }
 
     /// The DELETEs succeeded, in a transaction that stays open or not: the slots stay readable until `commit`.

@@ -190,12 +190,12 @@ impl Session {
             // Nothing to send, but perhaps writes that made no difference: they are settled too.
             plan.send(&mut self.tracker);
             let layer = if commit || !self.in_transaction() { None } else { Some(self.nesting.depth()) };
-            plan.settle(&mut self.tracker, &Outcome::default(), &Returned::default(), layer);
+            let settled = plan.settle(&mut self.tracker, &Outcome::default(), &Returned::default(), layer);
             if commit {
                 self.end_scope();
             }
             self.events.set_due(due);
-            return Ok(());
+            return settled;
         }
         if self.begin.is_read_only() && !plan.is_empty() {
             let changes = Changes::of(&plan, &self.tracker);
@@ -273,14 +273,14 @@ impl Session {
             Ok((outcome, returned)) => {
                 self.last_failure = None;
                 let layer = if commit { None } else { Some(self.nesting.depth()) };
-                plan.settle(&mut self.tracker, &outcome, &returned, layer);
+                let settled = plan.settle(&mut self.tracker, &outcome, &returned, layer);
                 if commit {
                     self.end_scope();
                 } else {
                     self.take_back(lease, true, None);
                 }
                 self.events.set_due(due);
-                Ok(())
+                settled
             }
             Err(failure) => {
                 plan.unsend(&mut self.tracker, self.nesting.depth());

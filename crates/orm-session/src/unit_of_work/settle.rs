@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 use orm_core::entity::{RelationKind, VersionKind};
 use orm_core::handle::RawHandle;
 use orm_core::relation::{Link, LinkMut, ManyState, OneState};
-use orm_core::{Outcome, ValueRef};
+use orm_core::row::ColumnError;
+use orm_core::{Error, Outcome, Result, ValueRef};
 
 use super::collect::Unresolved;
 use super::delete::Emptied;
@@ -44,16 +45,20 @@ impl FlushPlan {
 
     /// The program succeeded. `layer` is the innermost layer of a transaction that stays open, `None` if the program
     /// committed.
+    ///
+    /// # Errors
+    /// If the database gave a row what does not fit its field. All else is settled, and the row is what it is.
     pub(crate) fn settle(
         &mut self,
         tracker: &mut Tracker,
         outcome: &Outcome,
         returned: &Returned,
         layer: Option<usize>,
-    ) {
+    ) -> Result<()> {
         self.settle_versions(tracker);
-        let filled = self.fill(tracker, returned, layer.is_some());
-        self.settle_rows(tracker, outcome, returned, layer);
+        let mut unfit = Vec::new();
+        let filled = self.fill(tracker, returned, layer.is_some(), &mut unfit);
+        self.settle_rows(tracker, outcome, returned, layer, &mut unfit);
         for place in std::mem::take(&mut self.doomed.new) {
             tracker.arena_mut(place.arena).discard(place.slot, layer.unwrap_or(0));
         }
@@ -75,6 +80,7 @@ impl FlushPlan {
             }
             None => tracker.commit(),
         }
+        unfit.into_iter().next().map_or(Ok(()), |unfit: Unfit| Err(unfit.into_error(tracker)))
     }
 
     /// What `recover` needs to know of this flush.
@@ -118,7 +124,13 @@ impl FlushPlan {
     }
 
     /// What the database gave to the rows. Answers it for `recover`, where that may be called.
-    fn fill(&self, tracker: &mut Tracker, returned: &Returned, recoverable: bool) -> Vec<Filled> {
+    fn fill(
+        &self,
+        tracker: &mut Tracker,
+        returned: &Returned,
+        recoverable: bool,
+        unfit: &mut Vec<Unfit>,
+    ) -> Vec<Filled> {
         let mut filled = Vec::new();
         for read_back in &self.read_backs {
             let skip = usize::from(read_back.with_key);
@@ -128,7 +140,9 @@ impl FlushPlan {
                     if recoverable {
                         filled.push(read_back.filled(tracker, place, column, value));
                     }
-                    tracker.arena_mut(place.arena).fill(place.slot, column, value);
+                    if let Err(error) = tracker.arena_mut(place.arena).fill(place.slot, column, value) {
+                        unfit.push(Unfit { place, column, error });
+                    }
                 }
             }
         }
@@ -141,6 +155,7 @@ impl FlushPlan {
         outcome: &Outcome,
         returned: &Returned,
         layer: Option<usize>,
+        unfit: &mut Vec<Unfit>,
     ) {
         // Keys that are made of links need those of the rows that they lead to: each is learned before the next.
         let mut in_keys: HashMap<Place, Vec<&Unresolved>> = HashMap::new();
@@ -158,7 +173,11 @@ impl FlushPlan {
                 if generated { self.keys(outcome, returned, step, rows.len()) } else { Cow::default() };
             let slots: Vec<u32> = rows.iter().map(|row| row.slot).collect();
             stamp(tracker, rows, self.now);
-            tracker.arena_mut(rows[0].arena).settle_inserts(&slots, &keys, layer);
+            let arena = rows[0].arena;
+            for (slot, error) in tracker.arena_mut(arena).settle_inserts(&slots, &keys, layer) {
+                let key = tracker.arena(arena).meta().key[0];
+                unfit.push(Unfit { place: Place { arena, slot }, column: key, error });
+            }
         }
         in_keys.keys().for_each(|&row| learn(tracker, row));
         // Where a row was changed and then switched or deleted, its image is what a rollback brings back.
@@ -168,7 +187,8 @@ impl FlushPlan {
         for switch in &self.switches {
             let arena = tracker.arena_mut(switch.old.arena);
             arena.settle_deletes(&[switch.old.slot], layer);
-            arena.settle_inserts(&[switch.new.slot], &[], layer);
+            // No key is the database's here.
+            let _ = arena.settle_inserts(&[switch.new.slot], &[], layer);
         }
         // Last: a rollback ends rows that are new, whatever they followed.
         self.followed = self.follow_renames(tracker, layer);
@@ -453,6 +473,26 @@ fn normalise_collections(tracker: &mut Tracker, place: Place) {
             _ => {}
         }
         show_keys(tracker, place, relation);
+    }
+}
+
+/// A value of the database's that does not fit its field.
+struct Unfit {
+    place: Place,
+    column: usize,
+    error: ColumnError,
+}
+
+impl Unfit {
+    fn into_error(self, tracker: &Tracker) -> Error {
+        let meta = tracker.arena(self.place.arena).meta();
+        let ColumnError { expected, found, .. } = self.error;
+        let message = format!(
+            "the row is stored, and the database gave {}.{} what does not fit its field: expected {expected}, found {found}. \
+             The field is not changed: give it a type that holds the value",
+            meta.table, meta.columns[self.column].name
+        );
+        tracker.fault(self.place, message)
     }
 }
 
