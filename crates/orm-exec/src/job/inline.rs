@@ -11,7 +11,7 @@ use std::task::Waker;
 use orm_core::program::ProgramResult;
 use orm_core::{Dispatch, Program, Sink};
 
-use super::{Asked, SHORT_BYTES, Work};
+use super::{Asked, SHORT_BYTES};
 use crate::driver::{DriverConnection, Inline};
 use crate::observe::JobContext;
 use crate::pool::{Lease, Pool};
@@ -39,8 +39,7 @@ pub(crate) enum Attempt {
 }
 
 /// Runs the job right here, if it may.
-pub(super) fn attempt<S: Sink + 'static>(work: &mut Work<S>, waker: &Waker) -> Attempt {
-    let Work { lease, program, sink } = work;
+pub(super) fn attempt(lease: &mut Lease, program: &Program, sink: &mut dyn Sink, waker: &Waker) -> Attempt {
     if lease.pool().runs_on_sockets() {
         return look(lease, program, waker);
     }
