@@ -22,10 +22,11 @@ impl Writer<'_> {
     pub(super) fn with_repeats(&mut self, query: &SelectBody, write: impl FnOnce(&mut Self)) {
         let before = self.repeats.len();
         let is_in_having = std::mem::take(&mut self.is_in_having);
+        // What is distinct is the same in HAVING as it was: only its values matter.
         let distinct: &[Node] = match &query.distinct {
-            Distinct::None => &[],
-            Distinct::Rows => query.columns.as_deref().unwrap_or_default(),
-            Distinct::On(nodes) => nodes,
+            Distinct::Rows if self.has_numbers() => query.columns.as_deref().unwrap_or_default(),
+            Distinct::On(nodes) if self.has_numbers() => nodes,
+            _ => &[],
         };
         let grouped = query.group_by.iter().chain(distinct).filter(|node| self.may_repeat(node));
         let repeats: Vec<Repeat> =
@@ -43,6 +44,17 @@ impl Writer<'_> {
         self.is_in_having = false;
     }
 
+    /// Writes what is computed of the rows of a group, where what they are grouped by is an expression like any other.
+    pub(super) fn of_each_row(&mut self, write: impl FnOnce(&mut Self)) {
+        let is_in_having = std::mem::take(&mut self.is_in_having);
+        write(self);
+        self.is_in_having = is_in_having;
+    }
+
+    fn has_numbers(&self) -> bool {
+        self.dialect.placeholder == Placeholder::Dollar
+    }
+
     /// Whether the database does not know an expression again.
     fn may_repeat(&self, node: &Node) -> bool {
         match self.dialect.placeholder {
@@ -58,7 +70,7 @@ impl Writer<'_> {
         if self.repeats.is_empty() || !self.may_repeat(node) {
             return false;
         }
-        let is_numbered = self.dialect.placeholder == Placeholder::Dollar;
+        let is_numbered = self.has_numbers();
         if !is_numbered && !self.is_in_having {
             return false;
         }

@@ -8,7 +8,7 @@ use crate::types::ColumnType;
 impl Writer<'_> {
     /// Adds an aggregate that makes one row of several.
     pub(super) fn aggregate(&mut self, body: &AggregateBody) {
-        self.cast_answer(body, |out| out.aggregated(body));
+        self.cast_answer(body, |out| out.of_each_row(|out| out.aggregated(body)));
     }
 
     /// Adds a function over a window.

@@ -110,6 +110,31 @@ fn groups_by_expressions_with_values() {
     );
 }
 
+/// MariaDB does not know an expression again in HAVING, but an aggregate of it is no group's value.
+#[test]
+fn aggregates_of_what_rows_are_grouped_by() {
+    let rest = || User::AGE % 10;
+    assert_sql(
+        User::select()
+            .group_by(rest())
+            .having(sum(rest()).gt(3) & count_all().filter(rest().gt(1)).gt(2) & rest().gt(0))
+            .columns(rest()),
+        r#"SELECT "users"."age" % ? FROM "users" GROUP BY "users"."age" % ? HAVING sum("users"."age" % ?) > ? AND count(*) FILTER (WHERE "users"."age" % ? > ?) > ? AND "users"."age" % ? > ?"#,
+        r#"SELECT "users"."age" % $1 FROM "users" GROUP BY "users"."age" % $1 HAVING CAST(sum("users"."age" % $1) AS BIGINT) > $2 AND count(*) FILTER (WHERE "users"."age" % $1 > $3) > $4 AND "users"."age" % $1 > $5"#,
+        "SELECT `users`.`age` % ? FROM `users` GROUP BY `users`.`age` % ? HAVING CAST(sum(`users`.`age` % ?) AS SIGNED) > ? AND count(CASE WHEN `users`.`age` % ? > ? THEN 1 END) > ? AND min(`users`.`age` % ?) > ?",
+    );
+    assert_sql(
+        Post::select()
+            .distinct()
+            .group_by(Post::AUTHOR_ID)
+            .having(count_all().gt(1))
+            .columns((Post::AUTHOR_ID, count_all())),
+        r#"SELECT DISTINCT "posts"."author_id", count(*) FROM "posts" GROUP BY "posts"."author_id" HAVING count(*) > ?"#,
+        r#"SELECT DISTINCT "posts"."author_id", count(*) FROM "posts" GROUP BY "posts"."author_id" HAVING count(*) > $1"#,
+        "SELECT DISTINCT `posts`.`author_id`, count(*) FROM `posts` GROUP BY `posts`.`author_id` HAVING count(*) > ?",
+    );
+}
+
 fn prices() -> Derived<Numeric> {
     values(["19.90", "0.10"].map(|price| price.parse::<Numeric>().expect("a number")))
 }
