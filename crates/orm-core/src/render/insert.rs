@@ -30,7 +30,7 @@ pub(super) fn insert(out: &mut Writer<'_>, write: &InsertBody) {
             out.push(") AS ").name("part").push(" WHERE ").boolean(true);
         }
         // Without it, ON CONFLICT could be the ON of a join.
-        if write.conflict.is_some() && out.dialect.upsert == Upsert::OnConflict && !ends_in_where(query) {
+        if write.conflict.is_some() && out.dialect.upsert == Upsert::OnConflict && ends_in_from(out, query) {
             out.push(" WHERE ").boolean(true);
         }
     } else if write.rows.is_empty() {
@@ -45,16 +45,19 @@ pub(super) fn insert(out: &mut Writer<'_>, write: &InsertBody) {
     returning(out, &write.returning, out.dialect.returning);
 }
 
-/// Whether ON behind the query can be no part of it.
-fn ends_in_where(query: &crate::stmt::Body) -> bool {
+/// Whether ON behind the query could be a part of it.
+fn ends_in_from(out: &Writer<'_>, query: &crate::stmt::Body) -> bool {
     match query {
         crate::stmt::Body::Select(query) => {
-            !query.filter.is_empty()
-                || !query.group_by.is_empty()
-                || !query.order_by.is_empty()
-                || query.limit.is_some()
+            query.filter.is_empty()
+                && query.group_by.is_empty()
+                && query.having.is_empty()
+                && query.order_by.is_empty()
+                && query.limit.is_none()
+                && query.offset.is_none()
+                && (query.lock.is_none() || out.dialect.for_update.is_empty())
         }
-        _ => true,
+        _ => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Writes that read other tables, and upserts.
 
-use orm_core::{Entity, POSTGRES, Query, count_all, excluded, table, values};
+use orm_core::{Entity, POSTGRES, Query, Select, Values, coalesce, count_all, excluded, max, table, values};
 
 use crate::entities::{Item, Post, Tag, User};
 use crate::{assert_refused, assert_sql};
@@ -231,5 +231,32 @@ fn what_a_conflict_leaves_out_is_not_answered() {
         r#"INSERT INTO "tags" ("name") VALUES (?) ON CONFLICT ("name") DO NOTHING RETURNING "tags"."id""#,
         r#"INSERT INTO "tags" ("name") VALUES ($1) ON CONFLICT ("name") DO NOTHING RETURNING "tags"."id""#,
         "!MariaDB has no RETURNING that leaves out rows that were there already: leave `returning` out, and read the rows by their keys",
+    );
+}
+
+/// Only behind a table or a join would ON CONFLICT be the ON of a join: elsewhere a WHERE is no syntax.
+#[test]
+fn an_upsert_of_a_query_that_ends_in_more_than_its_tables() {
+    let upsert = |query: Select<User, Values<String>>| {
+        Tag::insert().from_select(Tag::NAME, query).on_conflict(Tag::NAME).do_nothing()
+    };
+    assert_sql(
+        upsert(User::select().columns(User::NAME).offset(3)),
+        r#"INSERT INTO "tags" ("name") SELECT "users"."name" FROM "users" LIMIT -1 OFFSET 3 ON CONFLICT ("name") DO NOTHING"#,
+        r#"INSERT INTO "tags" ("name") SELECT "users"."name" FROM "users" OFFSET 3 ON CONFLICT ("name") DO NOTHING"#,
+        "INSERT INTO `tags` (`name`) SELECT `users`.`name` FROM `users` LIMIT 18446744073709551615 OFFSET 3 ON DUPLICATE KEY UPDATE `name` = `tags`.`name`",
+    );
+    assert_sql(
+        upsert(User::select().columns(User::NAME).for_share()),
+        r#"INSERT INTO "tags" ("name") SELECT "users"."name" FROM "users" WHERE 1 ON CONFLICT ("name") DO NOTHING"#,
+        r#"INSERT INTO "tags" ("name") SELECT "users"."name" FROM "users" FOR SHARE ON CONFLICT ("name") DO NOTHING"#,
+        "INSERT INTO `tags` (`name`) SELECT `users`.`name` FROM `users` LOCK IN SHARE MODE ON DUPLICATE KEY UPDATE `name` = `tags`.`name`",
+    );
+    let most = User::select().columns(coalesce(max(User::NAME), "x")).having(count_all().gt(1));
+    assert_sql(
+        upsert(most),
+        r#"INSERT INTO "tags" ("name") SELECT coalesce(max("users"."name"), ?) FROM "users" HAVING count(*) > ? ON CONFLICT ("name") DO NOTHING"#,
+        r#"INSERT INTO "tags" ("name") SELECT coalesce(max("users"."name"), $1) FROM "users" HAVING count(*) > $2 ON CONFLICT ("name") DO NOTHING"#,
+        "INSERT INTO `tags` (`name`) SELECT coalesce(max(`users`.`name`), ?) FROM `users` HAVING count(*) > ? ON DUPLICATE KEY UPDATE `name` = `tags`.`name`",
     );
 }
