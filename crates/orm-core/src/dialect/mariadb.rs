@@ -86,12 +86,13 @@ pub static MARIADB: Dialect = Dialect {
     json: JsonForms {
         by_path: true,
         forms: [
-            "json_value({0}, {path})",
+            // Not of JSON_VALUE, which has 1 for true, and nothing for an object.
+            "(CASE json_type(json_extract({0}, {path})) WHEN 'NULL' THEN NULL ELSE json_unquote(json_extract({0}, {path})) END)",
             "CAST(json_value({0}, {path}) AS SIGNED)",
             "CAST(json_value({0}, {path}) AS DOUBLE)",
             "CAST(json_value({0}, {path}) AS SIGNED)",
             "json_extract({0}, {path})",
-            "json_exists({0}, {path})",
+            "(json_exists({0}, {path}) IS TRUE)",
             "(CASE json_type(json_extract({0}, {path})) WHEN 'ARRAY' THEN json_length({0}, {path}) END)",
         ],
     },

@@ -83,7 +83,8 @@ pub static SQLITE: Dialect = Dialect {
     json: JsonForms {
         by_path: true,
         forms: [
-            "({0} ->> {path})",
+            // Numbers and booleans would stay what they are.
+            "(CASE json_type({0}, {path}) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST({0} ->> {path} AS TEXT) END)",
             "CAST({0} ->> {path} AS INTEGER)",
             "CAST({0} ->> {path} AS REAL)",
             "CAST({0} ->> {path} AS INTEGER)",
