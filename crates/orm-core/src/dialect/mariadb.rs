@@ -147,7 +147,8 @@ fn function(function: Function) -> Option<&'static str> {
         Function::NullIf => "nullif({0}, {1})",
         Function::Same => "({0} <=> {1})",
         Function::Abs => "abs({0})",
-        Function::Round => "round({0})",
+        // Of a float it would take halves to the even number.
+        Function::Round => "(truncate({0}, 0) + truncate(2 * ({0} - truncate({0}, 0)), 0))",
         Function::Floor => "floor({0})",
         Function::Ceiling => "ceil({0})",
         Function::WholePart => "truncate({0}, 0)",

@@ -102,8 +102,8 @@ fn function(function: Function) -> Option<&'static str> {
         Function::NullIf => "nullif({0}, {1})",
         Function::Same => "({0} IS NOT DISTINCT FROM {1})",
         Function::Abs => "abs({0})",
-        // Of a float it would take halves to the even number.
-        Function::Round => "CAST(round(CAST({0} AS NUMERIC)) AS DOUBLE PRECISION)",
+        // Of a float it would take halves to the even number. By way of a text, which has all of its digits: NUMERIC has fifteen.
+        Function::Round => "CAST(round(CAST(CAST({0} AS TEXT) AS NUMERIC)) AS DOUBLE PRECISION)",
         Function::Floor => "floor({0})",
         Function::Ceiling => "ceil({0})",
         Function::WholePart => "trunc({0})",

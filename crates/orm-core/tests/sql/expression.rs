@@ -331,8 +331,8 @@ fn numbers_are_rounded_by_their_type() {
     assert_sql(
         floats.select().columns((float.round(), float % 2.0, (float + 1.0) % (float * 2.0))),
         r#"WITH "list_1" ("c1") AS (VALUES (?), (?)) SELECT round("list_1"."c1"), ("list_1"."c1" - ? * CAST("list_1"."c1" / ? AS INTEGER)), (("list_1"."c1" + ?) - ("list_1"."c1" * ?) * CAST(("list_1"."c1" + ?) / ("list_1"."c1" * ?) AS INTEGER)) FROM "list_1""#,
-        r#"WITH "list_1" ("c1") AS (VALUES (CAST($1 AS DOUBLE PRECISION)), ($2)) SELECT CAST(round(CAST("list_1"."c1" AS NUMERIC)) AS DOUBLE PRECISION), ("list_1"."c1" - $3 * trunc("list_1"."c1" / $4)), (("list_1"."c1" + $5) - ("list_1"."c1" * $6) * trunc(("list_1"."c1" + $7) / ("list_1"."c1" * $8))) FROM "list_1""#,
-        "WITH `list_1` (`c1`) AS (SELECT CAST(? AS DOUBLE) UNION ALL SELECT ?) SELECT round(`list_1`.`c1`), (`list_1`.`c1` % ?), ((`list_1`.`c1` + ?) % (`list_1`.`c1` * ?)) FROM `list_1`",
+        r#"WITH "list_1" ("c1") AS (VALUES (CAST($1 AS DOUBLE PRECISION)), ($2)) SELECT CAST(round(CAST(CAST("list_1"."c1" AS TEXT) AS NUMERIC)) AS DOUBLE PRECISION), ("list_1"."c1" - $3 * trunc("list_1"."c1" / $4)), (("list_1"."c1" + $5) - ("list_1"."c1" * $6) * trunc(("list_1"."c1" + $7) / ("list_1"."c1" * $8))) FROM "list_1""#,
+        "WITH `list_1` (`c1`) AS (SELECT CAST(? AS DOUBLE) UNION ALL SELECT ?) SELECT (truncate(`list_1`.`c1`, 0) + truncate(2 * (`list_1`.`c1` - truncate(`list_1`.`c1`, 0)), 0)), (`list_1`.`c1` % ?), ((`list_1`.`c1` + ?) % (`list_1`.`c1` * ?)) FROM `list_1`",
     );
     assert_sql(
         User::select().columns((User::ID.round(), User::AGE.floor(), (User::ID + 1).ceil(), User::ID % 2)),

@@ -42,8 +42,8 @@ fn numbers() {
             coalesce(Post::EDITOR_ID, Post::ID),
         )),
         r#"SELECT round("posts"."rating"), (round(("posts"."rating" + ?) - 0.5) + (round(("posts"."rating" + ?) - 0.5) + 1 <= ("posts"."rating" + ?))), (round("posts"."rating" + 0.5) - (round("posts"."rating" + 0.5) - 1 >= "posts"."rating")), -"posts"."rating", "posts"."id" % ?, "posts"."rating" / ?, nullif("posts"."id", ?), coalesce("posts"."editor_id", "posts"."id") FROM "posts""#,
-        r#"SELECT CAST(round(CAST("posts"."rating" AS NUMERIC)) AS DOUBLE PRECISION), floor("posts"."rating" + $1), ceil("posts"."rating"), -"posts"."rating", "posts"."id" % $2, "posts"."rating" / $3, nullif("posts"."id", $4), coalesce("posts"."editor_id", "posts"."id") FROM "posts""#,
-        "SELECT round(`posts`.`rating`), floor(`posts`.`rating` + ?), ceil(`posts`.`rating`), -`posts`.`rating`, `posts`.`id` % ?, `posts`.`rating` / ?, nullif(`posts`.`id`, ?), coalesce(`posts`.`editor_id`, `posts`.`id`) FROM `posts`",
+        r#"SELECT CAST(round(CAST(CAST("posts"."rating" AS TEXT) AS NUMERIC)) AS DOUBLE PRECISION), floor("posts"."rating" + $1), ceil("posts"."rating"), -"posts"."rating", "posts"."id" % $2, "posts"."rating" / $3, nullif("posts"."id", $4), coalesce("posts"."editor_id", "posts"."id") FROM "posts""#,
+        "SELECT (truncate(`posts`.`rating`, 0) + truncate(2 * (`posts`.`rating` - truncate(`posts`.`rating`, 0)), 0)), floor(`posts`.`rating` + ?), ceil(`posts`.`rating`), -`posts`.`rating`, `posts`.`id` % ?, `posts`.`rating` / ?, nullif(`posts`.`id`, ?), coalesce(`posts`.`editor_id`, `posts`.`id`) FROM `posts`",
     );
 }
 
