@@ -165,7 +165,8 @@ pub(super) fn rowset_any(out: &mut Writer<'_>, body: &Body) {
 pub(super) fn rowset_count(out: &mut Writer<'_>, body: &Body) {
     if let Body::Select(query) = body {
         let whole_rows = query.columns.is_none() && matches!(query.distinct, Distinct::None);
-        if whole_rows && query.limit.is_none() && query.offset.is_none() {
+        // What is counted has no rows to lock.
+        if whole_rows && query.limit.is_none() && query.offset.is_none() && query.lock.is_none() {
             return in_scope(out, query, |out| {
                 out.push("SELECT count(*)").from(query);
                 rest(out, query, false);

@@ -106,6 +106,17 @@ fn counting_what_is_limited_or_projected_counts_its_rows() {
     );
 }
 
+/// PostgreSQL refuses a lock beside an aggregate.
+#[test]
+fn counting_what_is_locked() {
+    assert_statement(
+        &Tag::select().for_update().statement().unwrap().into_count(),
+        r#"SELECT count(*) FROM (SELECT "tags"."id", "tags"."name" FROM "tags") AS "counted""#,
+        r#"SELECT count(*) FROM (SELECT "tags"."id", "tags"."name" FROM "tags" FOR UPDATE) AS "counted""#,
+        "SELECT count(*) FROM (SELECT `tags`.`id`, `tags`.`name` FROM `tags` FOR UPDATE) AS `counted`",
+    );
+}
+
 #[test]
 fn exists_selects_nothing_in_particular() {
     let query = Tag::select().filter(Tag::NAME.eq("a")).order_by(Tag::ID);
