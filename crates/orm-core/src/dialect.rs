@@ -143,6 +143,8 @@ pub struct Dialect {
     pub distinct_on: bool,
     /// What a query ends in whose rows others may lock too, but not change.
     pub for_share: &'static str,
+    /// Whether a lock must name its tables where a left join adds rows that may not be there, which cannot be locked.
+    pub locks_by_name: bool,
     /// Whether an average of integers has a few digits after the point, unless they are made floats first.
     pub short_averages: bool,
     /// Whether columns of VALUES hold what any row has. Where they are made for the first row, a list is queries put together.

@@ -72,6 +72,7 @@ pub static MARIADB: Dialect = Dialect {
     nulls_order: false,
     distinct_on: false,
     for_share: " LOCK IN SHARE MODE",
+    locks_by_name: false,
     short_averages: true,
     values_of_any_size: false,
     typed_values: true,

@@ -70,6 +70,7 @@ pub static POSTGRES: Dialect = Dialect {
     nulls_order: true,
     distinct_on: true,
     for_share: " FOR SHARE",
+    locks_by_name: true,
     short_averages: false,
     values_of_any_size: true,
     typed_values: true,

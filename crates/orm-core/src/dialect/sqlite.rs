@@ -69,6 +69,7 @@ pub static SQLITE: Dialect = Dialect {
     nulls_order: true,
     distinct_on: false,
     for_share: "",
+    locks_by_name: false,
     short_averages: false,
     values_of_any_size: true,
     typed_values: false,

@@ -4,7 +4,10 @@ use super::Writer;
 use crate::dialect::Dialect;
 use crate::entity::{EntityMeta, RelationMeta};
 use crate::expr::{Kind, Node, Order};
-use crate::stmt::{Body, Distinct, JoinTo, Loads, Lock, LockStrength, LockWait, Name, SelectBody, hops};
+use crate::stmt::{
+    Body, Distinct, JoinTo, Loads, Lock, LockStrength, LockWait, Name, SelectBody, Source, SourceOf, hops,
+    hops_between,
+};
 
 /// Adds a query with rows, as it stands inside of another statement.
 pub(super) fn rowset(out: &mut Writer<'_>, body: &Body) {
@@ -128,7 +131,7 @@ pub(super) fn select_joined(out: &mut Writer<'_>, query: &SelectBody, loads: &Lo
                 out.tables.pop();
             }
         }
-        rest(out, query, true);
+        rest_behind(out, query, true, true);
     });
 }
 
@@ -225,6 +228,11 @@ pub(super) fn further(out: &mut Writer<'_>, conditions: &[Node]) {
 }
 
 fn rest(out: &mut Writer<'_>, query: &SelectBody, ordered: bool) {
+    rest_behind(out, query, ordered, query.joins.iter().any(|join| join.left));
+}
+
+/// The same behind joins; those that are `open` may add no rows.
+fn rest_behind(out: &mut Writer<'_>, query: &SelectBody, ordered: bool, open: bool) {
     filter(out, &query.filter);
     if !query.group_by.is_empty() {
         out.push(" GROUP BY ").separated(", ", &query.group_by, |out, node| out.arranged_by(node));
@@ -237,7 +245,7 @@ fn rest(out: &mut Writer<'_>, query: &SelectBody, ordered: bool) {
     }
     limits(out, query.limit, query.offset);
     if let Some(rows) = query.lock {
-        lock(out, rows);
+        lock(out, query, rows, open);
     }
 }
 
@@ -290,13 +298,22 @@ pub(super) fn whole(rows: u64) -> u64 {
     rows.min(i64::MAX as u64)
 }
 
-fn lock(out: &mut Writer<'_>, lock: Lock) {
+fn lock(out: &mut Writer<'_>, query: &SelectBody, lock: Lock, open: bool) {
     // It takes part in writing, and wants the connection of those who write.
     out.writes = true;
     out.push(match lock.strength {
         Some(LockStrength::Share) => out.dialect.for_share,
         _ => out.dialect.for_update,
     });
+    if open && out.dialect.locks_by_name {
+        out.separated(", ", locked(query).into_iter().enumerate(), |out, (at, name)| {
+            out.push(if at == 0 { " OF " } else { "" });
+            match name {
+                Name::Table(table) => out.name(table),
+                Name::Made(id) => out.source(id),
+            };
+        });
+    }
     if lock.wait == LockWait::Wait {
         return;
     }
@@ -308,6 +325,28 @@ fn lock(out: &mut Writer<'_>, lock: Lock) {
         );
     }
     out.push(if lock.wait == LockWait::Error { " NOWAIT" } else { " SKIP LOCKED" });
+}
+
+/// What a query reads that is there in each of its rows, but for CTEs, which have no rows of their own.
+fn locked(query: &SelectBody) -> Vec<Name> {
+    let name = |source: &Source| match source.of {
+        SourceOf::With(_) | SourceOf::Itself(_) => None,
+        SourceOf::Table(_) | SourceOf::Query(_) => {
+            source.id.map(Name::Made).or(source.own_table().map(|entity| Name::Table(entity.table)))
+        }
+    };
+    let mut names: Vec<Name> = name(&query.from).into_iter().collect();
+    for join in query.joins.iter().filter(|join| !join.left) {
+        match &join.to {
+            JoinTo::Source(source) => names.extend(name(source)),
+            JoinTo::Relation { relation, from, to, links } => {
+                // Checked when the statement was built.
+                let hops = hops_between(relation, *from, *to, *links).unwrap_or_default();
+                names.extend(hops.iter().map(|hop| hop.name));
+            }
+        }
+    }
+    names
 }
 
 pub(super) fn filter(out: &mut Writer<'_>, conditions: &[Node]) {

@@ -29,7 +29,8 @@ pub(crate) enum LockWait {
 
 impl<E, S> Select<E, S> {
     /// Locks the rows until the end of the transaction, against others that would change or lock them: FOR UPDATE. Where
-    /// writers wait for each other anyway, as in SQLite, it takes the lock of the writer.
+    /// writers wait for each other anyway, as in SQLite, it takes the lock of the writer. Rows of a left join, and of what is
+    /// loaded by `.joined()`, are not locked by PostgreSQL.
     ///
     /// # Example
     /// ```

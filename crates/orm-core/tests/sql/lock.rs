@@ -2,7 +2,7 @@
 
 use orm_core::{Entity, POSTGRES, Query, SQLITE};
 
-use crate::entities::{Post, User};
+use crate::entities::{Item, Post, Tag, User};
 use crate::{assert_refused, assert_sql};
 
 #[test]
@@ -29,6 +29,29 @@ fn rows_are_locked() {
         User::select().nowait(),
         "`nowait` and `skip_locked` say what a lock does about rows that are locked: say which lock, with `.for_update()` or \
          `.for_share()`",
+    );
+}
+
+/// PostgreSQL refuses to lock rows that may not be there.
+#[test]
+fn rows_are_locked_beside_a_left_join() {
+    let tag = Tag::alias();
+    assert_sql(
+        User::select()
+            .join(User::POSTS)
+            .left_join_on(&tag, tag.column(Tag::NAME).eq(Post::TITLE))
+            .columns(User::ID)
+            .for_update()
+            .skip_locked(),
+        "!SQLite has no locks of rows: writers come one after another, so leave `nowait` and `skip_locked` out; to take rows of a queue, use an update with `.returning(..)`",
+        r#"SELECT "users"."id" FROM "users" JOIN "posts" ON "posts"."author_id" = "users"."id" LEFT JOIN "tags" AS "tags_1" ON "tags_1"."name" = "posts"."title" FOR UPDATE OF "users", "posts" SKIP LOCKED"#,
+        "SELECT `users`.`id` FROM `users` JOIN `posts` ON `posts`.`author_id` = `users`.`id` LEFT JOIN `tags` AS `tags_1` ON `tags_1`.`name` = `posts`.`title` FOR UPDATE SKIP LOCKED",
+    );
+    assert_sql(
+        Item::select().with(Item::ORDER.joined()).for_share(),
+        r#"SELECT "order_items"."region", "order_items"."number", "order_items"."line", "order_items"."price", "joined_1"."region", "joined_1"."number", "joined_1"."note", "joined_1"."customer" FROM "order_items" LEFT JOIN "orders" AS "joined_1" ON "joined_1"."region" = "order_items"."region" AND "joined_1"."number" = "order_items"."number""#,
+        r#"SELECT "order_items"."region", "order_items"."number", "order_items"."line", "order_items"."price", "joined_1"."region", "joined_1"."number", "joined_1"."note", "joined_1"."customer" FROM "order_items" LEFT JOIN "orders" AS "joined_1" ON "joined_1"."region" = "order_items"."region" AND "joined_1"."number" = "order_items"."number" FOR SHARE OF "order_items""#,
+        "SELECT `order_items`.`region`, `order_items`.`number`, `order_items`.`line`, `order_items`.`price`, `joined_1`.`region`, `joined_1`.`number`, `joined_1`.`note`, `joined_1`.`customer` FROM `order_items` LEFT JOIN `orders` AS `joined_1` ON `joined_1`.`region` = `order_items`.`region` AND `joined_1`.`number` = `order_items`.`number` LOCK IN SHARE MODE",
     );
 }
 
