@@ -234,7 +234,9 @@ impl<'a> Scope<'a> {
             | Kind::IsTrue { .. }
             | Kind::Raw(_)
             | Kind::Aggregate(_)
-            | Kind::Call { function: Function::Coalesce, .. } => None,
+            | Kind::Over { .. }
+            | Kind::Json { .. }
+            | Kind::Call { function: Function::Coalesce | Function::NullIf | Function::Same, .. } => None,
             Kind::Case { branches, otherwise } => branches
                 .iter()
                 .map(|(_, value)| value)

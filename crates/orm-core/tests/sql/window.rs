@@ -2,7 +2,7 @@
 
 use orm_core::expr::{
     Bound, cume_dist, current_row, dense_rank, first_value, following, lag, last_value, lead, nth_value,
-    ntile, partition_by, percent_rank, preceding, rank, row_number, string_agg, unbounded_following,
+    ntile, nullif, partition_by, percent_rank, preceding, rank, row_number, string_agg, unbounded_following,
     unbounded_preceding, window,
 };
 use orm_core::{Entity, avg, count, count_all, sum};
@@ -122,5 +122,22 @@ fn what_has_no_form_anywhere_or_somewhere() {
         "!SQLite has no texts put together with each of them once: select them with `.distinct()`, in a query with `.derived()`",
         r#"SELECT string_agg(DISTINCT "users"."name", ',') FROM "users""#,
         "SELECT group_concat(DISTINCT `users`.`name` SEPARATOR ',') FROM `users`",
+    );
+}
+
+/// What a function answers is NULL by its own rules, whatever its window is made of.
+#[test]
+fn windows_of_a_left_join() {
+    let best = || partition_by(User::ID).order_by(Post::RATING.desc());
+    assert_sql(
+        User::select().left_join(User::POSTS).columns((
+            User::ID,
+            row_number().over(best()),
+            nullif(Post::TITLE, "x"),
+            Post::DETAILS.at(0).int(),
+        )),
+        r#"SELECT "users"."id", row_number() OVER (PARTITION BY "users"."id" ORDER BY "posts"."rating" DESC), nullif("posts"."title", ?), CAST("posts"."details" ->> ? AS INTEGER) FROM "users" LEFT JOIN "posts" ON "posts"."author_id" = "users"."id""#,
+        r#"SELECT "users"."id", row_number() OVER (PARTITION BY "users"."id" ORDER BY "posts"."rating" DESC), nullif("posts"."title", $1), CAST("posts"."details" ->> 0 AS BIGINT) FROM "users" LEFT JOIN "posts" ON "posts"."author_id" = "users"."id""#,
+        "SELECT `users`.`id`, row_number() OVER (PARTITION BY `users`.`id` ORDER BY `posts`.`rating` DESC), nullif(`posts`.`title`, ?), CAST(json_value(`posts`.`details`, ?) AS SIGNED) FROM `users` LEFT JOIN `posts` ON `posts`.`author_id` = `users`.`id`",
     );
 }
