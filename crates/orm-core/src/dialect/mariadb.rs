@@ -97,7 +97,8 @@ pub static MARIADB: Dialect = Dialect {
             "(CASE json_type(json_extract({0}, {path})) WHEN 'ARRAY' THEN json_length({0}, {path}) END)",
         ],
     },
-    excluded: ["VALUES(", ")"],
+    // Unlike VALUES, it may stand in a query inside.
+    excluded: ["VALUE(", ")"],
 };
 
 fn type_name(ty: ColumnType) -> Cow<'static, str> {

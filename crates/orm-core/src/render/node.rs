@@ -3,7 +3,7 @@
 use super::Writer;
 use super::known::Form;
 use super::select::{related, rowset, rowset_any, rowset_count};
-use crate::dialect::TextSearch;
+use crate::dialect::{TextSearch, Upsert};
 use crate::expr::{Arithmetic, Kind, Logic, Node, Part};
 use crate::stmt::FieldColumn;
 use crate::types::ColumnType;
@@ -62,8 +62,14 @@ impl Writer<'_> {
                 }
             }
             Kind::Excluded { entity, position } => {
-                let [before, after] = self.dialect.excluded;
-                self.push(before).name(entity.columns[*position].name).push(after);
+                let ([before, after], column) = (self.dialect.excluded, entity.columns[*position].name);
+                self.push(before);
+                match self.dialect.upsert {
+                    Upsert::OnConflict => self.name(column),
+                    // A query inside may have a column of this name.
+                    Upsert::OnDuplicateKey => self.column(entity.table, column),
+                };
+                self.push(after);
             }
             Kind::Literal(number) => {
                 self.number(u64::from(*number));

@@ -298,9 +298,6 @@ impl Conflict {
                 return nodes.into_iter().try_for_each(|node| scope.check(node));
             }
         };
-        match columns.iter().find(|column| entity.generated.contains(column)) {
-            Some(&column) => Err(super::set::computed(entity, column)),
-            None => Ok(()),
-        }
+        super::set::check_columns(entity, columns)
     }
 }

@@ -158,6 +158,10 @@ impl<'a> Scope<'a> {
         self.own(name).is_some() || self.outer.is_some_and(|outer| outer.has(name))
     }
 
+    fn excludes(&self) -> bool {
+        self.excludes || self.outer.is_some_and(Scope::excludes)
+    }
+
     fn has_table(&self, table: &'static str) -> bool {
         self.has(Name::Table(table))
     }
@@ -171,7 +175,7 @@ impl<'a> Scope<'a> {
             Kind::Field { source, column } if !self.has(Name::Made(*source)) => {
                 return Err(unjoined(*column));
             }
-            Kind::Excluded { entity, position } if !self.excludes => {
+            Kind::Excluded { entity, position } if !self.excludes() => {
                 return Err(Error::build(format!(
                     "`excluded({})` is the value that an upsert would have inserted: it stands in `do_set(..)` alone",
                     constant(entity, *position)

@@ -23,7 +23,7 @@ pub(crate) fn next_version(entity: &'static EntityMeta, position: usize) -> Node
 
 /// The error of a column that only the database writes.
 #[cold]
-pub(super) fn computed(entity: &EntityMeta, position: usize) -> Error {
+fn computed(entity: &EntityMeta, position: usize) -> Error {
     let column = &entity.columns[position];
     Error::build(format!(
         "{}.{} is computed by the database ({}): write the columns that it is computed from",

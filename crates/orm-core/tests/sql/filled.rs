@@ -139,13 +139,13 @@ fn an_upsert_writes_what_the_new_row_has() {
         User::insert().value(ada()).on_conflict(User::EMAIL).do_update((User::NAME, User::AGE)),
         r#"INSERT INTO "users" ("email", "name", "age", "active") VALUES (?, ?, ?, ?) ON CONFLICT ("email") DO UPDATE SET "name" = excluded."name", "age" = excluded."age""#,
         r#"INSERT INTO "users" ("email", "name", "age", "active") VALUES ($1, $2, $3, $4) ON CONFLICT ("email") DO UPDATE SET "name" = excluded."name", "age" = excluded."age""#,
-        "INSERT INTO `users` (`email`, `name`, `age`, `active`) VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE `name` = VALUES(`name`), `age` = VALUES(`age`)",
+        "INSERT INTO `users` (`email`, `name`, `age`, `active`) VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE `name` = VALUE(`users`.`name`), `age` = VALUE(`users`.`age`)",
     );
     assert_sql(
         User::insert().value(ada()).on_conflict(User::EMAIL).do_update_all().returning(User::ID),
         r#"INSERT INTO "users" ("email", "name", "age", "active") VALUES (?, ?, ?, ?) ON CONFLICT ("email") DO UPDATE SET "name" = excluded."name", "age" = excluded."age", "active" = excluded."active" RETURNING "users"."id""#,
         r#"INSERT INTO "users" ("email", "name", "age", "active") VALUES ($1, $2, $3, $4) ON CONFLICT ("email") DO UPDATE SET "name" = excluded."name", "age" = excluded."age", "active" = excluded."active" RETURNING "users"."id""#,
-        "INSERT INTO `users` (`email`, `name`, `age`, `active`) VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE `name` = VALUES(`name`), `age` = VALUES(`age`), `active` = VALUES(`active`) RETURNING `users`.`id`",
+        "INSERT INTO `users` (`email`, `name`, `age`, `active`) VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE `name` = VALUE(`users`.`name`), `age` = VALUE(`users`.`age`), `active` = VALUE(`users`.`active`) RETURNING `users`.`id`",
     );
     assert_sql(
         User::insert().set(User::EMAIL, "ada@example.org").on_conflict(User::EMAIL).do_nothing(),

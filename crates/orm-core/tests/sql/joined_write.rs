@@ -3,6 +3,7 @@
 use orm_core::{Entity, POSTGRES, Query, Select, Values, coalesce, count_all, excluded, max, table, values};
 
 use crate::entities::{Item, Post, Tag, User};
+use crate::filled::Page;
 use crate::{assert_refused, assert_sql};
 
 #[test]
@@ -101,7 +102,7 @@ fn an_upsert_of_expressions() {
             .do_set(|user| user.set(User::AGE, User::AGE + excluded(User::AGE)).columns(User::NAME)),
         r#"INSERT INTO "users" ("email", "name", "age") VALUES (?, ?, ?) ON CONFLICT ("email") DO UPDATE SET "age" = "users"."age" + excluded."age", "name" = excluded."name""#,
         r#"INSERT INTO "users" ("email", "name", "age") VALUES ($1, $2, $3) ON CONFLICT ("email") DO UPDATE SET "age" = "users"."age" + excluded."age", "name" = excluded."name""#,
-        "INSERT INTO `users` (`email`, `name`, `age`) VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE `age` = `users`.`age` + VALUES(`age`), `name` = VALUES(`name`)",
+        "INSERT INTO `users` (`email`, `name`, `age`) VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE `age` = `users`.`age` + VALUE(`users`.`age`), `name` = VALUE(`users`.`name`)",
     );
     assert_sql(
         user()
@@ -258,5 +259,28 @@ fn an_upsert_of_a_query_that_ends_in_more_than_its_tables() {
         r#"INSERT INTO "tags" ("name") SELECT coalesce(max("users"."name"), ?) FROM "users" HAVING count(*) > ? ON CONFLICT ("name") DO NOTHING"#,
         r#"INSERT INTO "tags" ("name") SELECT coalesce(max("users"."name"), $1) FROM "users" HAVING count(*) > $2 ON CONFLICT ("name") DO NOTHING"#,
         "INSERT INTO `tags` (`name`) SELECT coalesce(max(`users`.`name`), ?) FROM `users` HAVING count(*) > ? ON DUPLICATE KEY UPDATE `name` = `tags`.`name`",
+    );
+}
+
+/// A query inside of an upsert sees the row that would have been inserted.
+#[test]
+fn an_upsert_looks_up_what_the_new_row_names() {
+    let name = Tag::select().columns(Tag::NAME).filter(Tag::ID.eq(excluded(Page::ID))).subquery();
+    assert_sql(
+        Page::insert()
+            .set(Page::ID, 1)
+            .set(Page::TEXT, "a")
+            .set(Page::CHANGED, 1)
+            .on_conflict(Page::ID)
+            .do_set(|page| {
+                page.set(Page::TEXT, coalesce(name, "x")).set(Page::CHANGED, excluded(Page::CHANGED))
+            }),
+        r#"INSERT INTO "pages" ("id", "text", "changed") VALUES (?, ?, ?) ON CONFLICT ("id") DO UPDATE SET "text" = coalesce((SELECT "tags"."name" FROM "tags" WHERE "tags"."id" = excluded."id"), ?), "changed" = excluded."changed""#,
+        r#"INSERT INTO "pages" ("id", "text", "changed") VALUES ($1, $2, $3) ON CONFLICT ("id") DO UPDATE SET "text" = coalesce((SELECT "tags"."name" FROM "tags" WHERE "tags"."id" = excluded."id"), $4), "changed" = excluded."changed""#,
+        "INSERT INTO `pages` (`id`, `text`, `changed`) VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE `text` = coalesce((SELECT `tags`.`name` FROM `tags` WHERE `tags`.`id` = VALUE(`pages`.`id`)), ?), `changed` = VALUE(`pages`.`changed`)",
+    );
+    assert_refused(
+        Tag::insert().set(Tag::NAME, "x").on_conflict(Tag::NAME).do_update((Tag::ID, Tag::ID)),
+        "Tag.id is written twice: name each column once",
     );
 }
