@@ -80,9 +80,9 @@ pub(crate) fn written_by_ctes(body: &Body) -> Vec<&'static EntityMeta> {
 }
 
 /// Looks through expressions.
-pub(super) fn find_in(nodes: &[Node]) -> Found<'_> {
+pub(super) fn find_in<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> Found<'a> {
     let mut found = Found::default();
-    nodes.iter().for_each(|node| found.node(node));
+    nodes.into_iter().for_each(|node| found.node(node));
     found.names.count();
     found
 }

@@ -20,8 +20,11 @@ impl Writer<'_> {
         match body {
             Body::Raw(_) => self.inline(&ctes),
             Body::Count(inner) | Body::Exists(inner) if matches!(**inner, Body::Raw(_)) => self.inline(&ctes),
-            // It stands before the query.
-            Body::Insert(insert) if insert.query.is_some() && !self.dialect.with_before_writes => {}
+            // It stands before the query, where what is written into rows that are there cannot read from it.
+            Body::Insert(insert)
+                if insert.query.is_some()
+                    && !self.dialect.with_before_writes
+                    && find_in(insert.nodes()).ctes.is_empty() => {}
             Body::Insert(_) | Body::Update(_) | Body::Delete(_) if !self.dialect.with_before_writes => {
                 self.inline(&ctes);
             }
@@ -50,7 +53,7 @@ impl Writer<'_> {
 
     /// Adds WITH for what a statement reads from. Its names are known.
     pub(super) fn with_of(&mut self, body: &Body) {
-        if body.has_made_sources() {
+        if body.has_made_sources() && !self.inline_ctes {
             self.with(&find(body).ctes);
         }
     }

@@ -2,7 +2,7 @@
 
 use orm_core::{Entity, POSTGRES, Query, Select, Values, coalesce, count_all, excluded, max, table, values};
 
-use crate::entities::{Item, Post, Tag, User};
+use crate::entities::{Item, Numbered, Post, Tag, User};
 use crate::filled::Page;
 use crate::{assert_refused, assert_sql};
 
@@ -282,5 +282,21 @@ fn an_upsert_looks_up_what_the_new_row_names() {
     assert_refused(
         Tag::insert().set(Tag::NAME, "x").on_conflict(Tag::NAME).do_update((Tag::ID, Tag::ID)),
         "Tag.id is written twice: name each column once",
+    );
+}
+
+/// WITH stands before the query in MariaDB, where what is written into rows that are there cannot read from it.
+#[test]
+fn ctes_in_an_upsert_of_a_query() {
+    let ages = User::select().columns(User::AGE).cte();
+    let most = coalesce(ages.select().columns(max(ages.columns())).subquery().cast::<Option<i64>>(), 0);
+    assert_sql(
+        Numbered::insert()
+            .from_select(Numbered::ID, User::select().columns(User::ID))
+            .on_conflict(Numbered::ID)
+            .do_set(|new| new.set(Numbered::ID, most)),
+        r#"WITH "cte_1" ("c1") AS (SELECT "users"."age" FROM "users") INSERT INTO "things" ("id") SELECT "users"."id" FROM "users" WHERE 1 ON CONFLICT ("id") DO UPDATE SET "id" = coalesce(CAST((SELECT max("cte_1"."c1") FROM "cte_1") AS INTEGER), ?)"#,
+        r#"WITH "cte_1" ("c1") AS (SELECT "users"."age" FROM "users") INSERT INTO "things" ("id") SELECT "users"."id" FROM "users" WHERE TRUE ON CONFLICT ("id") DO UPDATE SET "id" = coalesce(CAST((SELECT max("cte_1"."c1") FROM "cte_1") AS BIGINT), $1)"#,
+        "INSERT INTO `things` (`id`) SELECT `users`.`id` FROM `users` ON DUPLICATE KEY UPDATE `id` = coalesce(CAST((SELECT max(`cte_1`.`c1`) FROM (SELECT `users`.`age` AS `c1` FROM `users`) AS `cte_1`) AS SIGNED), ?)",
     );
 }
