@@ -2,7 +2,7 @@
 
 use crate::entity::EntityMeta;
 use crate::entity::RelationKind;
-use crate::expr::Node;
+use crate::expr::{Kind, Node};
 use crate::stmt::{Body, CompoundBody, JoinTo, SelectBody, Source, SourceId, SourceOf, With};
 
 /// The names of the sources of one statement, and its CTEs in the order in which they are defined.
@@ -120,8 +120,11 @@ impl<'a> Found<'a> {
                 JoinTo::Source(source) => self.source(source),
                 JoinTo::Relation { relation, to, links, .. } => {
                     let target = (relation.target)().table;
-                    if let (Some(id), RelationKind::ManyToMany { through }) = (links, &relation.kind) {
-                        self.names.add(*id, through.table);
+                    if let RelationKind::ManyToMany { through } = &relation.kind {
+                        match links {
+                            Some(id) => self.names.add(*id, through.table),
+                            None => self.names.tables.push(through.table),
+                        }
                     }
                     match to {
                         Some(id) => self.names.add(*id, target),
@@ -170,8 +173,12 @@ impl<'a> Found<'a> {
     }
 
     fn node(&mut self, node: &'a Node) {
-        if let crate::expr::Kind::Related { filter: Some(filter), .. } = &node.0 {
-            self.node(filter);
+        if let Kind::Related { relation, filter } = &node.0 {
+            self.names.tables.push((relation.target)().table);
+            if let RelationKind::ManyToMany { through } = &relation.kind {
+                self.names.tables.push(through.table);
+            }
+            filter.iter().for_each(|filter| self.node(filter));
         }
         if let Some(query) = node.query() {
             self.body(query);

@@ -34,7 +34,7 @@ fn values(input: &Cells) -> Vec<Value> {
 }
 
 /// The entities of all snapshots.
-const ALL: [fn() -> &'static orm_core::EntityMeta; 10] = [
+const ALL: [fn() -> &'static orm_core::EntityMeta; 12] = [
     entities::User::meta,
     entities::Post::meta,
     entities::Tag::meta,
@@ -45,6 +45,8 @@ const ALL: [fn() -> &'static orm_core::EntityMeta; 10] = [
     crate::filled::Page::meta,
     entities::Numbered::meta,
     entities::NumberedOne::meta,
+    crate::source::Way::meta,
+    crate::source::Step::meta,
 ];
 
 fn tables(dialect: &Dialect) -> Vec<String> {

@@ -1,10 +1,12 @@
 //! Aliases, subqueries, CTEs, lists of values.
 
 use anyorm::sql;
+use orm_core::entity::{Members, RelationKind, RelationMeta};
 use orm_core::expr::{partition_by, row_number};
-use orm_core::{Entity, Query, SQLITE, Value, count_all, recursive, recursive_all, table, values};
+use orm_core::relation::Many;
+use orm_core::{Entity, Query, Relation, SQLITE, Value, count_all, recursive, recursive_all, table, values};
 
-use crate::entities::{Item, Numbered, NumberedOne, Post, Tag, User};
+use crate::entities::{Item, Numbered, NumberedOne, Post, Tag, User, entity};
 use crate::{assert_refused, assert_sql};
 
 #[test]
@@ -380,5 +382,51 @@ fn a_limit_inside_of_in() {
         r#"SELECT "users"."id" FROM "users" WHERE "users"."id" IN (SELECT "posts"."author_id" FROM "posts" LIMIT 3)"#,
         r#"SELECT "users"."id" FROM "users" WHERE "users"."id" IN (SELECT "posts"."author_id" FROM "posts" LIMIT 3)"#,
         "SELECT `users`.`id` FROM `users` WHERE `users`.`id` IN (SELECT * FROM (SELECT `posts`.`author_id` AS `c1` FROM `posts` LIMIT 3) AS `part`)",
+    );
+}
+
+entity! {
+    Way "ways" key i64 = [0];
+    columns {
+        0 ID id: i64;
+    }
+    relations [
+        RelationMeta {
+            name: "steps", source: Way::meta, target: Step::meta, position: 0,
+            kind: RelationKind::HasMany { inverse: || &Step::meta().relations[0] },
+            members: Members::PLAIN,
+        },
+    ]
+}
+
+impl Way {
+    const STEPS: Relation<Way, Step, Many> = Relation::new(Way::meta, 0);
+}
+
+entity! {
+    // Called as a CTE would be.
+    Step "cte_1" key i64 = [0];
+    columns {
+        0 ID id: i64;
+        1 WAY way: i64;
+    }
+    relations [
+        RelationMeta {
+            name: "way", source: Step::meta, target: Way::meta, position: 0,
+            kind: RelationKind::BelongsTo { columns: &[1], nullable: false, on_delete: None },
+            members: Members::PLAIN,
+        },
+    ]
+}
+
+/// No CTE takes the name of a table that only a condition reads.
+#[test]
+fn a_table_along_a_relation_keeps_its_name() {
+    let ids = User::select().columns(User::ID).cte();
+    assert_sql(
+        Way::select().filter(Way::STEPS.any(Step::ID.gt(1)) & Way::ID.is_in_query(ids.select())),
+        r#"WITH "cte_2" ("c1") AS (SELECT "users"."id" FROM "users") SELECT "ways"."id" FROM "ways" WHERE EXISTS (SELECT 1 FROM "cte_1" WHERE "cte_1"."way" = "ways"."id" AND "cte_1"."id" > ?) AND "ways"."id" IN (SELECT "cte_2"."c1" FROM "cte_2")"#,
+        r#"WITH "cte_2" ("c1") AS (SELECT "users"."id" FROM "users") SELECT "ways"."id" FROM "ways" WHERE EXISTS (SELECT 1 FROM "cte_1" WHERE "cte_1"."way" = "ways"."id" AND "cte_1"."id" > $1) AND "ways"."id" IN (SELECT "cte_2"."c1" FROM "cte_2")"#,
+        "WITH `cte_2` (`c1`) AS (SELECT `users`.`id` FROM `users`) SELECT `ways`.`id` FROM `ways` WHERE EXISTS (SELECT 1 FROM `cte_1` WHERE `cte_1`.`way` = `ways`.`id` AND `cte_1`.`id` > ?) AND `ways`.`id` IN (SELECT `cte_2`.`c1` FROM `cte_2`)",
     );
 }
