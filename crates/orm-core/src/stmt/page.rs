@@ -136,14 +136,21 @@ impl SelectBody {
     /// Refuses what would be something else if rows before it were left out.
     fn check_page(&self) -> Result<()> {
         let is_distinct = !matches!(self.distinct, Distinct::None);
-        let has_window = self.columns.iter().flatten().any(has_window);
-        match is_distinct || has_window {
-            true => Err(Error::build(
+        let answered = || self.columns.iter().flatten().chain(self.order_by.iter().map(|order| &order.node));
+        if is_distinct || answered().any(|node| has(node, &|kind| matches!(kind, Kind::Over { .. }))) {
+            return Err(Error::build(
                 "a page behind a cursor leaves out the rows before it, so that `distinct` and window functions would not see them: \
                  read from such a query with `.derived()`, and page that",
-            )),
-            false => Ok(()),
+            ));
         }
+        let is_aggregate = |kind: &Kind| matches!(kind, Kind::Aggregate(_));
+        if self.group_by.is_empty() && answered().any(|node| has(node, &is_aggregate)) {
+            return Err(Error::build(
+                "an aggregate without `group_by` makes one row of all, which has no pages: group the rows, or leave out \
+                 `page_after`",
+            ));
+        }
+        Ok(())
     }
 
     /// Whether a part of the order may be NULL: because its column is, or since a left join may leave it out.
@@ -211,9 +218,9 @@ fn is_column(node: &Node, from: &Source, position: usize) -> bool {
     }
 }
 
-fn has_window(node: &Node) -> bool {
-    let mut found = matches!(node.0, Kind::Over { .. });
-    node.parts(&mut |part| found = found || has_window(part));
+fn has(node: &Node, is: &dyn Fn(&Kind) -> bool) -> bool {
+    let mut found = is(&node.0);
+    node.parts(&mut |part| found = found || has(part, is));
     found
 }
 

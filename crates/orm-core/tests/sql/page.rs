@@ -132,8 +132,16 @@ fn cursors_of_other_queries() {
         let error = query.page_after(None).statement().expect_err("rows that were left out would come again");
         assert!(error.to_string().contains("read from such a query with `.derived()`"), "{error}");
     }
+    let places = || orm_core::row_number().over(orm_core::window().order_by(User::ID));
     let counted = User::select().columns(count_all().over(orm_core::window())).page_after(None);
     assert!(counted.statement().is_err());
+    let placed = User::select().columns(User::ID).order_by(places()).page_after(None);
+    let error = placed.statement().expect_err("the second page would have other places");
+    assert!(error.to_string().contains("read from such a query with `.derived()`"), "{error}");
+    assert_refused(
+        User::select().columns(count_all()).page_after(None),
+        "an aggregate without `group_by` makes one row of all, which has no pages: group the rows, or leave out `page_after`",
+    );
     // As a subquery it is the same page.
     let page = User::select().order_by(User::NAME).page_after(None).exists();
     assert!(Post::select().filter(page).statement().is_ok());
