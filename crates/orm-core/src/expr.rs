@@ -133,8 +133,8 @@ pub(crate) enum Kind {
     CountOf(Box<Body>),
     /// `(SELECT ..)`, one column.
     Subquery(Box<Body>),
-    /// `EXISTS` over the rows that a relation leads to.
-    Related { relation: &'static RelationMeta, filter: Option<Box<Node>> },
+    /// `EXISTS` over the rows that a relation leads to, from its own table or an alias of it.
+    Related { relation: &'static RelationMeta, from: Option<SourceId>, filter: Option<Box<Node>> },
     /// What was calculated with decimals: as it is, where there are any.
     Exact(Box<Node>),
     /// `of IS [NOT] TRUE`: never NULL.

@@ -78,7 +78,7 @@ impl<A: Entity, B: Entity, K> Relation<A, B, K> {
     /// ```
     pub fn any(self, condition: impl Condition) -> Expr<bool> {
         let filter = Some(condition.condition().boxed());
-        Expr::of(Kind::Related { relation: self.meta(), filter })
+        Expr::of(Kind::Related { relation: self.meta(), from: None, filter })
     }
 
     /// Whether every row that the relation leads to meets a condition; true where there are none. A row for which the condition
@@ -96,8 +96,7 @@ impl<A: Entity, B: Entity, K> Relation<A, B, K> {
     /// ```
     pub fn all(self, condition: impl Condition) -> Expr<bool> {
         let misses = Node(Kind::IsTrue { of: condition.condition().boxed(), negated: true });
-        let related = Kind::Related { relation: self.meta(), filter: Some(misses.boxed()) };
-        Expr::of(Kind::Not(Node(related).boxed()))
+        self.none(Expr::<bool>::new(misses))
     }
 
     /// Whether no row that the relation leads to meets a condition.
@@ -129,6 +128,6 @@ impl<A: Entity, B: Entity, K> Relation<A, B, K> {
     /// # Ok(()) });
     /// ```
     pub fn exists(self) -> Expr<bool> {
-        Expr::of(Kind::Related { relation: self.meta(), filter: None })
+        Expr::of(Kind::Related { relation: self.meta(), from: None, filter: None })
     }
 }

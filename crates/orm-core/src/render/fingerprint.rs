@@ -372,8 +372,9 @@ impl<'s> Fingerprint<'s> {
                 self.maybe(otherwise.as_deref(), |print, node| print.node(node));
             }
             Kind::Exists(query) | Kind::CountOf(query) | Kind::Subquery(query) => self.body(query),
-            Kind::Related { relation, filter } => {
+            Kind::Related { relation, from, filter } => {
                 self.address(*relation);
+                self.maybe_id(*from);
                 self.maybe(filter.as_deref(), |print, node| print.node(node));
             }
         }

@@ -173,7 +173,7 @@ impl<'a> Found<'a> {
     }
 
     fn node(&mut self, node: &'a Node) {
-        if let Kind::Related { relation, filter } = &node.0 {
+        if let Kind::Related { relation, filter, .. } = &node.0 {
             self.names.tables.push((relation.target)().table);
             if let RelationKind::ManyToMany { through } = &relation.kind {
                 self.names.tables.push(through.table);

@@ -167,7 +167,7 @@ impl Writer<'_> {
                 rowset(self, query);
                 self.push(")");
             }
-            Kind::Related { relation, filter } => related(self, relation, filter.as_deref()),
+            Kind::Related { relation, from, filter } => related(self, relation, *from, filter.as_deref()),
             Kind::Raw(fragment) => {
                 self.fragment(fragment);
             }

@@ -5,8 +5,8 @@ use crate::dialect::Dialect;
 use crate::entity::{EntityMeta, RelationMeta};
 use crate::expr::{Kind, Node, Order};
 use crate::stmt::{
-    Body, Distinct, JoinTo, Loads, Lock, LockStrength, LockWait, Name, SelectBody, Source, SourceOf, hops,
-    hops_between,
+    Body, Distinct, JoinTo, Loads, Lock, LockStrength, LockWait, Name, SelectBody, Source, SourceId,
+    SourceOf, hops, hops_between,
 };
 
 /// Adds a query with rows, as it stands inside of another statement.
@@ -357,9 +357,14 @@ pub(super) fn filter(out: &mut Writer<'_>, conditions: &[Node]) {
 
 /// Adds `EXISTS (SELECT 1 FROM target WHERE ..)` for the rows that a relation leads to. A table that the query around it
 /// reads too gets another name here, by which the condition means it.
-pub(super) fn related(out: &mut Writer<'_>, relation: &'static RelationMeta, condition: Option<&Node>) {
+pub(super) fn related(
+    out: &mut Writer<'_>,
+    relation: &'static RelationMeta,
+    from: Option<SourceId>,
+    condition: Option<&Node>,
+) {
     // Checked when the statement was built.
-    let hops = hops(relation).unwrap_or_default();
+    let hops = hops_between(relation, from, None, None).unwrap_or_default();
     let before = out.tables.len();
     let mut names = Vec::with_capacity(hops.len());
     for hop in &hops {

@@ -191,14 +191,17 @@ impl Filters {
         let mut conditions = self.of(entity).to_vec();
         if let Some(source) = id {
             let field = |at| Some(Node(Kind::Field { source, column: FieldColumn::Entity(entity, at) }));
-            conditions.iter_mut().for_each(|condition| condition.substitute(entity, &field));
+            conditions.iter_mut().for_each(|condition| {
+                condition.substitute(entity, &field);
+                start_at(condition, entity, source, &field);
+            });
         }
         conditions
     }
 
     /// The queries inside of an expression.
     fn node(&self, node: &mut Node) {
-        if let Kind::Related { relation, filter } = &mut node.0 {
+        if let Kind::Related { relation, filter, .. } = &mut node.0 {
             let given = filter.take().map(|mut given| {
                 self.node(&mut given);
                 *given
@@ -249,6 +252,25 @@ impl Loads {
             leg.joined &= !filters.of((leg.relation.target)()).iter().any(has_query);
         });
     }
+}
+
+/// Relations of an entity start where its table has another name.
+fn start_at(
+    node: &mut Node,
+    entity: &'static EntityMeta,
+    source: SourceId,
+    field: &dyn Fn(usize) -> Option<Node>,
+) {
+    if let Kind::Related { relation, from, filter } = &mut node.0
+        && (relation.source)().is(entity)
+    {
+        *from = Some(source);
+        // About the rows that it leads to, which have that name themselves where they are of this entity.
+        if let Some(filter) = filter.as_mut().filter(|_| !(relation.target)().is(entity)) {
+            filter.substitute(entity, field);
+        }
+    }
+    node.parts_mut(&mut |part| start_at(part, entity, source, field));
 }
 
 fn has_query(node: &Node) -> bool {

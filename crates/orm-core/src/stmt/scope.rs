@@ -182,7 +182,7 @@ impl<'a> Scope<'a> {
                 )));
             }
             Kind::Problem(problem) => return Err(Error::build(problem.clone())),
-            Kind::Related { relation, filter } => self.check_related(relation, filter.as_deref())?,
+            Kind::Related { relation, filter, .. } => self.check_related(relation, filter.as_deref())?,
             _ => {}
         }
         if let Some(query) = node.query() {
@@ -449,7 +449,7 @@ pub(super) fn reads(node: &Node, out: &mut Vec<&'static str>) {
     if let Kind::Raw(fragment) = &node.0 {
         fragment.reads.iter().for_each(|table| add(table, out));
     }
-    if let Kind::Related { relation, filter } = &node.0 {
+    if let Kind::Related { relation, filter, .. } = &node.0 {
         path_reads(&[relation], out);
         filter.iter().for_each(|filter| reads(filter, out));
     }

@@ -92,3 +92,22 @@ fn the_row_of_a_key() {
     assert_eq!(&*shape.sql, r#"SELECT "id", "name" FROM "tags" WHERE "id" = ? AND "tags"."name" <> ?"#);
     assert_eq!((values.len(), values.value(0).to_value()), (1, Value::Text("x".to_owned())));
 }
+
+/// A condition along a relation starts at the alias.
+#[test]
+fn aliases_of_what_is_known_by_a_relation() {
+    let mut filters = Filters::new();
+    filters.add(Post::AUTHOR.any(User::ACTIVE & User::ID.ne(Post::VERSION)) | Post::TAGS.exists());
+    let post = Post::alias();
+    let statement = User::select()
+        .left_join(User::POSTS.to(&post))
+        .columns((User::ID, post.column(Post::ID).optional()))
+        .statement()
+        .and_then(|statement| statement.filtered(&filters));
+    assert_statement(
+        &statement.expect("it is built"),
+        r#"SELECT "users"."id", "posts_1"."id" FROM "users" LEFT JOIN "posts" AS "posts_1" ON "posts_1"."author_id" = "users"."id" AND (EXISTS (SELECT 1 FROM "users" AS "users_1" WHERE "users_1"."id" = "posts_1"."author_id" AND "users_1"."active" AND "users_1"."id" <> "posts_1"."version") OR EXISTS (SELECT 1 FROM "post_tags" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" WHERE "post_tags"."post_id" = "posts_1"."id"))"#,
+        r#"SELECT "users"."id", "posts_1"."id" FROM "users" LEFT JOIN "posts" AS "posts_1" ON "posts_1"."author_id" = "users"."id" AND (EXISTS (SELECT 1 FROM "users" AS "users_1" WHERE "users_1"."id" = "posts_1"."author_id" AND "users_1"."active" AND "users_1"."id" <> "posts_1"."version") OR EXISTS (SELECT 1 FROM "post_tags" JOIN "tags" ON "tags"."id" = "post_tags"."tag_id" WHERE "post_tags"."post_id" = "posts_1"."id"))"#,
+        "SELECT `users`.`id`, `posts_1`.`id` FROM `users` LEFT JOIN `posts` AS `posts_1` ON `posts_1`.`author_id` = `users`.`id` AND (EXISTS (SELECT 1 FROM `users` AS `users_1` WHERE `users_1`.`id` = `posts_1`.`author_id` AND `users_1`.`active` AND `users_1`.`id` <> `posts_1`.`version`) OR EXISTS (SELECT 1 FROM `post_tags` JOIN `tags` ON `tags`.`id` = `post_tags`.`tag_id` WHERE `post_tags`.`post_id` = `posts_1`.`id`))",
+    );
+}
