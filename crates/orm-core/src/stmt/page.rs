@@ -53,8 +53,9 @@ impl<E, S: Shape> Select<E, S> {
     /// one after a row for the cursor that came with it. How many rows a page has is said by [`limit`](Self::limit); the key
     /// decides what the order leaves equal.
     ///
-    /// NULLs come before all values, unless the order says otherwise. A cursor that was made by a query of another order is
-    /// an error when the statement is built. Where a join repeats rows, order by a column that tells them apart too.
+    /// NULLs come before all values, unless the order says otherwise. A cursor that has not as many values as the order has
+    /// parts, the key among them, was made by another query, and is an error when the statement is built; one of another order
+    /// of as many parts is not known as such. Where a join repeats rows, order by a column that tells them apart too.
     ///
     /// # Example
     /// ```
