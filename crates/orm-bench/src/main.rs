@@ -8,6 +8,7 @@
 //! cargo run --release -p orm-bench -- --profile insert    anyorm's side alone, under `block_on`, for a profiler
 //! cargo run --release -p orm-bench -- --profile-by-hand insert   the other side alone
 //! cargo run --release -p orm-bench -- --statements        what statements cost to be built and written, in nanoseconds
+//! cargo run --release -p orm-bench -- --instructions          what a few paths take, as callgrind counts it
 //! cargo run -p orm-bench -- --quick                       tiny sizes: shows that it works, measures nothing
 //! ```
 //!
@@ -17,6 +18,7 @@
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 
 mod case;
+mod instructions;
 mod model;
 mod parents;
 mod plans;
@@ -45,6 +47,9 @@ fn main() -> Result<(), Fault> {
     size.fastest = has("--fastest");
     if has("--statements") {
         return statements::print(size.rounds);
+    }
+    if has("--instructions") {
+        return instructions::run(&options);
     }
     let is_wanted =
         |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(part.as_str()));

@@ -14,7 +14,7 @@ use crate::case::Fault;
 use crate::model::{Author, Book};
 
 /// A query of ten clauses: selected columns, a join, four conditions, a group, a condition on it, an order, a limit.
-fn ten_clauses() -> impl Query {
+pub(crate) fn ten_clauses() -> impl Query {
     Author::select()
         .join(Author::BOOKS)
         .filter(Author::ID.gt(3))

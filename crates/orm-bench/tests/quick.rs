@@ -25,6 +25,20 @@ fn every_line_is_printed() {
     }
 }
 
+/// Counting takes a release build and minutes: here it is only seen that there is something to count.
+#[test]
+fn every_path_that_is_counted_runs() {
+    let stored = include_str!("../instructions.txt");
+    for line in stored.lines() {
+        let (name, count) = line.split_once(' ').expect("a name and a count");
+        assert!(count.parse::<u64>().is_ok_and(|count| count > 0), "{line}");
+        let arguments = ["--instructions", &format!("--path={name}"), "--times=2"];
+        let output = Command::new(env!("CARGO_BIN_EXE_ratios")).args(arguments).output().expect("it starts");
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(stored.lines().count() >= 6, "{stored}");
+}
+
 #[test]
 fn a_filter_selects_lines() {
     let output =
