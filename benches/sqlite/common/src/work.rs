@@ -116,7 +116,7 @@ impl Work {
     pub fn laps(self) -> usize {
         match self {
             Self::Rows | Self::Parents | Self::Recovery => 5,
-            Self::InsertBulk | Self::Change | Self::FlushFew => 3,
+            Self::InsertBulk | Self::Change | Self::Stream | Self::RowsMany | Self::FlushFew => 3,
             _ => 1,
         }
     }
