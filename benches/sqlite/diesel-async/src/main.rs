@@ -10,7 +10,7 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection as _, RunQueryDsl, SimpleAsyncConnection as _};
 use futures_util::{FutureExt as _, TryStreamExt as _};
 use sqlite_bench_common::{
-    Audit, CONNECTIONS, Checksum, Fault, Lap, Laps, PRAGMAS, Run, Work, amount, light, poll_once,
+    Audit, CONNECTIONS, Checksum, Fault, Lap, Laps, PRAGMAS, Run, Size, Work, amount, light, poll_once,
 };
 
 #[path = "../../common/diesel_model.rs"]
@@ -34,7 +34,7 @@ async fn work(run: Run) -> Result<(), Fault> {
     let pool = open(&run)?;
     let mut laps = Laps::default();
     for round in run.rounds() {
-        laps.add(lap(&pool, &run, round).await?);
+        laps.add(lap(pool.clone(), run.clone(), round).await?);
     }
     run.print(&laps);
     Ok(())
@@ -55,25 +55,26 @@ async fn establish(file: &str) -> ConnectionResult<Connection> {
     Ok(connection)
 }
 
-async fn lap(pool: &Pool<Connection>, run: &Run, round: usize) -> Result<Lap, Fault> {
+async fn lap(pool: Pool<Connection>, run: Run, round: usize) -> Result<Lap, Fault> {
+    // Boxed, because the compiler does not see through so many borrowed futures that they can be sent.
     match run.work {
-        Work::ReadTogether | Work::Tail => return read_together(pool, run).await,
-        Work::Recovery => return recovery(pool, run).await,
+        Work::ReadTogether | Work::Tail => return read_together(&pool, &run).boxed().await,
+        Work::Recovery => return recovery(&pool, &run).boxed().await,
         _ => {}
     }
     // One connection is held.
     let mut held: Object<Connection> = pool.get().await?;
     let connection: &mut Connection = &mut held;
     match run.work {
-        Work::ReadByKey => read_by_key(connection, run).await,
-        Work::Rows | Work::RowsMany => read_rows(connection).await,
-        Work::InsertBulk => insert_bulk(connection, run, round).await,
-        Work::InsertSingle => insert_single(connection, run, round).await,
-        Work::Change => change(connection).await,
-        Work::Parents => read_parents(connection).await,
-        Work::Mixed => mixed(connection, run).await,
-        Work::Stream => stream(connection).await,
-        Work::Stall => stall(connection, round).await,
+        Work::ReadByKey => read_by_key(connection, run.size).boxed().await,
+        Work::Rows | Work::RowsMany => read_rows(connection).boxed().await,
+        Work::InsertBulk => insert_bulk(connection, run.size, round).boxed().await,
+        Work::InsertSingle => insert_single(connection, run.size, round).boxed().await,
+        Work::Change => change(connection).boxed().await,
+        Work::Parents => read_parents(connection).boxed().await,
+        Work::Mixed => mixed(connection, run.size).boxed().await,
+        Work::Stream => stream(connection).boxed().await,
+        Work::Stall => stall(connection, round).boxed().await,
         Work::FlushFew => run.leave_out("nothing is tracked"),
         Work::ReadTogether | Work::Tail | Work::Recovery => Err("this takes many connections".into()),
     }
@@ -83,10 +84,10 @@ async fn read(connection: &mut Connection, key: i64) -> Result<User, Fault> {
     Ok(users::table.find(key).select(User::as_select()).get_result(connection).await?)
 }
 
-async fn read_by_key(connection: &mut Connection, run: &Run) -> Result<Lap, Fault> {
-    let mut found = Vec::with_capacity(run.size.reads);
+async fn read_by_key(connection: &mut Connection, size: Size) -> Result<Lap, Fault> {
+    let mut found = Vec::with_capacity(size.reads);
     let start = Instant::now();
-    for key in run.size.keys() {
+    for key in size.keys() {
         found.push(read(connection, key).await?);
     }
     Ok(Lap::new(start.elapsed(), sum_of(&found)))
@@ -122,16 +123,16 @@ async fn read_rows(connection: &mut Connection) -> Result<Lap, Fault> {
 }
 
 /// Many rows are not one statement of diesel-async on SQLite, so this is diesel's, in one hop.
-async fn insert_bulk(connection: &mut Connection, run: &Run, round: usize) -> Result<Lap, Fault> {
-    let new = sqlite_bench_common::users(round, run.size.rows);
+async fn insert_bulk(connection: &mut Connection, size: Size, round: usize) -> Result<Lap, Fault> {
+    let new = sqlite_bench_common::users(round, size.rows);
     let start = Instant::now();
     let users = connection.spawn_blocking(move |connection| insert_users(connection, new)).await?;
     Ok(Lap::new(start.elapsed(), sum_of(&users)))
 }
 
 /// Each row is sent and answered before the next.
-async fn insert_single(connection: &mut Connection, run: &Run, round: usize) -> Result<Lap, Fault> {
-    let new = sqlite_bench_common::users(round, run.size.rows);
+async fn insert_single(connection: &mut Connection, size: Size, round: usize) -> Result<Lap, Fault> {
+    let new = sqlite_bench_common::users(round, size.rows);
     let start = Instant::now();
     let work = async |connection: &mut Connection| {
         let mut users = Vec::with_capacity(new.len());
@@ -140,7 +141,7 @@ async fn insert_single(connection: &mut Connection, run: &Run, round: usize) -> 
             let key: i64 = insert.returning(users::id).get_result(connection).await?;
             users.push(with_key(new, key));
         }
-        Ok::<_, Fault>(users)
+        QueryResult::Ok(users)
     };
     let users = connection.immediate_transaction(work).await?;
     Ok(Lap::new(start.elapsed(), sum_of(&users)))
@@ -168,29 +169,25 @@ async fn read_parents(connection: &mut Connection) -> Result<Lap, Fault> {
     Ok(Lap::new(start.elapsed(), sum_of_parents(&found)))
 }
 
-async fn mixed(connection: &mut Connection, run: &Run) -> Result<Lap, Fault> {
-    let mut done = Vec::with_capacity(run.size.requests);
+async fn mixed(connection: &mut Connection, size: Size) -> Result<Lap, Fault> {
+    let mut done = Vec::with_capacity(size.requests);
     let start = Instant::now();
-    for request in 0..run.size.requests {
-        let key = run.size.key(request);
+    for request in 0..size.requests {
+        let key = size.key(request);
         let work = async |connection: &mut Connection| one_request(connection, key, request).await;
         done.push(connection.immediate_transaction(work).await?);
     }
     Ok(Lap::new(start.elapsed(), sum_of_requests(&done)))
 }
 
-async fn one_request(
-    connection: &mut Connection,
-    key: i64,
-    request: usize,
-) -> Result<(Account, Audit), Fault> {
+async fn one_request(connection: &mut Connection, key: i64, request: usize) -> QueryResult<(Account, Audit)> {
     let select = accounts::table.find(key).select(Account::as_select());
     let mut account: Account = select.get_result(connection).await?;
     let amount = amount(request);
     account.balance += amount;
     let update = diesel::update(accounts::table.find(account.id)).set(accounts::balance.eq(account.balance));
     if update.execute(connection).await? != 1 {
-        return Err("an account is missing".into());
+        return Err(diesel::result::Error::NotFound);
     }
     let insert = diesel::insert_into(audits::table).values(AuditToInsert { account_id: account.id, amount });
     let id: i64 = insert.returning(audits::id).get_result(connection).await?;
