@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use sqlite_bench_common::{Fault, Lap, Run, poll_once};
 use sea_orm::DatabaseConnection;
+use sqlite_bench_common::{Fault, Lap, Run, poll_once};
 
 use crate::model::sum_of;
-use crate::reads::{self, read};
 use crate::on_tokio;
+use crate::reads::{self, read};
 
 pub(crate) async fn read_together(database: &DatabaseConnection, run: &Run) -> Result<Lap, Fault> {
     let read_all = |_, keys: Vec<i64>| {

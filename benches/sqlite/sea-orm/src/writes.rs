@@ -24,7 +24,11 @@ async fn begin(database: &DatabaseConnection) -> Result<DatabaseTransaction, Fau
     Ok(database.begin_with_options(options).await?)
 }
 
-pub(crate) async fn insert_bulk(database: &DatabaseConnection, run: &Run, round: usize) -> Result<Lap, Fault> {
+pub(crate) async fn insert_bulk(
+    database: &DatabaseConnection,
+    run: &Run,
+    round: usize,
+) -> Result<Lap, Fault> {
     let new = models(round, run.size.rows);
     let mut users = Vec::with_capacity(new.len());
     let start = Instant::now();
