@@ -15,12 +15,13 @@ pub(crate) struct User {
     pub(crate) score: f64,
 }
 
+/// Its key is not an `i64`: relations between those are not implemented in toasty.
 #[derive(Debug, Model)]
 #[table = "parents"]
 pub(crate) struct Parent {
     #[key]
     #[auto]
-    pub(crate) id: i64,
+    pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) age: Option<i64>,
     #[has_many]
@@ -32,9 +33,9 @@ pub(crate) struct Parent {
 pub(crate) struct Child {
     #[key]
     #[auto]
-    pub(crate) id: i64,
+    pub(crate) id: u64,
     #[index]
-    pub(crate) parent_id: i64,
+    pub(crate) parent_id: u64,
     #[belongs_to(key = parent_id, references = id)]
     pub(crate) parent: Deferred<Parent>,
     pub(crate) title: String,

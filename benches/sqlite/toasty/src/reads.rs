@@ -35,9 +35,9 @@ pub(crate) async fn read_parents(connection: &mut Connection) -> Result<Lap, Fau
     let time = start.elapsed();
     let mut sum = Checksum::default();
     for parent in &found {
-        sum.parent(parent.id, &parent.name, parent.age);
+        sum.parent(parent.id as i64, &parent.name, parent.age);
         for child in parent.children.get() {
-            sum.child(child.id, child.parent_id, &child.title, child.pages);
+            sum.child(child.id as i64, child.parent_id as i64, &child.title, child.pages);
         }
     }
     Ok(Lap::new(time, sum))
@@ -46,7 +46,8 @@ pub(crate) async fn read_parents(connection: &mut Connection) -> Result<Lap, Fau
 pub(crate) async fn stream(connection: &mut Connection) -> Result<Lap, Fault> {
     let mut sum = Checksum::default();
     let start = Instant::now();
-    let mut next = Some(User::all().order_by(User::fields().id().asc()).paginate(PAGE).exec(connection).await?);
+    let mut next =
+        Some(User::all().order_by(User::fields().id().asc()).paginate(PAGE).exec(connection).await?);
     while let Some(page) = next {
         for User { id, name, email, age, score } in &page.items {
             sum.light(light(*id, name, email, *age, *score));

@@ -29,7 +29,11 @@ pub(crate) async fn insert_bulk(connection: &mut Connection, run: &Run, round: u
 }
 
 /// Each row is sent and answered before the next.
-pub(crate) async fn insert_single(connection: &mut Connection, run: &Run, round: usize) -> Result<Lap, Fault> {
+pub(crate) async fn insert_single(
+    connection: &mut Connection,
+    run: &Run,
+    round: usize,
+) -> Result<Lap, Fault> {
     let new = users(round, run.size.rows);
     let mut users = Vec::with_capacity(new.len());
     let start = Instant::now();
