@@ -9,10 +9,10 @@ use crate::format;
 use crate::lines::Line;
 use crate::terminal::{extra_of, extra_text, raw_median};
 
-const WIDTH: f64 = 900.0;
+const WIDTH: f64 = 960.0;
 /// Where the bars begin and end.
-const LEFT: f64 = 250.0;
-const RIGHT: f64 = 640.0;
+const LEFT: f64 = 300.0;
+const RIGHT: f64 = 690.0;
 const TOP: f64 = 64.0;
 const ROW: f64 = 27.0;
 const BAR: f64 = 17.0;
@@ -72,7 +72,7 @@ pub(crate) fn draw(work: Work, lines: &[Line], cells: &[Cell]) -> Option<String>
             "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom}\" class=\"grid\"/>\
              <text x=\"{x:.1}\" y=\"{:.1}\" class=\"faint\" text-anchor=\"middle\">{}</text>\n",
             bottom + 18.0,
-            format::time(tick).replace(".00", ""),
+            format::time(tick).replace(".00 ", " ").replace(".0 ", " "),
         );
     }
     for (at, bar) in bars.iter().enumerate() {

@@ -29,7 +29,8 @@ pub(crate) fn run(mut command: Command, work: &str, file: &Path, quick: bool) ->
     let output = wait(child)?;
     if !output.status.success() {
         let told = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{}: {}", output.status, told.trim()).into());
+        let told: Vec<&str> = told.trim().lines().take(3).collect();
+        return Err(format!("{}: {}", output.status, told.join(" ")).into());
     }
     let line = String::from_utf8(output.stdout)?;
     match line.trim().strip_prefix("- ") {
