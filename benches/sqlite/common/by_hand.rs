@@ -105,6 +105,34 @@ pub(crate) fn request(
     Ok((account, audit))
 }
 
+/// The keys of each diamond.
+pub(crate) fn insert_diamonds(
+    connection: &mut Connection,
+    names: &[[String; 4]],
+) -> rusqlite::Result<Vec<[i64; 4]>> {
+    let transaction = begin(connection)?;
+    let insert = |sql: &str, values: &[&dyn rusqlite::ToSql]| transaction.prepare_cached(sql)?.insert(values);
+    let mut keys = Vec::with_capacity(names.len());
+    for [top_name, left_name, right_name, bottom_name] in names {
+        let top = insert("INSERT INTO tops (name) VALUES (?)", &[top_name])?;
+        let left = insert("INSERT INTO lefts (name, top_id) VALUES (?, ?)", &[left_name, &top])?;
+        let right = insert("INSERT INTO rights (name, top_id) VALUES (?, ?)", &[right_name, &top])?;
+        let bottom = insert(
+            "INSERT INTO bottoms (name, left_id, right_id) VALUES (?, ?, ?)",
+            &[bottom_name, &left, &right],
+        )?;
+        keys.push([top, left, right, bottom]);
+    }
+    transaction.commit()?;
+    Ok(keys)
+}
+
+pub(crate) fn sum_of_diamonds(keys: Vec<[i64; 4]>) -> Checksum {
+    let mut sum = Checksum::default();
+    keys.into_iter().for_each(|keys| sum.diamond(keys));
+    sum
+}
+
 pub(crate) fn sum_of_parents(parents: &[Parent]) -> Checksum {
     let mut sum = Checksum::default();
     for parent in parents {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use rusqlite::Connection;
-use sqlite_bench_common::{Checksum, Fault, Lap, Laps, Run, User, Work, light, poll_once, users};
+use sqlite_bench_common::{Checksum, Fault, Lap, Laps, Run, User, Work, diamonds, light, poll_once, users};
 use tokio::sync::mpsc;
 
 use crate::pool::Pool;
@@ -38,6 +38,7 @@ async fn lap(pool: &Pool, run: &Run, round: usize) -> Result<Lap, Fault> {
         Work::Parents => read_parents(pool).await,
         Work::Mixed => mixed(pool, run).await,
         Work::Stream => stream(pool).await,
+        Work::Diamond => insert_diamonds(pool, run, round).await,
         Work::Stall => stall(pool, round).await,
         Work::Recovery => recovery(pool, run).await,
         Work::FlushFew => run.leave_out("nothing is tracked"),
@@ -128,6 +129,13 @@ async fn mixed(pool: &Pool, run: &Run) -> Result<Lap, Fault> {
         done.push(pool.call(move |connection| Ok(by_hand::request(connection, key, request)?)).await?);
     }
     Ok(Lap::new(start.elapsed(), by_hand::sum_of_requests(&done)))
+}
+
+async fn insert_diamonds(pool: &Pool, run: &Run, round: usize) -> Result<Lap, Fault> {
+    let names = diamonds(round, run.size.diamonds);
+    let start = Instant::now();
+    let keys = pool.call(move |connection| Ok(by_hand::insert_diamonds(connection, &names)?)).await?;
+    Ok(Lap::new(start.elapsed(), by_hand::sum_of_diamonds(keys)))
 }
 
 async fn stream(pool: &Pool) -> Result<Lap, Fault> {

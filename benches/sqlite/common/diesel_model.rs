@@ -47,6 +47,38 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    tops (id) {
+        id -> BigInt,
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    lefts (id) {
+        id -> BigInt,
+        name -> Text,
+        top_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    rights (id) {
+        id -> BigInt,
+        name -> Text,
+        top_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    bottoms (id) {
+        id -> BigInt,
+        name -> Text,
+        left_id -> BigInt,
+        right_id -> BigInt,
+    }
+}
+
 #[derive(Debug, Identifiable, Queryable, Selectable)]
 #[diesel(table_name = users, check_for_backend(Sqlite))]
 pub(crate) struct User {
@@ -98,6 +130,34 @@ pub(crate) struct AuditToInsert {
     pub(crate) amount: i64,
 }
 
+#[derive(Insertable)]
+#[diesel(table_name = tops)]
+struct TopToInsert<'a> {
+    name: &'a str,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = lefts)]
+struct LeftToInsert<'a> {
+    name: &'a str,
+    top_id: i64,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = rights)]
+struct RightToInsert<'a> {
+    name: &'a str,
+    top_id: i64,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = bottoms)]
+struct BottomToInsert<'a> {
+    name: &'a str,
+    left_id: i64,
+    right_id: i64,
+}
+
 /// Rows of one INSERT. diesel prepares it anew each time.
 const CHUNK: usize = 1_000;
 
@@ -124,6 +184,42 @@ pub(crate) fn change_users(connection: &mut SqliteConnection, users: &mut [User]
         }
         Ok(())
     })
+}
+
+/// A statement for each table. The keys are those of each diamond.
+pub(crate) fn insert_diamonds(
+    connection: &mut SqliteConnection,
+    names: &[[String; 4]],
+) -> QueryResult<Vec<[i64; 4]>> {
+    connection.immediate_transaction(|connection| {
+        let rows: Vec<_> = names.iter().map(|[name, ..]| TopToInsert { name }).collect();
+        let insert = diesel::insert_into(tops::table).values(rows).returning(tops::id);
+        let tops: Vec<i64> = insert.get_results(connection)?;
+        let rows = names.iter().zip(&tops).map(|([_, name, ..], &top_id)| LeftToInsert { name, top_id });
+        let insert = diesel::insert_into(lefts::table).values(rows.collect::<Vec<_>>()).returning(lefts::id);
+        let lefts: Vec<i64> = insert.get_results(connection)?;
+        let rows = names.iter().zip(&tops).map(|([_, _, name, _], &top_id)| RightToInsert { name, top_id });
+        let insert =
+            diesel::insert_into(rights::table).values(rows.collect::<Vec<_>>()).returning(rights::id);
+        let rights: Vec<i64> = insert.get_results(connection)?;
+        let sides = lefts.iter().zip(&rights);
+        let rows = names.iter().zip(sides).map(|([.., name], (&left_id, &right_id))| BottomToInsert {
+            name,
+            left_id,
+            right_id,
+        });
+        let insert =
+            diesel::insert_into(bottoms::table).values(rows.collect::<Vec<_>>()).returning(bottoms::id);
+        let bottoms: Vec<i64> = insert.get_results(connection)?;
+        let keys = tops.into_iter().zip(lefts).zip(rights).zip(bottoms);
+        Ok(keys.map(|(((top, left), right), bottom)| [top, left, right, bottom]).collect())
+    })
+}
+
+pub(crate) fn sum_of_diamonds(keys: Vec<[i64; 4]>) -> Checksum {
+    let mut sum = Checksum::default();
+    keys.into_iter().for_each(|keys| sum.diamond(keys));
+    sum
 }
 
 pub(crate) fn with_key(NewUser { name, email, age, score }: NewUser, id: i64) -> User {

@@ -13,8 +13,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship,
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 CONNECTIONS = 4
-FULL = dict(rows=10_000, reads=5_000, tasks=10, tail_tasks=256, tail_reads=20, requests=2_000, few=10, dropped=1_000)
-QUICK = dict(rows=200, reads=50, tasks=10, tail_tasks=16, tail_reads=2, requests=20, few=10, dropped=20)
+FULL = dict(rows=10_000, reads=5_000, tasks=10, tail_tasks=256, tail_reads=20, requests=2_000, few=10, diamonds=250, dropped=1_000)
+QUICK = dict(rows=200, reads=50, tasks=10, tail_tasks=16, tail_reads=2, requests=20, few=10, diamonds=10, dropped=20)
 
 
 class Base(DeclarativeBase):
@@ -59,6 +59,38 @@ class Audit(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
     amount: Mapped[int]
+
+
+class Top(Base):
+    __tablename__ = "tops"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+class Left(Base):
+    __tablename__ = "lefts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    top_id: Mapped[int] = mapped_column(ForeignKey("tops.id"))
+    top: Mapped[Top] = relationship()
+
+
+class Right(Base):
+    __tablename__ = "rights"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    top_id: Mapped[int] = mapped_column(ForeignKey("tops.id"))
+    top: Mapped[Top] = relationship()
+
+
+class Bottom(Base):
+    __tablename__ = "bottoms"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    left_id: Mapped[int] = mapped_column(ForeignKey("lefts.id"))
+    right_id: Mapped[int] = mapped_column(ForeignKey("rights.id"))
+    left: Mapped[Left] = relationship()
+    right: Mapped[Right] = relationship()
 
 
 class Lap:
@@ -194,6 +226,21 @@ class Bench:
             total += crc(f"audit|{audit.id}|{audit.account_id}|{audit.amount}")
         return Lap(took, len(done), total)
 
+    async def diamond(self, round):
+        count = self.size["diamonds"]
+        new = []
+        start = now()
+        async with self.session() as session:
+            for number in range(round * count + 1, round * count + count + 1):
+                top = Top(name=f"Top {number}")
+                left, right = Left(name=f"Left {number}", top=top), Right(name=f"Right {number}", top=top)
+                new.append(Bottom(name=f"Bottom {number}", left=left, right=right))
+            session.add_all(new)
+            await session.commit()
+            took = now() - start
+            keys = ((it.left.top.id, it.left.id, it.right.id, it.id) for it in new)
+            return Lap(took, 4 * count, sum(crc("diamond|" + "|".join(map(str, four))) for four in keys))
+
     async def stream(self, _):
         total = count = 0
         start = now()
@@ -245,7 +292,7 @@ class Ticker:
 
 
 # How often the work is done after it was warmed up; once where it is not named.
-LAPS = dict(rows=5, parents=5, recovery=5, insert_bulk=3, change=3, stream=3, rows_many=3, flush_few=3)
+LAPS = dict(rows=5, parents=5, recovery=5, insert_bulk=3, change=3, stream=3, rows_many=3, flush_few=3, diamond=3)
 
 
 def prepare(connection, _):

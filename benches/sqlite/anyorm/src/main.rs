@@ -63,6 +63,7 @@ async fn lap(engine: &Engine, run: &Run, executor: Executor, round: usize) -> Re
         Work::InsertSingle => writes::insert_single(engine, size, round).await,
         Work::Change => writes::change(engine).await,
         Work::Mixed => writes::mixed(engine, size).await,
+        Work::Diamond => writes::insert_diamonds(engine, size, round).await,
         Work::FlushFew => writes::flush_few(engine, size).await,
         Work::Stall => tasks::stall(engine, round).await,
         Work::Recovery => tasks::recovery(engine, size).await,

@@ -55,6 +55,46 @@ pub(crate) struct Audit {
     pub(crate) amount: i64,
 }
 
+#[derive(Clone, Debug, Default, Entity)]
+#[entity(table = "tops")]
+pub(crate) struct Top {
+    #[key(auto)]
+    pub(crate) id: i64,
+    pub(crate) name: String,
+}
+
+#[derive(Clone, Debug, Default, Entity)]
+#[entity(table = "lefts")]
+pub(crate) struct Left {
+    #[key(auto)]
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    #[belongs_to]
+    pub(crate) top: BelongsTo<Top>,
+}
+
+#[derive(Clone, Debug, Default, Entity)]
+#[entity(table = "rights")]
+pub(crate) struct Right {
+    #[key(auto)]
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    #[belongs_to]
+    pub(crate) top: BelongsTo<Top>,
+}
+
+#[derive(Clone, Debug, Default, Entity)]
+#[entity(table = "bottoms")]
+pub(crate) struct Bottom {
+    #[key(auto)]
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    #[belongs_to]
+    pub(crate) left: BelongsTo<Left>,
+    #[belongs_to]
+    pub(crate) right: BelongsTo<Right>,
+}
+
 pub(crate) fn new_users(round: usize, count: usize) -> Vec<User> {
     let entity = |NewUser { name, email, age, score }: NewUser| User { id: 0, name, email, age, score };
     common::users(round, count).into_iter().map(entity).collect()

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use anyorm::prelude::*;
-use sqlite_bench_common::{Checksum, Fault, Lap, Size, amount, older};
+use sqlite_bench_common::{Checksum, Fault, Lap, Size, amount, diamonds, older};
 
-use crate::model::{Account, Audit, User, new_users, sum_of};
+use crate::model::{Account, Audit, Bottom, Left, Right, Top, User, new_users, sum_of};
 
 pub(crate) async fn insert_bulk(engine: &Engine, size: Size, round: usize) -> Result<Lap, Fault> {
     let new = new_users(round, size.rows);
@@ -80,6 +80,27 @@ pub(crate) async fn mixed(engine: &Engine, size: Size) -> Result<Lap, Fault> {
     for (account, audit) in done {
         sum.account(account.id, &account.owner, account.balance);
         sum.audit(audit.id, account.id, audit.amount);
+    }
+    Ok(Lap::new(time, sum))
+}
+
+pub(crate) async fn insert_diamonds(engine: &Engine, size: Size, round: usize) -> Result<Lap, Fault> {
+    let names = diamonds(round, size.diamonds);
+    let mut added = Vec::with_capacity(names.len());
+    let start = Instant::now();
+    let mut session = engine.session();
+    for [top, left, right, bottom] in names {
+        let top = session.add(Top { name: top, ..Top::default() });
+        let left = session.add(Left { name: left, top: top.into(), ..Left::default() });
+        let right = session.add(Right { name: right, top: top.into(), ..Right::default() });
+        let bottom = Bottom { name: bottom, left: left.into(), right: right.into(), ..Bottom::default() };
+        added.push((top, left, right, session.add(bottom)));
+    }
+    session.commit().await?;
+    let time = start.elapsed();
+    let mut sum = Checksum::default();
+    for (top, left, right, bottom) in added {
+        sum.diamond([session[top].id, session[left].id, session[right].id, session[bottom].id]);
     }
     Ok(Lap::new(time, sum))
 }

@@ -25,6 +25,17 @@ impl Checksum {
         self.add(&format!("audit|{id}|{account_id}|{amount}"));
     }
 
+    /// The keys of four rows that refer to each other: top, left, right, bottom.
+    pub fn diamond(&mut self, keys: [i64; 4]) {
+        let [top, left, right, bottom] = keys;
+        self.add(&format!("diamond|{top}|{left}|{right}|{bottom}"));
+    }
+
+    /// A row of one of these tables, as it is stored; 0 where it refers to nothing.
+    pub fn corner(&mut self, id: i64, name: &str, refers_to: [i64; 2]) {
+        self.add(&format!("corner|{id}|{name}|{}|{}", refers_to[0], refers_to[1]));
+    }
+
     /// One more row of a stream, which is gone afterwards.
     pub fn light(&mut self, row: u64) {
         self.0 = self.0.wrapping_add(row);

@@ -11,7 +11,8 @@ mod work;
 pub use checksum::{Checksum, light};
 pub use lap::{Lap, Laps};
 pub use rows::{
-    Account, Audit, Child, NewUser, Parent, User, account, amount, child, older, parent, user, users,
+    Account, Audit, Child, NewUser, Parent, User, account, amount, child, diamonds, older, parent, user,
+    users,
 };
 pub use run::Run;
 pub use schema::{PRAGMAS, SCHEMA};

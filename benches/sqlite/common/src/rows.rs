@@ -89,6 +89,13 @@ pub fn account(number: usize) -> Account {
     Account { id: number as i64, owner: format!("Owner {number}"), balance: number as i64 * 10 }
 }
 
+/// The names of four rows that refer to each other: one at the top, a left and a right one that refer to it, and one at the
+/// bottom that refers to both. Their keys will be the number of the diamond, in each table.
+pub fn diamonds(round: usize, count: usize) -> Vec<[String; 4]> {
+    let name = |number| ["Top", "Left", "Right", "Bottom"].map(|corner| format!("{corner} {number}"));
+    (round * count + 1..=round * count + count).map(name).collect()
+}
+
 /// What a mixed request adds to a balance.
 pub fn amount(request: usize) -> i64 {
     request as i64 % 100 + 1

@@ -31,6 +31,26 @@ CREATE TABLE audits (
     account_id INTEGER NOT NULL REFERENCES accounts (id),
     amount INTEGER NOT NULL
 );
+CREATE TABLE tops (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL
+);
+CREATE TABLE lefts (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    top_id INTEGER NOT NULL REFERENCES tops (id)
+);
+CREATE TABLE rights (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    top_id INTEGER NOT NULL REFERENCES tops (id)
+);
+CREATE TABLE bottoms (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    left_id INTEGER NOT NULL REFERENCES lefts (id),
+    right_id INTEGER NOT NULL REFERENCES rights (id)
+);
 ";
 
 /// For each connection. What is not named stays as SQLite has it.

@@ -23,10 +23,11 @@ pub enum Work {
     Stall,
     Recovery,
     FlushFew,
+    Diamond,
 }
 
 impl Work {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ReadByKey,
         Self::ReadTogether,
         Self::Rows,
@@ -41,6 +42,7 @@ impl Work {
         Self::Stall,
         Self::Recovery,
         Self::FlushFew,
+        Self::Diamond,
     ];
 
     /// The word on the command line.
@@ -60,6 +62,7 @@ impl Work {
             Self::Stall => "stall",
             Self::Recovery => "recovery",
             Self::FlushFew => "flush-few",
+            Self::Diamond => "diamond",
         }
     }
 
@@ -83,6 +86,7 @@ impl Work {
             Self::Stall => "100,000 rows are read five times while another task of the same thread ticks",
             Self::Recovery => "the next read, after 1,000 reads were dropped half way",
             Self::FlushFew => "save 10 changes among 100,000 tracked rows",
+            Self::Diamond => "insert 1,000 rows that refer to each other, in four tables, keys known after",
         }
     }
 
@@ -108,6 +112,7 @@ impl Work {
             Self::Stall => 5 * size.many,
             Self::Recovery => 1,
             Self::FlushFew => size.few,
+            Self::Diamond => 4 * size.diamonds,
         }
     }
 
@@ -116,7 +121,12 @@ impl Work {
     pub fn laps(self) -> usize {
         match self {
             Self::Rows | Self::Parents | Self::Recovery => 5,
-            Self::InsertBulk | Self::Change | Self::Stream | Self::RowsMany | Self::FlushFew => 3,
+            Self::InsertBulk
+            | Self::Change
+            | Self::Stream
+            | Self::RowsMany
+            | Self::FlushFew
+            | Self::Diamond => 3,
             _ => 1,
         }
     }
@@ -124,7 +134,7 @@ impl Work {
     /// Users that are in the table before.
     pub fn users(self, size: Size) -> usize {
         match self {
-            Self::InsertBulk | Self::InsertSingle | Self::Parents | Self::Mixed => 0,
+            Self::InsertBulk | Self::InsertSingle | Self::Parents | Self::Mixed | Self::Diamond => 0,
             Self::Stream | Self::RowsMany | Self::Stall | Self::FlushFew => size.many,
             _ => size.rows,
         }
@@ -151,6 +161,8 @@ pub struct Size {
     pub requests: usize,
     /// Rows that are changed among many.
     pub few: usize,
+    /// Rows of each of the four tables that refer to each other.
+    pub diamonds: usize,
     /// Reads that are dropped.
     pub dropped: usize,
 }
@@ -166,6 +178,7 @@ impl Size {
         parents: 1_000,
         requests: 2_000,
         few: 10,
+        diamonds: 250,
         dropped: 1_000,
     };
     pub const QUICK: Self = Self {
@@ -178,6 +191,7 @@ impl Size {
         parents: 10,
         requests: 20,
         few: 10,
+        diamonds: 10,
         dropped: 20,
     };
 

@@ -19,8 +19,9 @@ mod diesel_model;
 mod on_tokio;
 
 use diesel_model::{
-    Account, AuditToInsert, Child, Parent, User, UserToInsert, accounts, audits, change_users, insert_users,
-    parents, sum_of, sum_of_parents, sum_of_requests, users, with_key,
+    Account, AuditToInsert, Child, Parent, User, UserToInsert, accounts, audits, change_users,
+    insert_diamonds, insert_users, parents, sum_of, sum_of_diamonds, sum_of_parents, sum_of_requests, users,
+    with_key,
 };
 
 type Connection = SyncConnectionWrapper<SqliteConnection>;
@@ -75,6 +76,7 @@ async fn lap(pool: Pool<Connection>, run: Run, round: usize) -> Result<Lap, Faul
         Work::Mixed => mixed(connection, run.size).boxed().await,
         Work::Stream => stream(connection).boxed().await,
         Work::Stall => stall(connection, round).boxed().await,
+        Work::Diamond => diamonds(connection, run.size, round).boxed().await,
         Work::FlushFew => run.leave_out("nothing is tracked"),
         Work::ReadTogether | Work::Tail | Work::Recovery => Err("this takes many connections".into()),
     }
@@ -193,6 +195,14 @@ async fn one_request(connection: &mut Connection, key: i64, request: usize) -> Q
     let id: i64 = insert.returning(audits::id).get_result(connection).await?;
     let audit = Audit { id, account_id: account.id, amount };
     Ok((account, audit))
+}
+
+/// In one hop.
+async fn diamonds(connection: &mut Connection, size: Size, round: usize) -> Result<Lap, Fault> {
+    let names = sqlite_bench_common::diamonds(round, size.diamonds);
+    let start = Instant::now();
+    let keys = connection.spawn_blocking(move |connection| insert_diamonds(connection, &names)).await?;
+    Ok(Lap::new(start.elapsed(), sum_of_diamonds(keys)))
 }
 
 async fn stream(connection: &mut Connection) -> Result<Lap, Fault> {

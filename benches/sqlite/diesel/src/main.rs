@@ -13,8 +13,9 @@ use sqlite_bench_common::{
 mod diesel_model;
 
 use diesel_model::{
-    Account, AuditToInsert, Child, Parent, User, UserToInsert, accounts, audits, change_users, insert_users,
-    parents, sum_of, sum_of_parents, sum_of_requests, users, with_key,
+    Account, AuditToInsert, Child, Parent, User, UserToInsert, accounts, audits, change_users,
+    insert_diamonds, insert_users, parents, sum_of, sum_of_diamonds, sum_of_parents, sum_of_requests, users,
+    with_key,
 };
 
 fn main() -> Result<(), Fault> {
@@ -47,6 +48,7 @@ fn lap(connection: &mut SqliteConnection, run: &Run, round: usize) -> Result<Lap
         Work::Parents => read_parents(connection),
         Work::Mixed => mixed(connection, run),
         Work::Stream => stream(connection),
+        Work::Diamond => diamonds(connection, run, round),
         Work::Stall | Work::Recovery => run.leave_out("there is no executor, and nothing can be dropped"),
         Work::FlushFew => run.leave_out("nothing is tracked"),
     }
@@ -181,6 +183,13 @@ fn one_request(
     let id: i64 = insert.returning(audits::id).get_result(connection)?;
     let audit = Audit { id, account_id: account.id, amount };
     Ok((account, audit))
+}
+
+fn diamonds(connection: &mut SqliteConnection, run: &Run, round: usize) -> Result<Lap, Fault> {
+    let names = sqlite_bench_common::diamonds(round, run.size.diamonds);
+    let start = Instant::now();
+    let keys = insert_diamonds(connection, &names)?;
+    Ok(Lap::new(start.elapsed(), sum_of_diamonds(keys)))
 }
 
 fn stream(connection: &mut SqliteConnection) -> Result<Lap, Fault> {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use sqlite_bench_common::{
-    CONNECTIONS, Checksum, Fault, Lap, Laps, Run, User, Work, light, slowest_of_a_hundred, users,
+    CONNECTIONS, Checksum, Fault, Lap, Laps, Run, User, Work, diamonds, light, slowest_of_a_hundred, users,
 };
 
 #[path = "../../common/by_hand.rs"]
@@ -32,6 +32,7 @@ fn lap(connection: &mut Connection, run: &Run, round: usize) -> Result<Lap, Faul
         Work::Parents => read_parents(connection),
         Work::Mixed => mixed(connection, run),
         Work::Stream => stream(connection),
+        Work::Diamond => insert_diamonds(connection, run, round),
         Work::Stall | Work::Recovery => run.leave_out("there is no executor, and nothing can be dropped"),
         Work::FlushFew => run.leave_out("nothing is tracked"),
     }
@@ -120,6 +121,13 @@ fn mixed(connection: &mut Connection, run: &Run) -> Result<Lap, Fault> {
         done.push(by_hand::request(connection, run.size.key(request), request)?);
     }
     Ok(Lap::new(start.elapsed(), by_hand::sum_of_requests(&done)))
+}
+
+fn insert_diamonds(connection: &mut Connection, run: &Run, round: usize) -> Result<Lap, Fault> {
+    let names = diamonds(round, run.size.diamonds);
+    let start = Instant::now();
+    let keys = by_hand::insert_diamonds(connection, &names)?;
+    Ok(Lap::new(start.elapsed(), by_hand::sum_of_diamonds(keys)))
 }
 
 fn stream(connection: &Connection) -> Result<Lap, Fault> {

@@ -67,10 +67,10 @@ pub(crate) fn draw(work: Work, lines: &[Line], cells: &[Cell]) -> Option<String>
     );
     for tick in scale.ticks() {
         let x = scale.place(tick);
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom}\" class=\"grid\"/>\
-             <text x=\"{x:.1}\" y=\"{:.1}\" class=\"faint\" text-anchor=\"middle\">{}</text>\n",
+             <text x=\"{x:.1}\" y=\"{:.1}\" class=\"faint\" text-anchor=\"middle\">{}</text>",
             bottom + 18.0,
             format::time(tick).replace(".00 ", " ").replace(".0 ", " "),
         );
@@ -106,12 +106,12 @@ impl Bar<'_> {
         if self.cell.swings() {
             value += " ~";
         }
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<text x=\"{name_end:.1}\" y=\"{baseline:.1}\" text-anchor=\"end\" class=\"{name_class}\">{name}</text>\
              <rect x=\"{LEFT}\" y=\"{bar_top:.1}\" width=\"{width:.1}\" height=\"{BAR}\" rx=\"2\" class=\"{class}\"/>\
              <line x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{middle:.1}\" y2=\"{middle:.1}\" class=\"spread\"/>\
-             <text x=\"{label:.1}\" y=\"{baseline:.1}\">{value}</text>\n",
+             <text x=\"{label:.1}\" y=\"{baseline:.1}\">{value}</text>",
             name_end = LEFT - 10.0,
             baseline = middle + 4.5,
             name_class = if self.line.is_ours() { "ours" } else { "" },

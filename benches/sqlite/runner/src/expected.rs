@@ -34,6 +34,7 @@ fn play(work: Work, size: Size, tables: &mut Tables, round: usize) -> Checksum {
         Work::FlushFew => change(tables, size.few),
         Work::Mixed => mixed(tables, size),
         Work::Stream => stream(tables),
+        Work::Diamond => insert_diamonds(tables, size.diamonds),
     }
 }
 
@@ -85,6 +86,15 @@ fn mixed(tables: &mut Tables, size: Size) -> Checksum {
         sum.audit(id, account.id, amount(request));
         tables.audits.push(Audit { id, account_id: account.id, amount: amount(request) });
     }
+    sum
+}
+
+fn insert_diamonds(tables: &mut Tables, count: usize) -> Checksum {
+    let mut sum = Checksum::default();
+    for number in tables.diamonds + 1..=tables.diamonds + count {
+        sum.diamond([number as i64; 4]);
+    }
+    tables.diamonds += count;
     sum
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn memory(kibibytes: f64) -> String {
 }
 
 pub(crate) fn ratio(ratio: f64) -> String {
-    if ratio < 100.0 { format!("{}", digits(ratio)) } else { format!("{ratio:.0}") }
+    if ratio < 100.0 { digits(ratio) } else { format!("{ratio:.0}") }
 }
 
 /// Three digits that count.

@@ -41,9 +41,10 @@ fn main() -> Result<(), Fault> {
         let cells = measure::measure(work, &lines, &packages, &options)?;
         terminal::print(work, options.size, &lines, &cells);
         results.push((work, cells));
-    }
-    if options.write {
-        page::write(&lines, &results, &packages, &options, &machine)?;
+        // What is done is written, although the rest may fail.
+        if options.write {
+            page::write(&lines, &results, &packages, &options, &machine)?;
+        }
     }
     let failures =
         results.iter().flat_map(|(_, cells)| cells).filter(|cell| cell.failure().is_some()).count();

@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, params};
 use sqlite_bench_common::{
-    Account, Audit, CHILDREN, Checksum, Child, Parent, Size, User, Work, account, child, parent, user,
+    Account, Audit, CHILDREN, Checksum, Child, Parent, Size, User, Work, account, child, diamonds, parent,
+    user,
 };
 
 #[derive(Default)]
@@ -11,6 +12,8 @@ pub(crate) struct Tables {
     pub(crate) parents: Vec<Parent>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) audits: Vec<Audit>,
+    /// How many diamonds there are, numbered from 1.
+    pub(crate) diamonds: usize,
 }
 
 impl Tables {
@@ -65,6 +68,12 @@ impl Tables {
         for Audit { id, account_id, amount } in &self.audits {
             sum.audit(*id, *account_id, *amount);
         }
+        for (names, key) in diamonds(0, self.diamonds).iter().zip(1..) {
+            sum.corner(key, &names[0], [0, 0]);
+            sum.corner(key, &names[1], [key, 0]);
+            sum.corner(key, &names[2], [key, 0]);
+            sum.corner(key, &names[3], [key, key]);
+        }
         sum
     }
 
@@ -92,6 +101,17 @@ impl Tables {
             sum.audit(row.get(0)?, row.get(1)?, row.get(2)?);
             Ok(())
         })?;
+        for table in [
+            "SELECT id, name, 0, 0 FROM tops",
+            "SELECT id, name, top_id, 0 FROM lefts",
+            "SELECT id, name, top_id, 0 FROM rights",
+            "SELECT id, name, left_id, right_id FROM bottoms",
+        ] {
+            each(connection, table, |row| {
+                sum.corner(row.get(0)?, &row.get::<_, String>(1)?, [row.get(2)?, row.get(3)?]);
+                Ok(())
+            })?;
+        }
         Ok(sum)
     }
 }

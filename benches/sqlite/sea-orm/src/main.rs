@@ -49,6 +49,7 @@ async fn lap(database: &DatabaseConnection, run: &Run, round: usize) -> Result<L
         Work::InsertSingle => writes::insert_single(database, run, round).await,
         Work::Change => writes::change(database).await,
         Work::Mixed => writes::mixed(database, run).await,
+        Work::Diamond => writes::insert_diamonds(database, run, round).await,
         Work::Stall => tasks::stall(database, round).await,
         Work::Recovery => tasks::recovery(database, run).await,
         Work::FlushFew => run.leave_out("nothing is tracked"),

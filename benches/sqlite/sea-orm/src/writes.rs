@@ -8,9 +8,9 @@ use sea_orm::{
     DatabaseConnection, DatabaseTransaction, IntoActiveModel as _, SqliteTransactionMode, TransactionOptions,
     TransactionTrait as _, TryIntoModel as _,
 };
-use sqlite_bench_common::{Checksum, Fault, Lap, NewUser, Run, amount, older, users};
+use sqlite_bench_common::{Checksum, Fault, Lap, NewUser, Run, amount, diamonds, older, users};
 
-use crate::model::{account, audit, sum_of, user};
+use crate::model::{account, audit, bottom, left, right, sum_of, top, user};
 use crate::reads;
 
 /// Rows of one `insert_many`.
@@ -113,4 +113,44 @@ fn models(round: usize, count: usize) -> Vec<user::ActiveModel> {
         score: Set(score),
     };
     users(round, count).into_iter().map(model).collect()
+}
+
+/// An `insert_many` for each table.
+pub(crate) async fn insert_diamonds(
+    database: &DatabaseConnection,
+    run: &Run,
+    round: usize,
+) -> Result<Lap, Fault> {
+    let names = diamonds(round, run.size.diamonds);
+    let start = Instant::now();
+    let transaction = begin(database).await?;
+    let rows = names.iter().map(|[name, ..]| top::ActiveModel { id: NotSet, name: Set(name.clone()) });
+    let tops = top::Entity::insert_many(rows).exec_with_returning_keys(&transaction).await?;
+    let rows = names.iter().zip(&tops).map(|([_, name, ..], top)| left::ActiveModel {
+        id: NotSet,
+        name: Set(name.clone()),
+        top_id: Set(*top),
+    });
+    let lefts = left::Entity::insert_many(rows).exec_with_returning_keys(&transaction).await?;
+    let rows = names.iter().zip(&tops).map(|([_, _, name, _], top)| right::ActiveModel {
+        id: NotSet,
+        name: Set(name.clone()),
+        top_id: Set(*top),
+    });
+    let rights = right::Entity::insert_many(rows).exec_with_returning_keys(&transaction).await?;
+    let rows =
+        names.iter().zip(lefts.iter().zip(&rights)).map(|([.., name], (left, right))| bottom::ActiveModel {
+            id: NotSet,
+            name: Set(name.clone()),
+            left_id: Set(*left),
+            right_id: Set(*right),
+        });
+    let bottoms = bottom::Entity::insert_many(rows).exec_with_returning_keys(&transaction).await?;
+    transaction.commit().await?;
+    let time = start.elapsed();
+    let mut sum = Checksum::default();
+    for (((top, left), right), bottom) in tops.into_iter().zip(lefts).zip(rights).zip(bottoms) {
+        sum.diamond([top, left, right, bottom]);
+    }
+    Ok(Lap::new(time, sum))
 }

@@ -68,6 +68,7 @@ async fn lap(connection: &mut SqliteConnection, run: &Run, round: usize) -> Resu
         Work::InsertSingle => writes::insert_single(connection, run, round).await,
         Work::Change => writes::change(connection).await,
         Work::Mixed => writes::mixed(connection, run).await,
+        Work::Diamond => writes::insert_diamonds(connection, run, round).await,
         Work::Stall => tasks::stall(connection, round).await,
         Work::FlushFew => run.leave_out("nothing is tracked"),
         Work::ReadTogether | Work::Tail | Work::Recovery => Err("this takes many connections".into()),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sqlite_bench_common::{Audit, Checksum, Fault, Lap, NewUser, Run, amount, older, users};
+use sqlite_bench_common::{Audit, Checksum, Fault, Lap, NewUser, Run, amount, diamonds, older, users};
 use sqlx::{Connection as _, QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::model::{Account, User, sum_of, with_key};
@@ -108,4 +108,50 @@ pub(crate) async fn mixed(connection: &mut SqliteConnection, run: &Run) -> Resul
         sum.audit(audit.id, audit.account_id, audit.amount);
     }
     Ok(Lap::new(time, sum))
+}
+
+/// A statement for each table.
+pub(crate) async fn insert_diamonds(
+    connection: &mut SqliteConnection,
+    run: &Run,
+    round: usize,
+) -> Result<Lap, Fault> {
+    let names = diamonds(round, run.size.diamonds);
+    let start = Instant::now();
+    let mut transaction = connection.begin_with(BEGIN).await?;
+    let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO tops (name) ");
+    insert.push_values(&names, |mut row, [name, ..]| {
+        row.push_bind(name.as_str());
+    });
+    let tops = keys_of(insert, &mut transaction).await?;
+    let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO lefts (name, top_id) ");
+    insert.push_values(names.iter().zip(&tops), |mut row, ([_, name, ..], top)| {
+        row.push_bind(name.as_str()).push_bind(*top);
+    });
+    let lefts = keys_of(insert, &mut transaction).await?;
+    let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO rights (name, top_id) ");
+    insert.push_values(names.iter().zip(&tops), |mut row, ([_, _, name, _], top)| {
+        row.push_bind(name.as_str()).push_bind(*top);
+    });
+    let rights = keys_of(insert, &mut transaction).await?;
+    let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO bottoms (name, left_id, right_id) ");
+    insert.push_values(names.iter().zip(&lefts).zip(&rights), |mut row, (([.., name], left), right)| {
+        row.push_bind(name.as_str()).push_bind(*left).push_bind(*right);
+    });
+    let bottoms = keys_of(insert, &mut transaction).await?;
+    transaction.commit().await?;
+    let time = start.elapsed();
+    let mut sum = Checksum::default();
+    for (((top, left), right), bottom) in tops.into_iter().zip(lefts).zip(rights).zip(bottoms) {
+        sum.diamond([top, left, right, bottom]);
+    }
+    Ok(Lap::new(time, sum))
+}
+
+async fn keys_of(
+    mut insert: QueryBuilder<Sqlite>,
+    connection: &mut SqliteConnection,
+) -> Result<Vec<i64>, Fault> {
+    insert.push(" RETURNING id");
+    Ok(insert.build_query_scalar().fetch_all(connection).await?)
 }

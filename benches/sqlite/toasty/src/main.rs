@@ -11,7 +11,7 @@ mod on_tokio;
 use sqlite_bench_common::{CONNECTIONS, Fault, Lap, Laps, Run, Work};
 use toasty::{Connection, Db};
 
-use model::{Account, Audit, Child, Parent, User};
+use model::{Account, Audit, Bottom, Child, Left, Parent, Right, Top, User};
 
 fn main() -> Result<(), Fault> {
     let run = Run::from_arguments()?;
@@ -41,7 +41,7 @@ async fn work(run: Run) -> Result<(), Fault> {
 /// The file is in WAL mode already; what else is set is set for each connection.
 async fn open(run: &Run) -> Result<Db, Fault> {
     let db = Db::builder()
-        .models(toasty::models!(User, Parent, Child, Account, Audit))
+        .models(toasty::models!(User, Parent, Child, Account, Audit, Top, Left, Right, Bottom))
         .max_pool_size(CONNECTIONS)
         .pool_health_check_interval(None)
         .build(toasty_driver_sqlite::Sqlite::open(&run.file))
@@ -75,6 +75,7 @@ async fn lap(connection: &mut Connection, run: &Run, round: usize) -> Result<Lap
         Work::InsertSingle => writes::insert_single(connection, run, round).await,
         Work::Change => writes::change(connection).await,
         Work::Mixed => writes::mixed(connection, run).await,
+        Work::Diamond => writes::insert_diamonds(connection, run, round).await,
         Work::Stall => tasks::stall(connection, round).await,
         Work::FlushFew => run.leave_out("nothing is tracked"),
         Work::ReadTogether | Work::Tail | Work::Recovery => Err("this takes many connections".into()),

@@ -70,3 +70,43 @@ pub(crate) fn sum_of(users: &[User]) -> Checksum {
     }
     sum
 }
+
+#[derive(Debug, Model)]
+#[table = "tops"]
+pub(crate) struct Top {
+    #[key]
+    #[auto]
+    pub(crate) id: i64,
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Model)]
+#[table = "lefts"]
+pub(crate) struct Left {
+    #[key]
+    #[auto]
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) top_id: i64,
+}
+
+#[derive(Debug, Model)]
+#[table = "rights"]
+pub(crate) struct Right {
+    #[key]
+    #[auto]
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) top_id: i64,
+}
+
+#[derive(Debug, Model)]
+#[table = "bottoms"]
+pub(crate) struct Bottom {
+    #[key]
+    #[auto]
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) left_id: i64,
+    pub(crate) right_id: i64,
+}

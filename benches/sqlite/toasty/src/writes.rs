@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use sqlite_bench_common::{Checksum, Fault, Lap, NewUser, Run, amount, older, users};
+use sqlite_bench_common::{Checksum, Fault, Lap, NewUser, Run, amount, diamonds, older, users};
 use toasty::Connection;
 use toasty_core::driver::operation::TransactionMode;
 
-use crate::model::{Account, Audit, User, sum_of};
+use crate::model::{Account, Audit, Bottom, Left, Right, Top, User, sum_of};
 use crate::reads;
 
 /// Rows of one `create_many`.
@@ -77,6 +77,41 @@ pub(crate) async fn mixed(connection: &mut Connection, run: &Run) -> Result<Lap,
     for (account, audit) in done {
         sum.account(account.id, &account.owner, account.balance);
         sum.audit(audit.id, audit.account_id, audit.amount);
+    }
+    Ok(Lap::new(time, sum))
+}
+
+/// A `create_many` for each table.
+pub(crate) async fn insert_diamonds(
+    connection: &mut Connection,
+    run: &Run,
+    round: usize,
+) -> Result<Lap, Fault> {
+    let names = diamonds(round, run.size.diamonds);
+    let start = Instant::now();
+    let mut transaction = connection.transaction_builder().mode(TransactionMode::Immediate).begin().await?;
+    let insert =
+        names.iter().fold(Top::create_many(), |insert, [name, ..]| insert.item(Top::create().name(name)));
+    let tops: Vec<Top> = insert.exec(&mut transaction).await?;
+    let insert = names.iter().zip(&tops).fold(Left::create_many(), |insert, ([_, name, ..], top)| {
+        insert.item(Left::create().name(name).top_id(top.id))
+    });
+    let lefts: Vec<Left> = insert.exec(&mut transaction).await?;
+    let insert = names.iter().zip(&tops).fold(Right::create_many(), |insert, ([_, _, name, _], top)| {
+        insert.item(Right::create().name(name).top_id(top.id))
+    });
+    let rights: Vec<Right> = insert.exec(&mut transaction).await?;
+    let sides = lefts.iter().zip(&rights);
+    let insert =
+        names.iter().zip(sides).fold(Bottom::create_many(), |insert, ([.., name], (left, right))| {
+            insert.item(Bottom::create().name(name).left_id(left.id).right_id(right.id))
+        });
+    let bottoms: Vec<Bottom> = insert.exec(&mut transaction).await?;
+    transaction.commit().await?;
+    let time = start.elapsed();
+    let mut sum = Checksum::default();
+    for (((top, left), right), bottom) in tops.iter().zip(&lefts).zip(&rights).zip(&bottoms) {
+        sum.diamond([top.id, left.id, right.id, bottom.id]);
     }
     Ok(Lap::new(time, sum))
 }
