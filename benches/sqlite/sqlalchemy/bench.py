@@ -297,7 +297,7 @@ LAPS = dict(rows=5, parents=5, recovery=5, insert_bulk=3, change=3, stream=3, ro
 
 def prepare(connection, _):
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "busy_timeout = 5000"):
+    for pragma in ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -55,8 +55,8 @@ CREATE TABLE bottoms (
 
 /// For each connection. What is not named stays as SQLite has it.
 pub const PRAGMAS: &str = "
+PRAGMA busy_timeout = 5000;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 PRAGMA foreign_keys = ON;
-PRAGMA busy_timeout = 5000;
 ";

@@ -49,9 +49,9 @@ async fn open(run: &Run) -> Result<Db, Fault> {
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
         let mut connection = db.connection().await?;
+        toasty::sql::query("PRAGMA busy_timeout = 5000").exec(&mut connection).await?;
         toasty::sql::statement("PRAGMA synchronous = NORMAL").exec(&mut connection).await?;
         toasty::sql::statement("PRAGMA foreign_keys = ON").exec(&mut connection).await?;
-        toasty::sql::query("PRAGMA busy_timeout = 5000").exec(&mut connection).await?;
         connections.push(connection);
     }
     drop(connections);
