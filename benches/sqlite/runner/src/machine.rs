@@ -9,8 +9,11 @@ pub(crate) fn describe() -> String {
     });
     let cores = std::thread::available_parallelism().map_or(0, |cores| cores.get());
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    // How busy others keep it.
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split_whitespace().next().unwrap_or("unknown");
     format!(
-        "{}, {cores} cores, Linux {}, {}, commit {}",
+        "{}, {cores} cores, load {load} at the beginning, Linux {}, {}, commit {}",
         processor.as_deref().unwrap_or("a processor without a name"),
         kernel.trim(),
         first_line("rustc", &["--version"]),

@@ -57,7 +57,7 @@ fn head(options: &Options, machine: &str) -> String {
 /// Ratios to rusqlite by hand.
 fn overview(lines: &[Line], results: &Results) -> String {
     let mut table =
-        "## All at a glance\n\nTimes as long as rusqlite by hand; less is better.\n\n| |".to_owned();
+        "## All at a glance\n\nTimes as long as rusqlite by hand, or the time of a unit where that has nothing to compare with; less is better.\n\n| |".to_owned();
     for (work, _) in results {
         let _ = write!(table, " [{}](#{}) |", work.name(), work.name());
     }
