@@ -1,0 +1,48 @@
+//! What needs more than one task.
+
+use std::time::Instant;
+
+use sqlite_bench_common::{Fault, Lap, Run, poll_once};
+use toasty::{Connection, Db};
+
+use crate::model::{User, sum_of};
+use crate::{on_tokio, reads};
+
+async fn read(db: &Db, key: i64) -> Result<User, Fault> {
+    Ok(User::get_by_id(&mut db.clone(), key).await?)
+}
+
+pub(crate) async fn read_together(db: &Db, run: &Run) -> Result<Lap, Fault> {
+    let read_all = |_, keys: Vec<i64>| {
+        let db = db.clone();
+        async move {
+            let mut found = Vec::with_capacity(keys.len());
+            for key in keys {
+                let start = Instant::now();
+                found.push((read(&db, key).await?, start.elapsed()));
+            }
+            Ok(found)
+        }
+    };
+    on_tokio::read_together(run, read_all, sum_of).await
+}
+
+pub(crate) async fn stall(connection: &mut Connection, round: usize) -> Result<Lap, Fault> {
+    let ticker = on_tokio::Ticker::start();
+    let start = Instant::now();
+    let mut found = Vec::new();
+    for _ in 0..on_tokio::times(round) {
+        found = reads::all(connection).await?;
+    }
+    let time = start.elapsed();
+    Ok(Lap::new(time, sum_of(&found)).and("stall", ticker.stop().await?))
+}
+
+pub(crate) async fn recovery(db: &Db, run: &Run) -> Result<Lap, Fault> {
+    for at in 0..run.size.dropped {
+        poll_once(read(db, run.size.key(at))).await;
+    }
+    let start = Instant::now();
+    let user = read(db, 1).await?;
+    Ok(Lap::new(start.elapsed(), sum_of(&[user])))
+}
