@@ -33,9 +33,7 @@ pub(crate) use telemetry::Statement;
 #[doc(hidden)]
 pub use telemetry::Telemetry;
 pub(crate) use telemetry::{Rows, TelemetryOptions};
-pub(crate) use transaction_control::is_commit;
-#[cfg(feature = "postgres")]
-pub(crate) use transaction_control::is_control;
+pub(crate) use transaction_control::{is_commit, is_control};
 
 use crate::pool::HeldConnection;
 pub use crate::pool::{Metric, MetricKind};

@@ -22,7 +22,7 @@ use super::options::{OpenMode, Place, SqliteOptions};
 use super::setup::ConnectHook;
 use crate::answers::Answers;
 use crate::driver::{Access, Answer, DriverConnection, Inline, Interrupt, JobId, answered};
-use crate::observe::{Parameters, Rows, Telemetry, is_commit};
+use crate::observe::{Parameters, Rows, Telemetry, is_commit, is_control};
 
 /// Prepared statements that one connection keeps: rusqlite's 16 are fewer than one flush may have.
 const STATEMENT_CACHE: usize = 256;
@@ -132,9 +132,9 @@ impl SqliteConnection {
 
     /// Refuses a program on a file that nobody else would see.
     fn check_files(&mut self, program: &Program) -> Result<(), Failure> {
-        let writes = program.commit || !program.reads_only();
+        let stores = program.commit || (!program.reads_only() && self.commits_by_itself(program));
         let Some(files) = &mut self.files else { return Ok(()) };
-        let Some(missing) = files.missing(writes) else { return Ok(()) };
+        let Some(missing) = files.missing(stores) else { return Ok(()) };
         let sql = program.steps.first().map_or("", |step| &*step.shape.sql);
         match missing {
             Missing::Database(path) => {
@@ -155,6 +155,11 @@ impl SqliteConnection {
                 Err(Failure::outside(lost_log_error(self.lost_log.get_or_init(|| path), sql)))
             }
         }
+    }
+
+    /// Whether what a program writes is stored by it. What is written in an open transaction is not before its COMMIT, which looks.
+    fn commits_by_itself(&self, program: &Program) -> bool {
+        self.raw.is_autocommit() || program.steps.iter().any(|step| is_control(&step.shape.sql))
     }
 
     /// Writes what the log has into the database, as far as nobody is in the way. The log has no name any more, so it goes

@@ -1,14 +1,14 @@
 //! The files of a database: whether they are still the ones that were opened.
 //!
 //! SQLite goes on writing into a file that was deleted, or that another has taken the place of, and tells nobody: what it
-//! commits there is gone. So each program that writes looks first, and one that reads does now and then.
+//! commits there is gone. So each program that stores something looks first, and any other does now and then.
 
 use std::fs::metadata;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long what was seen holds for programs that only read. A look takes about as long as a small read.
-const READS_LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long what was seen holds for programs that store nothing. A look takes about as long as a small read.
+const OTHERS_LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The database file; the write-ahead log next to it, and its index in shared memory.
 #[derive(Debug)]
@@ -52,8 +52,8 @@ impl Files {
         &self.database.path
     }
 
-    pub(super) fn missing(&mut self, writes: bool) -> Option<Missing> {
-        if !writes && self.looked.elapsed() < READS_LOOK_EVERY {
+    pub(super) fn missing(&mut self, stores: bool) -> Option<Missing> {
+        if !stores && self.looked.elapsed() < OTHERS_LOOK_EVERY {
             return None;
         }
         self.looked = Instant::now();
