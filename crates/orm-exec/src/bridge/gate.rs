@@ -1,16 +1,22 @@
 //! The bound in front of the threads that the process shares, and who goes first.
 //!
 //! ```text
-//! spawn ──► a place is free ──► a thread of `blocking` ──► the job ──► the next job of the queues, on the same thread
-//!      └──► none is ───────────► a queue ─────────────────────────────┘
+//! spawn ──► a place is free ──► a thread that lingers, or one of `blocking` ──► the job ──► the next job of the queues,
+//!      └──► none is ───────────► a queue ──────────────────────────────────────────────┘    on the same thread, which
+//!                                                                                           lingers when there is none
 //! ```
 //!
-//! A thread that has ended a job takes the next one itself: to wake another thread costs far more than a small statement.
+//! A thread that has ended a job takes the next one itself: to wake another thread costs far more than a small statement. So
+//! it waits for one without sleeping, for about as long as waking it would take: a task that sends one statement after the
+//! other finds it awake.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::workers::{Urgency, WorkerJob, Workers};
 use crate::sync::lock;
@@ -21,12 +27,28 @@ const RESERVED: usize = 8;
 /// So many urgent jobs overtake a normal one, and then it is its turn.
 const OVERTAKING: u32 = 8;
 
+/// So long a thread without a job stays awake for the next one. It lets others have its core meanwhile.
+const LINGER: Duration = Duration::from_micros(25);
+
+/// So many threads linger at once.
+const MOST_LINGERING: usize = 2;
+
 /// At most `size` jobs at once, and [`RESERVED`] urgent ones more.
-pub(super) struct Gate(Arc<Mutex<State>>);
+pub(super) struct Gate(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// How many jobs are handed to threads that linger: what these look at without the lock.
+    handed: AtomicUsize,
+}
 
 struct State {
     size: usize,
     running: usize,
+    /// Threads that wait for a job without sleeping, and have been handed none.
+    lingering: usize,
+    /// Jobs for threads that linger, which have a place each.
+    handed: VecDeque<WorkerJob>,
     urgent: VecDeque<WorkerJob>,
     normal: VecDeque<WorkerJob>,
     /// How many urgent jobs overtook the first normal one.
@@ -35,8 +57,16 @@ struct State {
 
 impl Gate {
     pub(super) fn new(size: usize) -> Self {
-        let (urgent, normal) = (VecDeque::new(), VecDeque::new());
-        Self(Arc::new(Mutex::new(State { size, running: 0, urgent, normal, overtaken: 0 })))
+        let state = State {
+            size,
+            running: 0,
+            lingering: 0,
+            handed: VecDeque::new(),
+            urgent: VecDeque::new(),
+            normal: VecDeque::new(),
+            overtaken: 0,
+        };
+        Self(Arc::new(Shared { state: Mutex::new(state), handed: AtomicUsize::new(0) }))
     }
 
     pub(super) fn size(&self) -> usize {
@@ -55,12 +85,12 @@ impl Gate {
 
     /// Gives a job a thread. Its place is taken already.
     fn start(&self, job: WorkerJob) {
-        let state = Arc::clone(&self.0);
-        blocking::unblock(move || work(&state, job)).detach();
+        let shared = Arc::clone(&self.0);
+        blocking::unblock(move || shared.work(job)).detach();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.0)
+        lock(&self.0.state)
     }
 }
 
@@ -77,7 +107,7 @@ impl Workers for Gate {
                     Urgency::Urgent => state.urgent.push_back(job),
                     _ => state.normal.push_back(job),
                 }
-                state.start_next()
+                state.start_next().and_then(|job| self.0.hand_over(&mut state, job))
             }
         };
         if let Some(job) = job {
@@ -86,15 +116,58 @@ impl Workers for Gate {
     }
 }
 
-/// On a worker thread: a job, and those that wait, for as long as there are any.
-fn work(state: &Mutex<State>, first: WorkerJob) {
-    let mut next = Some(first);
-    while let Some(job) = next {
-        // Jobs catch the panics of the caller's code themselves; the place survives any other, and one in dropping it.
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
-            std::mem::forget(panic);
+impl Shared {
+    /// On a worker thread: a job, and those that wait, for as long as there are any.
+    fn work(&self, first: WorkerJob) {
+        let mut next = Some(first);
+        while let Some(job) = next {
+            // Jobs catch the panics of the caller's code themselves; the place survives any other, and one in dropping it.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
+                std::mem::forget(panic);
+            }
+            let mut state = lock(&self.state);
+            next = state.go_on();
+            if next.is_none() && state.may_linger() {
+                drop(state);
+                next = self.linger();
+            }
         }
-        next = lock(state).go_on();
+    }
+
+    /// Gives a job that has a place to a thread that lingers. Answers it where there is none.
+    fn hand_over(&self, state: &mut State, job: WorkerJob) -> Option<WorkerJob> {
+        if state.lingering == 0 {
+            return Some(job);
+        }
+        state.lingering -= 1;
+        state.handed.push_back(job);
+        self.handed.store(state.handed.len(), Ordering::Release);
+        None
+    }
+
+    /// Waits for a job, for a moment.
+    fn linger(&self) -> Option<WorkerJob> {
+        let start = Instant::now();
+        while start.elapsed() < LINGER {
+            if self.handed.load(Ordering::Acquire) > 0
+                && let Some(job) = self.take_handed(&mut lock(&self.state))
+            {
+                return Some(job);
+            }
+            thread::yield_now();
+        }
+        let mut state = lock(&self.state);
+        let job = self.take_handed(&mut state);
+        if job.is_none() {
+            state.lingering -= 1;
+        }
+        job
+    }
+
+    fn take_handed(&self, state: &mut State) -> Option<WorkerJob> {
+        let job = state.handed.pop_front()?;
+        self.handed.store(state.handed.len(), Ordering::Release);
+        Some(job)
     }
 }
 
@@ -113,6 +186,14 @@ impl State {
             self.running -= 1;
         }
         job
+    }
+
+    /// Whether the thread that has ended a job is to wait for another one. There are as many that linger as this has said, less
+    /// those that were handed a job or gave up.
+    fn may_linger(&mut self) -> bool {
+        let may = self.lingering + self.handed.len() < MOST_LINGERING;
+        self.lingering += usize::from(may);
+        may
     }
 
     /// Whose turn it is, where so many others run.
@@ -283,6 +364,23 @@ mod tests {
         for _ in 1..20 {
             assert_eq!(threads.recv_timeout(PATIENCE), Ok(first));
         }
+    }
+
+    #[test]
+    fn a_thread_that_lingers_takes_the_next_job() {
+        let gate = Gate::new(4);
+        let (log, threads) = mpsc::channel();
+        let mut again = 0;
+        let mut before = None;
+        for _ in 0..200 {
+            let log = log.clone();
+            gate.spawn(Urgency::Normal, Box::new(move || log.send(thread::current().id()).unwrap()));
+            let this = threads.recv_timeout(PATIENCE).expect("no job is lost");
+            again += usize::from(before.replace(this) == Some(this));
+        }
+        assert!(again > 0, "it never was the same thread");
+        eventually("nobody lingers", || gate.state().lingering == 0 && gate.state().running == 0);
+        assert!(gate.state().handed.is_empty());
     }
 
     #[test]
