@@ -8,7 +8,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use orm_core::{Cells, Compiled, Dialect, Entity, MARIADB, POSTGRES, SQLITE, Schema, Value};
+use orm_core::{Cells, Compiled, Dialect, Entity, MARIADB, POSTGRES, SQLITE, Schema, Value, WireType};
 
 use crate::entities;
 
@@ -114,6 +114,36 @@ fn on_mariadb(sql: &str, values: &[Value]) -> Result<(), String> {
         .or_else(|message| if is_constraint(&message) { Ok(()) } else { Err(message) })
 }
 
+/// Whether there is a server.
+pub(crate) fn has_mariadb() -> bool {
+    mariadb().is_some()
+}
+
+/// Writes each value into a column of a type, and answers those that are refused, or are not there afterwards as they were
+/// sent. Without a server, none.
+pub(crate) fn lost_on_mariadb(ty: &str, values: &[Value]) -> Vec<String> {
+    let Some(place) = mariadb() else { return Vec::new() };
+    let mut lost = Vec::new();
+    for value in values {
+        let sent = literal(value, true);
+        // Bytes of texts, so that no collation has a say.
+        let same = match value {
+            Value::Text(_) => "HEX(v) = HEX(?)",
+            _ => "v <=> ?",
+        };
+        let ask = literal(&Value::Text(format!("SELECT {same} FROM edges")), true);
+        let script = format!(
+            "USE {place}; CREATE TEMPORARY TABLE edges (v {ty}); PREPARE put FROM 'INSERT INTO edges VALUES (?)'; \
+             EXECUTE put USING {sent}; PREPARE ask FROM {ask}; EXECUTE ask USING {sent};"
+        );
+        let answer = ask_mariadb(&script);
+        if answer.as_deref().map(str::trim) != Ok("1") {
+            lost.push(format!("{ty} {sent:.60}: {answer:?}"));
+        }
+    }
+    lost
+}
+
 fn literal(value: &Value, backslashes: bool) -> String {
     let quoted = |text: &str| {
         let text = text.replace('\'', "''");
@@ -128,6 +158,10 @@ fn literal(value: &Value, backslashes: bool) -> String {
         }
         Value::Bytes(v) => {
             quoted(&format!(r"\x{}", v.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+        }
+        // A time without its zone, which is always the same.
+        Value::Wire(WireType::Timestamp, _) if backslashes => {
+            quoted(value.to_string().trim_end_matches("+00"))
         }
         other => quoted(&other.to_string()),
     }

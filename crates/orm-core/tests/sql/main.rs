@@ -6,6 +6,7 @@ mod begin;
 mod composite;
 mod compound;
 mod ddl;
+mod edges;
 mod entities;
 mod executed;
 mod expression;
