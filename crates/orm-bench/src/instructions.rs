@@ -138,11 +138,17 @@ fn plan(times: usize, folder: &Path) -> Result<(), Fault> {
 
 fn text_looked_up(times: usize, _: &Path) -> Result<(), Fault> {
     let statement = statements::ten_clauses().statement()?;
-    (0..times).try_for_each(|_| Ok(drop(black_box(statement.compile(&SQLITE)?))))
+    for _ in 0..times {
+        black_box(statement.compile(&SQLITE)?);
+    }
+    Ok(())
 }
 
 fn build(times: usize, _: &Path) -> Result<(), Fault> {
-    (0..times).try_for_each(|_| Ok(drop(black_box(statements::ten_clauses().statement()?))))
+    for _ in 0..times {
+        black_box(statements::ten_clauses().statement()?);
+    }
+    Ok(())
 }
 
 /// A read by key on the thread of the task.

@@ -255,7 +255,7 @@ mod tests {
     }
 
     fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         while !condition() {
             assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
             thread::sleep(Duration::from_micros(200));
