@@ -3,10 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use anyorm::bridge::run_sync;
-use async_executor::LocalExecutor;
 use rusqlite::{Connection, params};
 
-use super::{TASKS, Way, keys, keys_of};
+use super::{Way, at_once, keys, keys_of};
 
 /// Synchronous code in an async function: nothing else runs on this thread meanwhile.
 pub(super) struct OnTheThread(Mutex<Connection>);
@@ -86,17 +85,7 @@ impl Way for ThroughTheBridge {
     }
 
     async fn read_at_once(&self) -> anyorm::Result<i64> {
-        let executor = LocalExecutor::new();
-        let tasks: Vec<_> = (0..TASKS).map(|task| executor.spawn(self.read_all(keys_of(task)))).collect();
-        Ok(executor
-            .run(async {
-                let mut sum = 0;
-                for task in tasks {
-                    sum += task.await;
-                }
-                sum
-            })
-            .await)
+        at_once(|task| async move { Ok(self.read_all(keys_of(task)).await) }).await
     }
 
     async fn change(&self) -> anyorm::Result<()> {

@@ -1,9 +1,7 @@
 //! The same through anyorm: no connection, no closure, no SQL.
 
+use super::{User, Way, at_once, keys, keys_of};
 use anyorm::prelude::*;
-use async_executor::LocalExecutor;
-
-use super::{TASKS, User, Way, keys, keys_of};
 
 /// Plain values: each call is a trip of its own.
 pub(super) struct ByEngine(pub(super) Engine);
@@ -75,18 +73,4 @@ impl Way for BySession {
         }
         session.commit().await
     }
-}
-
-/// Ten tasks on this thread.
-async fn at_once<F: Future<Output = anyorm::Result<i64>>>(work: impl Fn(i64) -> F) -> anyorm::Result<i64> {
-    let executor = LocalExecutor::new();
-    let tasks: Vec<_> = (0..TASKS).map(|task| executor.spawn(work(task))).collect();
-    let all = async {
-        let mut sum = 0;
-        for task in tasks {
-            sum += task.await?;
-        }
-        Ok(sum)
-    };
-    executor.run(all).await
 }

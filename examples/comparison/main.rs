@@ -20,6 +20,7 @@ mod table;
 use std::time::{Duration, Instant};
 
 use anyorm::prelude::*;
+use async_executor::LocalExecutor;
 use futures_lite::future::block_on;
 
 /// Each way does each work so many times, in turns. The medians count.
@@ -56,6 +57,20 @@ fn keys() -> impl Iterator<Item = i64> {
 /// The share of one of the tasks.
 fn keys_of(task: i64) -> impl Iterator<Item = i64> {
     keys().skip((task * READS / TASKS) as usize).take((READS / TASKS) as usize)
+}
+
+/// Ten tasks on this thread.
+async fn at_once<F: Future<Output = anyorm::Result<i64>>>(work: impl Fn(i64) -> F) -> anyorm::Result<i64> {
+    let executor = LocalExecutor::new();
+    let tasks: Vec<_> = (0..TASKS).map(|task| executor.spawn(work(task))).collect();
+    let all = async {
+        let mut sum = 0;
+        for task in tasks {
+            sum += task.await?;
+        }
+        Ok(sum)
+    };
+    executor.run(all).await
 }
 
 fn main() -> anyorm::Result<()> {

@@ -95,6 +95,16 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
+    /// Whether it holds whole numbers.
+    pub(crate) fn is_integer(self) -> bool {
+        matches!(self, Self::SmallInt | Self::Int | Self::BigInt)
+    }
+
+    /// Whether it holds floats.
+    pub(crate) fn is_float(self) -> bool {
+        matches!(self, Self::Real | Self::Double)
+    }
+
     /// The enum type of the column, or of its elements.
     pub(crate) fn enum_type(self) -> Option<&'static EnumType> {
         match self {

@@ -36,8 +36,8 @@ pub(super) fn cast(of: Node, from: ColumnType, to: ColumnType) -> Node {
 
 fn class(ty: ColumnType) -> Class {
     match ty {
-        ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt => Class::Integer,
-        ColumnType::Real | ColumnType::Double => Class::Float,
+        ty if ty.is_integer() => Class::Integer,
+        ty if ty.is_float() => Class::Float,
         ColumnType::Numeric => Class::Decimal,
         ColumnType::Bool => Class::Bool,
         _ => Class::Other,

@@ -58,7 +58,7 @@ numbers!([E: Entity, T] Column<E, T>);
 /// A whole number is one already.
 fn whole<T: SqlType>(function: Function, of: Node) -> Expr<T> {
     let function = match T::TYPE {
-        ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt => return Expr::new(of),
+        ty if ty.is_integer() => return Expr::new(of),
         ColumnType::Numeric if function == Function::Round => Function::RoundDecimal,
         _ => function,
     };

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::column::Column;
 use crate::entity::Entity;
-use crate::types::{ColumnType, SqlType};
+use crate::types::SqlType;
 
 macro_rules! calculated {
     ([$($generics:tt)*] $of:ty: $trait:ident $method:ident $op:expr) => {
@@ -43,15 +43,12 @@ arithmetic!(
 
 /// Integers are divided as in Rust, everywhere.
 fn division<T: SqlType>() -> Arithmetic {
-    match T::TYPE {
-        ColumnType::SmallInt | ColumnType::Int | ColumnType::BigInt => Arithmetic::DivideIntegers,
-        _ => Arithmetic::Divide,
-    }
+    if T::TYPE.is_integer() { Arithmetic::DivideIntegers } else { Arithmetic::Divide }
 }
 
 fn calculate<T: SqlType>(op: Arithmetic, left: Node, right: Node) -> Expr<T> {
     // Of floats, `%` means something else in each database, or nothing.
-    if op == Arithmetic::Remainder && matches!(T::TYPE, ColumnType::Real | ColumnType::Double) {
+    if op == Arithmetic::Remainder && T::TYPE.is_float() {
         return Expr::of(Kind::Call { function: Function::RemainderOfFloats, arguments: vec![left, right] });
     }
     Expr::calculated(Kind::Arithmetic { op, left: left.boxed(), right: right.boxed() })

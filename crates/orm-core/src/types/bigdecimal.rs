@@ -9,14 +9,14 @@ use crate::row::Misfit;
 use crate::value::ValueRef;
 use crate::value::wire::numeric;
 
-/// Stored as a [`Numeric`] is. More digits than a database stores are refused before any I/O; NaN and the infinities are an
-/// error where they are read.
 /// Calculated by the database, where it has decimals.
 impl Number for BigDecimal {
     type Sum = Self;
     type Average = Self;
 }
 
+/// Stored as a [`Numeric`] is. More digits than a database stores are refused before any I/O; NaN and the infinities are an
+/// error where they are read.
 impl SqlType for BigDecimal {
     type Base = Self;
     const TYPE: ColumnType = ColumnType::Numeric;

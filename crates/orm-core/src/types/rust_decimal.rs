@@ -8,14 +8,14 @@ use crate::expr::Number;
 use crate::row::Misfit;
 use crate::value::ValueRef;
 
-/// Stored as a [`Numeric`] is: zeros at the end are kept. A number of more digits than it holds (28 or 29) is an error where
-/// it is read, as NaN is: a [`Numeric`] or a `BigDecimal` holds those.
 /// Calculated by the database, where it has decimals.
 impl Number for Decimal {
     type Sum = Self;
     type Average = Self;
 }
 
+/// Stored as a [`Numeric`] is: zeros at the end are kept. A number of more digits than it holds (28 or 29) is an error where
+/// it is read, as NaN is: a [`Numeric`] or a `BigDecimal` holds those.
 impl SqlType for Decimal {
     type Base = Self;
     const TYPE: ColumnType = ColumnType::Numeric;
