@@ -69,6 +69,9 @@ pub(crate) fn tables() -> Schema {
     schema![Sun, Planet, Moon]
 }
 
+/// Those of the entities and the one between suns and moons.
+pub(crate) const TABLES: [&str; 4] = ["suns", "planets", "moons", "passages"];
+
 /// What takes all rows out again, in an order that references allow.
 pub(crate) const EMPTIED: [&str; 5] = [
     "DELETE FROM passages",
