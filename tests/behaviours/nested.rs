@@ -180,6 +180,7 @@ async fn deletes_and_collections_come_back(db: Database) -> anyorm::Result<()> {
 async fn a_savepoint_dropped_during_a_flush_is_rolled_back_by_the_next_call(
     db: Database,
 ) -> anyorm::Result<()> {
+    let db = db.not_looked_for().await?;
     db.engine.create_all(&blog()).await?;
     let mut session = db.engine.session();
     let ada = session.add(user("Ada"));

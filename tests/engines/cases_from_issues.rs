@@ -272,7 +272,7 @@ async fn a_moment_that_is_over_sends_nothing(db: Database) -> Result<()> {
 
 /// Futures that remember the waker of their first poll.
 async fn a_future_that_moves_to_another_task_is_woken_there(db: Database) -> Result<()> {
-    let engine = opened(another(&db, "")).await?;
+    let engine = opened(another(&db, "dispatch=worker")).await?;
     engine.insert_many((1..=3_000).map(account)).await?;
     fn poll_elsewhere<T>(future: &mut (impl Future<Output = T> + Unpin)) -> bool {
         pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_ready()

@@ -80,7 +80,7 @@ async fn the_same_reader_serves_those_who_come_one_after_the_other(db: Database)
 
 /// A herd of tasks on a pool that has just been opened.
 async fn fifty_at_once_open_no_more_than_there_may_be(db: Database) -> Result<()> {
-    let engine = another(&db, if is_file(&db) { "readers=2" } else { "" }).open().await?;
+    let engine = another(&db, if is_file(&db) { "readers=2" } else { "dispatch=worker" }).open().await?;
     let mut calls: Vec<_> =
         (0..50).map(|n| engine.scalar(sql("SELECT ?").bind(n).returning::<i64>())).collect();
     for call in &mut calls {

@@ -289,6 +289,7 @@ async fn p9_nothing_is_sent_to_see_whether_a_connection_is_alive(db: Database) -
 }
 
 async fn p10_after_a_broken_call_a_transaction_says_so_until_a_new_one_begins(db: Database) -> Result<()> {
+    let db = db.not_looked_for().await?;
     let engine = &db.engine;
     engine.create_all(&blog()).await?;
     let mut transaction = engine.begin().await?;
@@ -312,6 +313,7 @@ async fn p10_after_a_broken_call_a_transaction_says_so_until_a_new_one_begins(db
 }
 
 async fn p12_a_guard_that_is_dropped_leaves_nothing_and_frees_its_place(db: Database) -> Result<()> {
+    let db = db.not_looked_for().await?;
     let engine = &db.engine;
     engine.create_all(&blog()).await?;
     for drop_in_the_middle in [false, true] {

@@ -54,6 +54,7 @@ async fn a_commit_does_not_stand_in_line_behind_those_who_wait_for_it(db: Databa
 }
 
 async fn with_one_worker_all_goes_on(db: Database) -> Result<()> {
+    let db = db.not_looked_for().await?;
     db.engine.create_all(&blog()).await?;
     let _restore = Restore::and_set(1);
     let mut writes: Vec<_> = (0..20)

@@ -1,179 +1,120 @@
-//! What fifty entities of twelve columns cost to compile: with anyorm, Diesel and SeaORM.
+//! What it costs to compile anyorm, and its peers: a small program from nothing, and fifty entities of twelve columns.
 //!
 //! ```text
-//! cargo run --release                     the three of them, three rounds in turns
+//! cargo run --release                     all of it, three rounds in turns
 //! cargo run --release -- --rounds=1
+//! cargo run --release -- --libraries=anyorm,diesel   those whose names are these
+//! cargo run --release -- --write          also writes docs/benchmarks/compile.md
 //! cargo run --release -- --keep           leaves the packages where they were made
 //! ```
 //!
-//! For each library a package is made with the same models and one query, on SQLite, as its guide says. It is built twice: from
-//! nothing, and again with nothing but the models to compile. Both are what a user waits for: the first once, the second each day.
+//! For each library a package is made, on SQLite, as its guide says. The small program, which stores a row and reads it, is built
+//! from nothing, and for users. The fifty entities are built twice: from nothing, and again with nothing but the models to compile.
+//! Both are what a programmer waits for: the first once, the second each day.
 
-use std::fmt::Write as _;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
+mod cpu;
+mod library;
+mod models;
+mod package;
+mod page;
 
-const ENTITIES: usize = 50;
+use std::path::Path;
+use std::time::Duration;
 
-/// The columns behind the key, by their types in Rust and in Diesel's schema.
-const COLUMNS: [(&str, &str, &str); 11] = [
-    ("name", "String", "Text"),
-    ("email", "String", "Text"),
-    ("age", "Option<i32>", "Nullable<Integer>"),
-    ("height", "f64", "Double"),
-    ("weight", "Option<f64>", "Nullable<Double>"),
-    ("active", "bool", "Bool"),
-    ("visits", "i64", "BigInt"),
-    ("points", "i32", "Integer"),
-    ("note", "Option<String>", "Nullable<Text>"),
-    ("picture", "Vec<u8>", "Binary"),
-    ("created", "i64", "BigInt"),
-];
+use library::Library;
+use package::{Cost, Package};
 
-struct Library {
-    name: &'static str,
-    dependencies: String,
-    models: fn() -> String,
+pub(crate) type Fault = Box<dyn std::error::Error>;
+
+/// What the small program of a library costs.
+pub(crate) struct Hello {
+    pub(crate) name: &'static str,
+    pub(crate) version: String,
+    /// From nothing.
+    pub(crate) cost: Cost,
+    pub(crate) crates: usize,
+    /// The program for users.
+    pub(crate) bytes: u64,
 }
 
-fn main() {
+/// What the fifty entities cost.
+pub(crate) struct Models {
+    pub(crate) name: &'static str,
+    pub(crate) clean: Cost,
+    pub(crate) again: Cost,
+}
+
+fn main() -> Result<(), Fault> {
     let options: Vec<String> = std::env::args().skip(1).collect();
-    let rounds = options.iter().find_map(|option| option.strip_prefix("--rounds=")?.parse().ok()).unwrap_or(3);
+    let has = |name: &str| options.iter().any(|option| option == name);
+    let value = |name: &str| options.iter().find_map(|option| option.strip_prefix(name));
+    let rounds: usize = value("--rounds=").map_or(Ok(3), str::parse)?;
+    let wanted: Option<Vec<&str>> = value("--libraries=").map(|names| names.split(',').collect());
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let facade = here.join("../../crates/anyorm").canonicalize().expect("the facade is in this repository");
-    let libraries = [
-        Library { name: "anyorm", dependencies: format!("anyorm = {{ path = {facade:?} }}"), models: anyorm },
-        Library {
-            name: "diesel",
-            dependencies: "diesel = { version = \"2.3\", features = [\"sqlite\", \"32-column-tables\"] }\n\
-                           libsqlite3-sys = { version = \"*\", features = [\"bundled\"] }"
-                .to_owned(),
-            models: diesel,
-        },
-        Library {
-            name: "sea-orm",
-            dependencies: "sea-orm = { version = \"2.0.4\", features = [\"sqlx-sqlite\", \"runtime-tokio\", \"macros\"] }".to_owned(),
-            models: sea_orm,
-        },
-    ];
+    let mut libraries = library::all(&here.join("../../crates/anyorm").canonicalize()?);
+    libraries.retain(|library| wanted.as_ref().is_none_or(|wanted| wanted.contains(&library.name)));
+
     let place = std::env::temp_dir().join(format!("anyorm-compile-{}", std::process::id()));
-    let packages: Vec<PathBuf> = libraries.iter().map(|library| package(&place, library)).collect();
-    println!("{ENTITIES} entities of {} columns; medians of {rounds}", COLUMNS.len() + 1);
-    let mut times = vec![(Vec::new(), Vec::new()); libraries.len()];
+    let hello = hello(&libraries, &place.join("hello"), rounds)?;
+    let models = models(&libraries, &place.join("models"), rounds)?;
+    let text = page::tables(&hello, &models);
+    println!("{text}");
+    if has("--write") {
+        page::write(&here.join("../../docs/benchmarks/compile.md"), rounds, &text)?;
+    }
+    if !has("--keep") {
+        std::fs::remove_dir_all(place)?;
+    }
+    Ok(())
+}
+
+fn hello(libraries: &[Library], place: &Path, rounds: usize) -> Result<Vec<Hello>, Fault> {
+    let package = |library: &Library| Package::new(place, library.name, &library.dependencies, library.hello);
+    let packages = libraries.iter().map(package).collect::<Result<Vec<_>, _>>()?;
+    let mut costs = vec![Vec::new(); libraries.len()];
     for _ in 0..rounds {
-        for (package, (clean, again)) in packages.iter().zip(&mut times) {
-            let _ = fs::remove_dir_all(package.join("target"));
-            clean.push(build(package));
-            touch(package);
-            again.push(build(package));
+        for (package, costs) in packages.iter().zip(&mut costs) {
+            costs.push(package.build_clean()?);
         }
     }
-    let medians: Vec<[Duration; 2]> = times.into_iter().map(|(clean, again)| [median(clean), median(again)]).collect();
-    println!("{:<10} {:>12} {:>8} {:>13} {:>8}", "", "from nothing", "ratio", "models alone", "ratio");
-    for (library, [clean, again]) in libraries.iter().zip(&medians) {
-        let ratio = |own: &Duration, first: Duration| own.as_secs_f64() / first.as_secs_f64();
-        println!(
-            "{:<10} {:>10.1} s {:>8.2} {:>11.1} s {:>8.2}",
-            library.name,
-            clean.as_secs_f64(),
-            ratio(clean, medians[0][0]),
-            again.as_secs_f64(),
-            ratio(again, medians[0][1])
-        );
+    let mut all = Vec::new();
+    for ((library, package), costs) in libraries.iter().zip(&packages).zip(costs) {
+        all.push(Hello {
+            name: library.name,
+            version: package.version_of(library.name)?,
+            cost: median(costs),
+            crates: package.crates()?,
+            bytes: package.release("hello true")?,
+        });
+        package.clear()?;
     }
-    if !options.iter().any(|option| option == "--keep") {
-        let _ = fs::remove_dir_all(place);
-    }
+    Ok(all)
 }
 
-/// Makes a package, and has what it depends on downloaded.
-fn package(place: &Path, library: &Library) -> PathBuf {
-    let folder = place.join(library.name);
-    fs::create_dir_all(folder.join("src")).expect("a folder");
-    let manifest = format!(
-        "[workspace]\n\n[package]\nname = \"models\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[dependencies]\n{}\n",
-        library.dependencies
-    );
-    fs::write(folder.join("Cargo.toml"), manifest).expect("a manifest");
-    fs::write(folder.join("src/main.rs"), (library.models)()).expect("the models");
-    let fetched = Command::new("cargo").arg("fetch").current_dir(&folder).status().expect("cargo runs");
-    assert!(fetched.success(), "{} is downloaded", library.name);
-    folder
-}
-
-fn build(package: &Path) -> Duration {
-    let start = Instant::now();
-    let target = package.join("target");
-    let mut command = Command::new("cargo");
-    command.args(["build", "--quiet", "--offline"]).current_dir(package);
-    let built = command.env("CARGO_TARGET_DIR", target).env("CARGO_INCREMENTAL", "0").status().expect("cargo runs");
-    assert!(built.success(), "{} is built", package.display());
-    start.elapsed()
-}
-
-fn touch(package: &Path) {
-    let file = package.join("src/main.rs");
-    let text = fs::read_to_string(&file).expect("the models");
-    fs::write(&file, text + "\n").expect("the models");
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
-}
-
-fn anyorm() -> String {
-    let mut out = "#![allow(dead_code)]\nuse anyorm::prelude::*;\n".to_owned();
-    for at in 0..ENTITIES {
-        let _ = writeln!(out, "\n#[derive(Clone, Debug, Default, Entity)]\n#[entity(table = \"things_{at}\")]\nstruct Thing{at} {{");
-        out += "    #[key(auto)]\n    id: i64,\n";
-        for (name, ty, _) in COLUMNS {
-            let _ = writeln!(out, "    {name}: {ty},");
+fn models(libraries: &[Library], place: &Path, rounds: usize) -> Result<Vec<Models>, Fault> {
+    let mut packages = Vec::new();
+    for library in libraries {
+        if let Some(models) = library.models {
+            let package = Package::new(place, library.name, &library.dependencies, &models())?;
+            packages.push((library.name, package, Vec::new(), Vec::new()));
         }
-        out += "}\n";
     }
-    out + "\nfn main() {\n    let query = Thing0::select().filter(Thing0::AGE.ge(18)).order_by(Thing0::NAME).limit(20);\n    \
-           println!(\"{query:?}\");\n}\n"
+    for _ in 0..rounds {
+        for (_, package, clean, again) in &mut packages {
+            clean.push(package.build_clean()?);
+            again.push(package.build_again()?);
+        }
+    }
+    let costs = |(name, _, clean, again)| Models { name, clean: median(clean), again: median(again) };
+    Ok(packages.into_iter().map(costs).collect())
 }
 
-fn diesel() -> String {
-    let mut out = "#![allow(dead_code)]\nuse diesel::prelude::*;\n".to_owned();
-    for at in 0..ENTITIES {
-        let _ = writeln!(out, "\ndiesel::table! {{\n    things_{at} (id) {{\n        id -> BigInt,");
-        for (name, _, ty) in COLUMNS {
-            let _ = writeln!(out, "        {name} -> {ty},");
-        }
-        let _ = writeln!(
-            out,
-            "    }}\n}}\n\n#[derive(Clone, Debug, Default, Queryable, Selectable, Identifiable, AsChangeset, Insertable)]\n\
-             #[diesel(table_name = things_{at})]\nstruct Thing{at} {{\n    id: i64,"
-        );
-        for (name, ty, _) in COLUMNS {
-            let _ = writeln!(out, "    {name}: {ty},");
-        }
-        out += "}\n";
-    }
-    out + "\nfn main() {\n    let query = things_0::table.filter(things_0::age.ge(18)).order(things_0::name.asc()).limit(20)\n        \
-           .select(Thing0::as_select());\n    println!(\"{}\", diesel::debug_query::<diesel::sqlite::Sqlite, _>(&query));\n}\n"
-}
-
-fn sea_orm() -> String {
-    let mut out = "#![allow(dead_code)]\n".to_owned();
-    for at in 0..ENTITIES {
-        let _ = writeln!(
-            out,
-            "\nmod thing_{at} {{\n    use sea_orm::entity::prelude::*;\n\n    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]\n    \
-             #[sea_orm(table_name = \"things_{at}\")]\n    pub struct Model {{\n        #[sea_orm(primary_key)]\n        pub id: i64,"
-        );
-        for (name, ty, _) in COLUMNS {
-            let _ = writeln!(out, "        pub {name}: {ty},");
-        }
-        out += "    }\n\n    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]\n    pub enum Relation {}\n\n    \
-                impl ActiveModelBehavior for ActiveModel {}\n}\n";
-    }
-    out + "\nfn main() {\n    use sea_orm::{DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, ColumnTrait};\n    \
-           let query = thing_0::Entity::find().filter(thing_0::Column::Age.gte(18)).order_by_asc(thing_0::Column::Name).limit(20);\n    \
-           println!(\"{}\", query.build(DbBackend::Sqlite));\n}\n"
+/// The medians of both times.
+fn median(costs: Vec<Cost>) -> Cost {
+    let middle = |mut times: Vec<Duration>| {
+        times.sort();
+        times[times.len() / 2]
+    };
+    let cpu: Option<Vec<Duration>> = costs.iter().map(|cost| cost.cpu).collect();
+    Cost { wall: middle(costs.iter().map(|cost| cost.wall).collect()), cpu: cpu.map(middle) }
 }

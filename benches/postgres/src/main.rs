@@ -7,6 +7,7 @@
 //! cargo run --release -- --rounds=31               more rounds than 11
 //! cargo run --release -- --fastest                 the fastest rounds, not the medians: for a busy machine
 //! cargo run --release -- --lazy-commit             synchronous_commit=off: what clients cost, not the disk
+//! cargo run --release -- --write                   also writes docs/benchmarks/postgres.md and its pictures
 //! cargo run --release -- --quick                   tiny sizes: shows that it works, measures nothing
 //! ```
 //!
@@ -18,6 +19,7 @@ mod goals;
 mod lap;
 mod line;
 mod measure;
+mod page;
 mod rows;
 mod server;
 mod table;
@@ -54,14 +56,19 @@ fn main() -> Result<(), Fault> {
         if let Some(names) = lines_wanted {
             lines.retain(|line| names.iter().any(|name| line.name.contains(name)));
         }
-        table::head(size, &runtime.block_on(server.settings())?);
+        let settings = runtime.block_on(server.settings())?;
+        table::head(size, &settings);
         let mut all = Vec::new();
         for work in Work::ALL.into_iter().filter(|work| is_wanted(work.name())) {
             let times = measure::measure(work, &lines, size, &server, &runtime)?;
             table::part(work, size, &times);
             all.push((work, times));
         }
-        table::goals(&goals::judge(&all));
+        let verdicts = goals::judge(&all);
+        table::goals(&verdicts);
+        if has("--write") {
+            page::write(&settings, size, &all, &verdicts)?;
+        }
         Ok(())
     })();
     // Also after a failure, so that nothing is left behind.

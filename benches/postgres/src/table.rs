@@ -47,7 +47,7 @@ pub(crate) fn goals(verdicts: &[Verdict]) {
 }
 
 /// The versions of the peers, as they are locked.
-fn versions() -> String {
+pub(crate) fn versions() -> String {
     let lock = include_str!("../Cargo.lock");
     let version = |name: &str| {
         let package =

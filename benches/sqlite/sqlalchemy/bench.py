@@ -130,6 +130,12 @@ class Bench:
     async def read_together(self, _):
         return await self.tasks(self.size["tasks"], self.size["reads"] // self.size["tasks"])
 
+    async def hundred(self, round):
+        return await self.read_by_key(round)
+
+    async def ten_at_once(self, round):
+        return await self.read_together(round)
+
     async def tail(self, _):
         return await self.tasks(self.size["tail_tasks"], self.size["tail_reads"])
 
@@ -292,7 +298,7 @@ class Ticker:
 
 
 # How often the work is done after it was warmed up; once where it is not named.
-LAPS = dict(rows=5, parents=5, recovery=5, insert_bulk=3, change=3, stream=3, rows_many=3, flush_few=3, diamond=3)
+LAPS = dict(rows=5, parents=5, recovery=5, insert_bulk=3, change=3, stream=3, rows_many=3, flush_few=3, diamond=3, hundred=25, ten_at_once=25)
 
 
 def prepare(connection, _):
@@ -339,7 +345,12 @@ def sum_of(users):
 async def main():
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     work, file = words[0].replace("-", "_"), words[1]
-    bench = Bench(work, file, QUICK if "--quick" in sys.argv else FULL)
+    size = dict(QUICK if "--quick" in sys.argv else FULL)
+    if work == "hundred":
+        size["reads"] = min(size["reads"], 100)
+    if work == "ten_at_once":
+        size["reads"] = size["tasks"]
+    bench = Bench(work, file, size)
     lap = getattr(bench, "rows" if work == "rows_many" else work)
     laps = [await lap(round) for round in range(LAPS.get(work, 1) + 1)]
     await bench.engine.dispose()

@@ -13,13 +13,15 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
+use anyorm::bridge::{Urgency, WorkerJob, Workers};
 use anyorm::prelude::*;
 use anyorm::{Dispatch, Query, SQLITE};
 use futures_lite::future::block_on;
 
 use crate::case::{Fault, check};
-use crate::model::{self, User, fill};
+use crate::model::{self, User, fill, user};
 use crate::statements;
 
 /// A path may take so much more than is stored, in percent: another version of the compiler takes a few.
@@ -35,11 +37,12 @@ struct PathOfCode {
     run: fn(usize, &Path) -> Result<(), Fault>,
 }
 
-const PATHS: [PathOfCode; 6] = [
+const PATHS: [PathOfCode; 7] = [
     PathOfCode { name: "plan-10-of-1000", each: 40, run: plan },
     PathOfCode { name: "text-looked-up", each: 40, run: text_looked_up },
     PathOfCode { name: "build-ten-clauses", each: 40, run: build },
     PathOfCode { name: "read-inline", each: 40, run: read_inline },
+    PathOfCode { name: "request-mixed", each: 40, run: request },
     PathOfCode { name: "rows-1000-plain", each: 1, run: rows_into_values },
     PathOfCode { name: "rows-1000-tracked", each: 1, run: rows_into_entities },
 ];
@@ -162,6 +165,36 @@ fn read_inline(times: usize, folder: &Path) -> Result<(), Fault> {
         }
         Ok(engine.close().await?)
     })
+}
+
+/// A request that reads a row, changes it, adds another, and commits. Its jobs run on the thread of the task: how long a thread waits
+/// for another is not counted in instructions.
+fn request(times: usize, folder: &Path) -> Result<(), Fault> {
+    block_on(async {
+        let engine = model::builder(&folder.join("instructions.db"), Dispatch::Worker);
+        let engine = engine.workers(Arc::new(OnThisThread)).open().await?;
+        model::create(&engine).await?;
+        fill(&engine, 100).await?;
+        for number in 0..times {
+            let mut session = engine.session();
+            let found = session.get_one::<User>(number as i64 % 100 + 1).await?;
+            session[found].age = session[found].age.map(|age| age + 1);
+            let added = session.add(user(number));
+            session.commit().await?;
+            check("keys", session[added].id as usize, 101 + number)?;
+        }
+        Ok(engine.close().await?)
+    })
+}
+
+/// Runs each job at once.
+#[derive(Debug)]
+struct OnThisThread;
+
+impl Workers for OnThisThread {
+    fn spawn(&self, _: Urgency, job: WorkerJob) {
+        job();
+    }
 }
 
 fn rows_into_values(times: usize, folder: &Path) -> Result<(), Fault> {

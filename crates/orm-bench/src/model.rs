@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyorm::prelude::*;
-use anyorm::{Dispatch, SQLITE, Schema};
+use anyorm::{Dispatch, EngineBuilder, SQLITE, Schema};
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::case::{CHILDREN, Fault};
@@ -76,9 +76,17 @@ pub(crate) fn open_by_hand(file: &Path) -> Result<Connection, Fault> {
 }
 
 pub(crate) async fn open(file: &Path, dispatch: Dispatch) -> Result<Engine, Fault> {
-    let engine = Engine::builder(&format!("sqlite://{}", file.display())).dispatch(dispatch).open().await?;
-    engine.create_all(&schema()).await?;
+    let engine = builder(file, dispatch).open().await?;
+    create(&engine).await?;
     Ok(engine)
+}
+
+pub(crate) fn builder(file: &Path, dispatch: Dispatch) -> EngineBuilder {
+    Engine::builder(&format!("sqlite://{}", file.display())).dispatch(dispatch)
+}
+
+pub(crate) async fn create(engine: &Engine) -> Result<(), Fault> {
+    Ok(engine.create_all(&schema()).await?)
 }
 
 /// Users 1 to `count`, and no others. Not part of what is measured.

@@ -3,12 +3,10 @@
 /// Where reads run: always on a worker thread, or on the thread of the task that asks, where that is cheaper than going
 /// to another one and back.
 ///
-/// To a server the call is made by the thread of the sockets, or, under [`Auto`](Self::Auto), by that of the task, which then
-/// looks for the answer for a moment.
-///
 /// It is about reads that anyorm wrote itself and knows to be cheap: by key or unique value, or with a small limit, and
 /// without functions. Everything else on SQLite runs on a worker thread whatever is chosen: raw SQL, writes, BEGIN and COMMIT,
-/// counts and aggregates, opening a file.
+/// counts and aggregates, opening a file. And to a server a call is made by the thread of the sockets. But under
+/// [`Auto`](Self::Auto) the thread of the task then looks for the answer of either for a moment.
 ///
 /// # Example
 /// ```
@@ -34,9 +32,9 @@ pub enum Dispatch {
     /// Cheap reads run *inline*: on the thread that polls the task, under a guard. One that turns out to be long is given
     /// up after some microseconds, runs on a worker thread instead, and does so from then on.
     ///
-    /// On a server: the thread that polls the task looks for the answer itself, for up to 100 µs, if nothing else of the
-    /// engine is under way; after that the thread of the sockets waits for it. So a server that is near answers without any
-    /// other thread of the program being woken, which may take as long as the read. It goes for whatever is small, writes and
-    /// COMMIT included; where answers do not come in time, it is hardly ever tried.
+    /// Whatever else is small, writes and COMMIT included: the thread that polls the task looks for the answer of the worker, or of
+    /// the server, for up to 100 µs, if nothing else of the engine is under way; after that it is waited for as always. So what a worker
+    /// or a server that is near does in so short a time needs no thread of the executor to be woken, which may take as long
+    /// as a read. Where answers do not come in time, it is hardly ever tried.
     Auto,
 }

@@ -25,6 +25,7 @@ mod deterministic;
 mod event;
 mod from_worker;
 mod gate;
+mod idle;
 mod limiter;
 mod run_sync;
 mod workers;

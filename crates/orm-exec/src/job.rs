@@ -15,7 +15,9 @@ mod near;
 mod shared;
 
 pub(crate) use heavy::Heavy;
-pub(crate) use near::{Asked, Near};
+#[cfg(feature = "postgres")]
+pub(crate) use near::LOOKED_FOR;
+pub(crate) use near::{Asked, Near, look_until};
 
 use std::fmt;
 use std::future::Future;

@@ -36,7 +36,7 @@ use orm_core::{Dialect, Dispatch, Error, Result};
 use crate::bridge::{Urgency, Workers};
 use crate::clock::Clock;
 use crate::driver::{Access, Connect, DriverConnection, Interrupt, Runs};
-use crate::job::{Asked, Heavy, Near};
+use crate::job::{self, Asked, Heavy, Near};
 use crate::notifications::Mailbox;
 use crate::observe::{AcquireEnd, Span, Telemetry};
 use crate::sync::lock;
@@ -346,23 +346,36 @@ impl Pool {
         in_use <= 1 && self.0.near.is_likely(asked)
     }
 
-    /// Begins a job on this thread, and looks for its answer for a moment.
-    pub(crate) fn look_for(&self, job: impl Future<Output = ()> + Send + 'static) {
+    /// Begins a job, on this thread where jobs wait for sockets, and looks for its answer for a moment: until it `is_done`. Answers
+    /// whether it is.
+    pub(crate) fn look_for(
+        &self,
+        urgency: Urgency,
+        job: impl Future<Output = ()> + Send + 'static,
+        is_done: impl Fn() -> bool,
+    ) -> bool {
         match self.0.connector.runs() {
-            Runs::OnWorkers => self.0.send(Urgency::Normal, job),
+            Runs::OnWorkers => {
+                self.hop(urgency, job);
+                job::look_until(is_done)
+            }
             #[cfg(feature = "postgres")]
-            Runs::OnSockets => crate::sockets::begin_patiently(job),
+            Runs::OnSockets => {
+                crate::sockets::begin_patiently(job);
+                let is_here = is_done();
+                match is_here {
+                    true => self.ran_inline(),
+                    // It went to the thread of the sockets.
+                    false => self.count_hop(),
+                }
+                is_here
+            }
         }
     }
 
-    /// Counts a job that was looked for: it ran here, or went to the thread of the sockets.
+    /// Notes whether a job had its answer while it was looked for.
     pub(crate) fn looked(&self, asked: Asked, is_here: bool) {
         self.0.near.note(asked, is_here);
-        if is_here {
-            self.ran_inline();
-        } else {
-            self.count_hop();
-        }
     }
 
     fn count_hop(&self) {

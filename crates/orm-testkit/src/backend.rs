@@ -96,11 +96,29 @@ impl Database {
             Backend::Postgres => Place::Schema(server::Schema::create().await?),
         };
         let url = place.url(&[]).unwrap_or_else(|| "sqlite::memory:".to_owned());
+        let (engine, log) = Self::engine(&url).await?;
+        Ok(Self { engine, log, backend, place })
+    }
+
+    async fn engine(url: &str) -> Result<(Engine, Arc<Recorder>)> {
         let log = Arc::new(Recorder::default());
-        let engine = Engine::builder(&url).observer(Arc::<Recorder>::clone(&log)).open().await?;
+        let engine = Engine::builder(url).observer(Arc::<Recorder>::clone(&log)).open().await?;
         // Opening is a hop too, and nobody's business here.
         log.clear();
-        Ok(Self { engine, log, backend, place })
+        Ok((engine, log))
+    }
+
+    /// A new, empty database of the same kind, where what goes to a worker is not looked for by the task that sent it: for those who
+    /// drop a future while its job is under way.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub async fn not_looked_for(self) -> Result<Self> {
+        if self.backend != Backend::Memory {
+            return Ok(self);
+        }
+        let (engine, log) = Self::engine("sqlite::memory:?dispatch=worker").await?;
+        Ok(Self { engine, log, backend: Backend::Memory, place: Place::Memory })
     }
 
     /// The URL by which another engine has the same database; none for one in memory.

@@ -34,6 +34,7 @@ fn slow(moment: Moments) -> super::At {
 }
 
 async fn dropped_in_before_flush_nothing_happened(db: Database) -> Result<()> {
+    let db = db.not_looked_for().await?;
     db.engine.create_all(&blog()).await?;
     let mut session = db.engine.session();
     session.listen(slow(Moments::BEFORE_FLUSH));
@@ -49,6 +50,7 @@ async fn dropped_in_before_flush_nothing_happened(db: Database) -> Result<()> {
 }
 
 async fn dropped_in_before_commit_nothing_happened(db: Database) -> Result<()> {
+    let db = db.not_looked_for().await?;
     db.engine.create_all(&blog()).await?;
     let mut session = db.engine.session();
     session.listen(slow(Moments::BEFORE_COMMIT));
@@ -64,6 +66,7 @@ async fn dropped_in_before_commit_nothing_happened(db: Database) -> Result<()> {
 }
 
 async fn dropped_in_after_flush_the_session_is_inactive(db: Database) -> Result<()> {
+    let db = db.not_looked_for().await?;
     db.engine.create_all(&blog()).await?;
     let mut session = db.engine.session();
     session.listen(at(Moments::AFTER_FLUSH, |session| {
@@ -165,6 +168,7 @@ async fn dropped_at_any_poll_a_commit_can_be_rolled_back(db: Database) -> Result
 }
 
 async fn the_next_call_runs_the_hooks_of_a_dropped_flush(db: Database) -> Result<()> {
+    let db = db.not_looked_for().await?;
     db.engine.create_all(&blog()).await?;
     let notes = Notes::default();
     let mut session = db.engine.session();
@@ -181,6 +185,7 @@ async fn the_next_call_runs_the_hooks_of_a_dropped_flush(db: Database) -> Result
 }
 
 async fn the_next_call_runs_the_hooks_of_a_dropped_commit(db: Database) -> Result<()> {
+    let db = db.not_looked_for().await?;
     db.engine.create_all(&blog()).await?;
     for rolls_back in [false, true] {
         let notes = Notes::default();
@@ -204,6 +209,7 @@ async fn the_next_call_runs_the_hooks_of_a_dropped_commit(db: Database) -> Resul
 }
 
 async fn a_rollback_after_a_dropped_flush_runs_no_hooks_of_it(db: Database) -> Result<()> {
+    let db = db.not_looked_for().await?;
     db.engine.create_all(&blog()).await?;
     let notes = Notes::default();
     let mut session = db.engine.session();

@@ -50,8 +50,8 @@ async fn lap(engine: &Engine, run: &Run, executor: Executor, round: usize) -> Re
     let size = run.size;
     match run.work {
         Work::ReadByKey if is_tracked => reads::track_by_key(engine, run).await,
-        Work::ReadByKey => reads::read_by_key(engine, run).await,
-        Work::ReadTogether => {
+        Work::ReadByKey | Work::Hundred => reads::read_by_key(engine, run).await,
+        Work::ReadTogether | Work::TenAtOnce => {
             tasks::read_together(engine, executor, size, size.tasks, size.reads / size.tasks).await
         }
         Work::Tail => tasks::read_together(engine, executor, size, size.tail_tasks, size.tail_reads).await,

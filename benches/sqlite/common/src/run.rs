@@ -22,7 +22,7 @@ impl Run {
         };
         let size = if options.iter().any(|option| option == "--quick") { Size::QUICK } else { Size::FULL };
         let work = Work::named(work).ok_or_else(|| format!("there is no work `{work}`"))?;
-        Ok(Self { work, file: file.into(), size, options })
+        Ok(Self { work, file: file.into(), size: size.of(work), options })
     }
 
     /// The value of `--name=value`.

@@ -24,10 +24,12 @@ pub enum Work {
     Recovery,
     FlushFew,
     Diamond,
+    Hundred,
+    TenAtOnce,
 }
 
 impl Work {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::ReadByKey,
         Self::ReadTogether,
         Self::Rows,
@@ -43,6 +45,8 @@ impl Work {
         Self::Recovery,
         Self::FlushFew,
         Self::Diamond,
+        Self::Hundred,
+        Self::TenAtOnce,
     ];
 
     /// The word on the command line.
@@ -63,6 +67,8 @@ impl Work {
             Self::Recovery => "recovery",
             Self::FlushFew => "flush-few",
             Self::Diamond => "diamond",
+            Self::Hundred => "hundred",
+            Self::TenAtOnce => "ten-at-once",
         }
     }
 
@@ -87,13 +93,20 @@ impl Work {
             Self::Recovery => "the next read, after 1,000 reads were dropped half way",
             Self::FlushFew => "save 10 changes among 100,000 tracked rows",
             Self::Diamond => "insert 1,000 rows that refer to each other, in four tables, keys known after",
+            Self::Hundred => "the bridge's experiment: 100 reads by key, one after the other",
+            Self::TenAtOnce => "the bridge's experiment: 10 reads by key at once",
         }
     }
 
     /// What times are told for.
     pub fn unit(self) -> &'static str {
         match self {
-            Self::ReadByKey | Self::ReadTogether | Self::Tail | Self::Recovery => "read",
+            Self::ReadByKey
+            | Self::ReadTogether
+            | Self::Tail
+            | Self::Recovery
+            | Self::Hundred
+            | Self::TenAtOnce => "read",
             Self::Parents => "row, parent or child",
             Self::Mixed => "request",
             Self::FlushFew => "change",
@@ -103,7 +116,7 @@ impl Work {
 
     pub fn units(self, size: Size) -> usize {
         match self {
-            Self::ReadByKey | Self::ReadTogether => size.reads,
+            Self::ReadByKey | Self::ReadTogether | Self::Hundred | Self::TenAtOnce => size.reads,
             Self::Rows | Self::InsertBulk | Self::InsertSingle | Self::Change => size.rows,
             Self::Parents => size.parents * (1 + CHILDREN),
             Self::Mixed => size.requests,
@@ -120,6 +133,7 @@ impl Work {
     /// more often.
     pub fn laps(self) -> usize {
         match self {
+            Self::Hundred | Self::TenAtOnce => 25,
             Self::Rows | Self::Parents | Self::Recovery => 5,
             Self::InsertBulk
             | Self::Change
@@ -194,6 +208,15 @@ impl Size {
         diamonds: 10,
         dropped: 20,
     };
+
+    /// The sizes of a work that has some of its own.
+    pub fn of(self, work: Work) -> Self {
+        match work {
+            Work::Hundred => Self { reads: self.reads.min(100), ..self },
+            Work::TenAtOnce => Self { reads: self.tasks, ..self },
+            _ => self,
+        }
+    }
 
     /// The key of a read or a request: all over the table.
     pub fn key(self, at: usize) -> i64 {

@@ -59,7 +59,7 @@ async fn establish(file: &str) -> ConnectionResult<Connection> {
 async fn lap(pool: Pool<Connection>, run: Run, round: usize) -> Result<Lap, Fault> {
     // Boxed, because the compiler does not see through so many borrowed futures that they can be sent.
     match run.work {
-        Work::ReadTogether | Work::Tail => return read_together(&pool, &run).boxed().await,
+        Work::ReadTogether | Work::TenAtOnce | Work::Tail => return read_together(&pool, &run).boxed().await,
         Work::Recovery => return recovery(&pool, &run).boxed().await,
         _ => {}
     }
@@ -67,7 +67,7 @@ async fn lap(pool: Pool<Connection>, run: Run, round: usize) -> Result<Lap, Faul
     let mut held: Object<Connection> = pool.get().await?;
     let connection: &mut Connection = &mut held;
     match run.work {
-        Work::ReadByKey => read_by_key(connection, run.size).boxed().await,
+        Work::ReadByKey | Work::Hundred => read_by_key(connection, run.size).boxed().await,
         Work::Rows | Work::RowsMany => read_rows(connection).boxed().await,
         Work::InsertBulk => insert_bulk(connection, run.size, round).boxed().await,
         Work::InsertSingle => insert_single(connection, run.size, round).boxed().await,
@@ -78,7 +78,9 @@ async fn lap(pool: Pool<Connection>, run: Run, round: usize) -> Result<Lap, Faul
         Work::Stall => stall(connection, round).boxed().await,
         Work::Diamond => diamonds(connection, run.size, round).boxed().await,
         Work::FlushFew => run.leave_out("nothing is tracked"),
-        Work::ReadTogether | Work::Tail | Work::Recovery => Err("this takes many connections".into()),
+        Work::ReadTogether | Work::TenAtOnce | Work::Tail | Work::Recovery => {
+            Err("this takes many connections".into())
+        }
     }
 }
 

@@ -23,8 +23,10 @@ fn main() -> Result<(), Fault> {
 
 fn lap(connection: &mut Connection, run: &Run, round: usize) -> Result<Lap, Fault> {
     match run.work {
-        Work::ReadByKey => read_by_key(connection, run),
-        Work::ReadTogether => read_together(run, run.size.tasks, run.size.reads / run.size.tasks),
+        Work::ReadByKey | Work::Hundred => read_by_key(connection, run),
+        Work::ReadTogether | Work::TenAtOnce => {
+            read_together(run, run.size.tasks, run.size.reads / run.size.tasks)
+        }
         Work::Tail => read_together(run, run.size.tail_tasks, run.size.tail_reads),
         Work::Rows | Work::RowsMany => read_rows(connection),
         Work::InsertBulk | Work::InsertSingle => insert(connection, run, round),

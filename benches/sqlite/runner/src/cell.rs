@@ -1,5 +1,7 @@
 //! The samples of one line doing one work.
 
+use bench_page::Spread;
+
 use crate::sample::Sample;
 
 #[derive(Default)]
@@ -7,14 +9,6 @@ pub(crate) struct Cell {
     samples: Vec<Sample>,
     left_out: Option<String>,
     failure: Option<String>,
-}
-
-/// The median, and the first and third quartile.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Spread {
-    pub(crate) low: f64,
-    pub(crate) median: f64,
-    pub(crate) high: f64,
 }
 
 impl Cell {
@@ -45,7 +39,7 @@ impl Cell {
 
     /// Nanoseconds of one unit of work.
     pub(crate) fn spread(&self) -> Option<Spread> {
-        Spread::of(self.times())
+        spread_of(self.times())
     }
 
     fn times(&self) -> Vec<f64> {
@@ -59,7 +53,7 @@ impl Cell {
     pub(crate) fn extra(&self, name: &str) -> Option<f64> {
         let of =
             |sample: &Sample| sample.extras.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
-        Spread::of(self.samples.iter().filter_map(of).collect()).map(|spread| spread.median)
+        spread_of(self.samples.iter().filter_map(of).collect()).map(|spread| spread.median)
     }
 
     /// Whether the samples swing so much that the median says little.
@@ -70,14 +64,13 @@ impl Cell {
     }
 }
 
-impl Spread {
-    fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_unstable_by(f64::total_cmp);
-        let at = |part: f64| {
-            let place = part * (values.len() as f64 - 1.0);
-            let (low, high) = (values[place.floor() as usize], values[place.ceil() as usize]);
-            low + (high - low) * place.fract()
-        };
-        (!values.is_empty()).then(|| Self { low: at(0.25), median: at(0.5), high: at(0.75) })
-    }
+/// Nothing of nothing.
+fn spread_of(mut values: Vec<f64>) -> Option<Spread> {
+    values.sort_unstable_by(f64::total_cmp);
+    let at = |part: f64| {
+        let place = part * (values.len() as f64 - 1.0);
+        let (low, high) = (values[place.floor() as usize], values[place.ceil() as usize]);
+        low + (high - low) * place.fract()
+    };
+    (!values.is_empty()).then(|| Spread { low: at(0.25), median: at(0.5), high: at(0.75) })
 }

@@ -1,159 +1,32 @@
-//! A picture of one work: horizontal bars on a logarithmic scale, and a line where rusqlite by hand is.
+//! The picture of one work, with a line where rusqlite by hand is.
 
-use std::fmt::Write as _;
-
+use bench_page::{Bar, Chart, Who};
 use sqlite_bench_common::Work;
 
-use crate::cell::{Cell, Spread};
-use crate::format;
+use crate::cell::Cell;
 use crate::lines::Line;
 use crate::terminal::{extra_of, extra_text, raw_median};
 
-const WIDTH: f64 = 960.0;
-/// Where the bars begin and end.
-const LEFT: f64 = 300.0;
-const RIGHT: f64 = 690.0;
-const TOP: f64 = 64.0;
-const ROW: f64 = 27.0;
-const BAR: f64 = 17.0;
-
-/// Legible on light and on dark.
-const STYLE: &str = "
-text { font: 13px system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif; fill: #24292f; }
-.title { font-size: 16px; font-weight: 600; }
-.faint { fill: #6e7781; font-size: 12px; }
-.ours { font-weight: 600; }
-.grid { stroke: #8c959f; stroke-opacity: 0.3; }
-.raw { stroke: #1a7f37; stroke-width: 2; stroke-dasharray: 5 3; }
-.spread { stroke: #24292f; stroke-opacity: 0.7; stroke-width: 1.5; }
-.bar { fill: #8c959f; }
-.bar.is-ours { fill: #d4692a; }
-.bar.is-raw { fill: #2da44e; }
-@media (prefers-color-scheme: dark) {
-  text { fill: #e6edf3; }
-  .faint { fill: #9198a1; }
-  .raw { stroke: #3fb950; }
-  .spread { stroke: #e6edf3; }
-  .bar { fill: #6e7681; }
-}
-";
-
-struct Bar<'a> {
-    line: &'a Line,
-    cell: &'a Cell,
-    spread: Spread,
-}
-
 /// Nothing where nothing was measured.
 pub(crate) fn draw(work: Work, lines: &[Line], cells: &[Cell]) -> Option<String> {
-    let mut bars: Vec<Bar<'_>> = lines
-        .iter()
-        .zip(cells)
-        .filter_map(|(line, cell)| Some(Bar { line, cell, spread: cell.spread()? }))
-        .collect();
-    bars.sort_by(|a, b| a.spread.median.total_cmp(&b.spread.median));
-    let scale = Scale::of(&bars)?;
-    let raw = raw_median(lines, cells);
-    let bottom = TOP + ROW * bars.len() as f64;
-    let height = bottom + 34.0;
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
-         height=\"{height}\" role=\"img\" aria-label=\"{title}\">\n<style>{STYLE}</style>\n\
-         <text x=\"16\" y=\"26\" class=\"title\">{title}</text>\n\
-         <text x=\"16\" y=\"46\" class=\"faint\">time per {unit}, logarithmic, less is better; \
-         thin lines from the first to the third quartile</text>\n",
-        title = escape(work.title()),
-        unit = escape(work.unit()),
-    );
-    for tick in scale.ticks() {
-        let x = scale.place(tick);
-        let _ = writeln!(
-            svg,
-            "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom}\" class=\"grid\"/>\
-             <text x=\"{x:.1}\" y=\"{:.1}\" class=\"faint\" text-anchor=\"middle\">{}</text>",
-            bottom + 18.0,
-            format::time(tick).replace(".00 ", " ").replace(".0 ", " "),
-        );
-    }
-    for (at, bar) in bars.iter().enumerate() {
-        bar.draw(&mut svg, work, &scale, TOP + ROW * at as f64, raw);
-    }
-    if let Some(raw) = raw {
-        let x = scale.place(raw);
-        let _ =
-            writeln!(svg, "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom}\" class=\"raw\"/>");
-    }
-    svg += "</svg>\n";
-    Some(svg)
+    let bar = |(line, cell)| bar(work, line, cell);
+    let bars = lines.iter().zip(cells).filter_map(bar).collect();
+    Chart { title: work.title(), unit: work.unit(), bars, to_reach: raw_median(lines, cells) }.draw()
 }
 
-impl Bar<'_> {
-    fn draw(&self, svg: &mut String, work: Work, scale: &Scale, top: f64, raw: Option<f64>) {
-        let Spread { low, median, high } = self.spread;
-        let (end, middle) = (scale.place(median), top + ROW / 2.0);
-        let class = match self.line {
-            line if line.is_raw() => "bar is-raw",
-            line if line.is_ours() => "bar is-ours",
-            _ => "bar",
-        };
-        let mut value = format::time(median);
-        if let Some(raw) = raw {
-            let _ = write!(value, " · {} x", format::ratio(median / raw));
-        }
-        if let (Some((title, _)), Some(text)) = (extra_of(work), extra_text(work, self.cell)) {
-            let _ = write!(value, " · {title} {text}");
-        }
-        if self.cell.swings() {
-            value += " ~";
-        }
-        let _ = writeln!(
-            svg,
-            "<text x=\"{name_end:.1}\" y=\"{baseline:.1}\" text-anchor=\"end\" class=\"{name_class}\">{name}</text>\
-             <rect x=\"{LEFT}\" y=\"{bar_top:.1}\" width=\"{width:.1}\" height=\"{BAR}\" rx=\"2\" class=\"{class}\"/>\
-             <line x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{middle:.1}\" y2=\"{middle:.1}\" class=\"spread\"/>\
-             <text x=\"{label:.1}\" y=\"{baseline:.1}\">{value}</text>",
-            name_end = LEFT - 10.0,
-            baseline = middle + 4.5,
-            name_class = if self.line.is_ours() { "ours" } else { "" },
-            name = escape(self.line.name),
-            bar_top = middle - BAR / 2.0,
-            width = (end - LEFT).max(1.0),
-            from = scale.place(low),
-            to = scale.place(high),
-            label = scale.place(high.max(median)) + 8.0,
-        );
+fn bar<'a>(work: Work, line: &'a Line, cell: &Cell) -> Option<Bar<'a>> {
+    let spread = cell.spread()?;
+    let who = match line {
+        line if line.is_raw() => Who::ByHand,
+        line if line.is_ours() => Who::Ours,
+        _ => Who::Other,
+    };
+    let mut note = match (extra_of(work), extra_text(work, cell)) {
+        (Some((title, _)), Some(text)) => format!(" · {title} {text}"),
+        _ => String::new(),
+    };
+    if cell.swings() {
+        note += " ~";
     }
-}
-
-struct Scale {
-    from: f64,
-    to: f64,
-}
-
-impl Scale {
-    fn of(bars: &[Bar<'_>]) -> Option<Self> {
-        let least = bars.iter().map(|bar| bar.spread.low).reduce(f64::min)?;
-        let most = bars.iter().map(|bar| bar.spread.high).reduce(f64::max)?;
-        Some(Self { from: round_steps().filter(|step| *step < 0.8 * least).last()?, to: most * 1.05 })
-    }
-
-    fn place(&self, value: f64) -> f64 {
-        LEFT + (RIGHT - LEFT) * (value.max(self.from) / self.from).ln() / (self.to / self.from).ln()
-    }
-
-    /// As many as have room.
-    fn ticks(&self) -> Vec<f64> {
-        let all: Vec<f64> = round_steps().filter(|step| (self.from..=self.to).contains(step)).collect();
-        let tens = |step: &f64| (step.log10() - step.log10().round()).abs() < 1e-9;
-        if all.len() > 8 { all.into_iter().filter(tens).collect() } else { all }
-    }
-}
-
-/// 1, 2, 5, 10, 20, .. nanoseconds, up to an hour.
-fn round_steps() -> impl Iterator<Item = f64> {
-    (0..12).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(power)))
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
+    Some(Bar { name: line.name, who, spread, note })
 }

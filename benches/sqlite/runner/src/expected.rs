@@ -24,8 +24,8 @@ impl Expected {
 
 fn play(work: Work, size: Size, tables: &mut Tables, round: usize) -> Checksum {
     match work {
-        Work::ReadByKey => keys(tables, size, size.reads),
-        Work::ReadTogether => keys(tables, size, size.reads / size.tasks * size.tasks),
+        Work::ReadByKey | Work::Hundred => keys(tables, size, size.reads),
+        Work::ReadTogether | Work::TenAtOnce => keys(tables, size, size.reads / size.tasks * size.tasks),
         Work::Tail => keys(tables, size, size.tail_tasks * size.tail_reads),
         Work::Recovery => some_users(tables, 1),
         Work::Rows | Work::RowsMany | Work::Stall | Work::Parents => tables.sum(),

@@ -15,9 +15,7 @@ mod cell;
 mod chart;
 mod database;
 mod expected;
-mod format;
 mod lines;
-mod machine;
 mod measure;
 mod options;
 mod packages;
@@ -34,12 +32,12 @@ fn main() -> Result<(), Fault> {
     let options = Options::from_arguments()?;
     let mut lines = options.lines();
     let packages = Packages::build(&mut lines, &options)?;
-    let machine = machine::describe();
+    let machine = bench_page::machine::describe();
     println!("{machine}\n");
     let mut results = Vec::new();
     for work in options.work() {
         let cells = measure::measure(work, &lines, &packages, &options)?;
-        terminal::print(work, options.size, &lines, &cells);
+        terminal::print(work, options.size.of(work), &lines, &cells);
         results.push((work, cells));
         // What is done is written, although the rest may fail.
         if options.write {

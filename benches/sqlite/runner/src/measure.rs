@@ -16,8 +16,8 @@ pub(crate) fn measure(
     packages: &Packages,
     options: &Options,
 ) -> Result<Vec<Cell>, Fault> {
-    let databases = Databases::new(work, options.size)?;
-    let expected = Expected::of(work, options.size);
+    let databases = Databases::new(work, options.size.of(work))?;
+    let expected = Expected::of(work, options.size.of(work));
     let mut cells: Vec<Cell> = lines.iter().map(|_| Cell::default()).collect();
     for round in 0..options.rounds {
         for turn in 0..lines.len() {

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
+use bench_page::format;
 use sqlite_bench_common::{Fault, Work};
 
 use crate::cell::Cell;
 use crate::chart;
-use crate::format;
 use crate::lines::Line;
 use crate::options::Options;
 use crate::packages::Packages;

@@ -1,9 +1,9 @@
 //! The table as it grows.
 
+use bench_page::format;
 use sqlite_bench_common::{Size, Work};
 
 use crate::cell::Cell;
-use crate::format;
 use crate::lines::Line;
 
 pub(crate) fn print(work: Work, size: Size, lines: &[Line], cells: &[Cell]) {

@@ -40,8 +40,8 @@ async fn work(run: Run) -> Result<(), Fault> {
 
 async fn lap(database: &DatabaseConnection, run: &Run, round: usize) -> Result<Lap, Fault> {
     match run.work {
-        Work::ReadByKey => reads::read_by_key(database, run).await,
-        Work::ReadTogether | Work::Tail => tasks::read_together(database, run).await,
+        Work::ReadByKey | Work::Hundred => reads::read_by_key(database, run).await,
+        Work::ReadTogether | Work::TenAtOnce | Work::Tail => tasks::read_together(database, run).await,
         Work::Rows | Work::RowsMany => reads::read_rows(database).await,
         Work::Parents => reads::read_parents(database).await,
         Work::Stream => reads::stream(database).await,

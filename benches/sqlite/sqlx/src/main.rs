@@ -35,7 +35,7 @@ async fn work(run: Run) -> Result<(), Fault> {
         .await?;
     let mut laps = Laps::default();
     match run.work {
-        Work::ReadTogether | Work::Tail | Work::Recovery => {
+        Work::ReadTogether | Work::TenAtOnce | Work::Tail | Work::Recovery => {
             for _ in run.rounds() {
                 laps.add(lap_of_many(&pool, &run).await?);
             }
@@ -60,7 +60,7 @@ async fn lap_of_many(pool: &SqlitePool, run: &Run) -> Result<Lap, Fault> {
 
 async fn lap(connection: &mut SqliteConnection, run: &Run, round: usize) -> Result<Lap, Fault> {
     match run.work {
-        Work::ReadByKey => reads::read_by_key(connection, run).await,
+        Work::ReadByKey | Work::Hundred => reads::read_by_key(connection, run).await,
         Work::Rows | Work::RowsMany => reads::read_rows(connection).await,
         Work::Parents => reads::read_parents(connection).await,
         Work::Stream => reads::stream(connection).await,
@@ -71,6 +71,8 @@ async fn lap(connection: &mut SqliteConnection, run: &Run, round: usize) -> Resu
         Work::Diamond => writes::insert_diamonds(connection, run, round).await,
         Work::Stall => tasks::stall(connection, round).await,
         Work::FlushFew => run.leave_out("nothing is tracked"),
-        Work::ReadTogether | Work::Tail | Work::Recovery => Err("this takes many connections".into()),
+        Work::ReadTogether | Work::TenAtOnce | Work::Tail | Work::Recovery => {
+            Err("this takes many connections".into())
+        }
     }
 }

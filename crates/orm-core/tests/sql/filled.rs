@@ -1,9 +1,11 @@
 //! Columns that the database fills, expressions as values of one row, and inserts that meet a row that is there.
 
+use std::sync::Arc;
+
 use orm_core::program::Returns;
 use orm_core::shapes::{Write, insert_row, update_row};
 use orm_core::stmt::check_value;
-use orm_core::{Dialect, Entity, Expr, Operand, POSTGRES, Query, SQLITE, bulk, schema, shapes};
+use orm_core::{Dialect, Entity, Expr, MARIADB, Operand, POSTGRES, Query, SQLITE, bulk, schema, shapes};
 
 use crate::entities::{Post, Tag, User, entity};
 use crate::{assert_refused, assert_sql};
@@ -212,4 +214,38 @@ fn many_values_share_a_statement() {
     assert_eq!(steps, expected);
     let error = bulk::update([Tag { id: 0, name: "a".into() }], &SQLITE).expect_err("it has no key");
     assert!(error.to_string().contains("value 1 has none"), "{error}");
+}
+
+#[test]
+fn a_statement_that_writes_rows_is_written_once_for_all_who_ask() {
+    let meta = Line::meta();
+    for dialect in [&SQLITE, &POSTGRES, &MARIADB] {
+        let insert = || meta.insert_columns(dialect, &[2, 3], false, &[1, 4]);
+        assert!(Arc::ptr_eq(&insert(), &insert()));
+        assert_eq!(*insert(), shapes::insert_columns(meta, dialect, &[2, 3], false, &[1, 4]));
+        let update = || meta.update_columns(dialect, &[2, 3], false, &[1, 4]);
+        assert!(Arc::ptr_eq(&update(), &update()));
+        assert_eq!(*update(), shapes::update_columns(meta, dialect, &[2, 3], false, &[1, 4]));
+        // Each differs from the first one in one thing.
+        assert_eq!(
+            *meta.insert_columns(dialect, &[2, 3], true, &[1, 4]),
+            shapes::insert_columns(meta, dialect, &[2, 3], true, &[1, 4])
+        );
+        assert_eq!(
+            *meta.insert_columns(dialect, &[3, 2], false, &[1, 4]),
+            shapes::insert_columns(meta, dialect, &[3, 2], false, &[1, 4])
+        );
+        assert_eq!(
+            *meta.insert_columns(dialect, &[2, 3], false, &[]),
+            shapes::insert_columns(meta, dialect, &[2, 3], false, &[])
+        );
+        assert_eq!(*meta.delete_row(dialect, false), shapes::delete(meta, dialect, false));
+    }
+    // More than are kept.
+    for columns in (0..100).map(|length| vec![2; length + 1]) {
+        assert_eq!(
+            *meta.update_columns(&SQLITE, &columns, false, &[]),
+            shapes::update_columns(meta, &SQLITE, &columns, false, &[])
+        );
+    }
 }

@@ -1,23 +1,20 @@
 //! The bound in front of the threads that the process shares, and who goes first.
 //!
 //! ```text
-//! spawn ──► a place is free ──► a thread that lingers, or one of `blocking` ──► the job ──► the next job of the queues,
-//!      └──► none is ───────────► a queue ──────────────────────────────────────────────┘    on the same thread, which
-//!                                                                                           lingers when there is none
+//! spawn ──► a place is free ──► an idle thread, or a new one ──► the job ──► the next job of the queues,
+//!      └──► none is ───────────► a queue ───────────────────────────────────┘    on the same thread, which
+//!                                                                                is idle when there is none
 //! ```
 //!
-//! A thread that has ended a job takes the next one itself: to wake another thread costs far more than a small statement. So
-//! it waits for one without sleeping, for about as long as waking it would take: a task that sends one statement after the
-//! other finds it awake.
+//! A thread that has ended a job takes the next one itself: to wake another thread costs far more than a small statement.
+//! See [`idle`](super::idle) for those that find none.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread;
-use std::time::{Duration, Instant};
 
+use super::idle::{Idle, Seat};
 use super::workers::{Urgency, WorkerJob, Workers};
 use crate::sync::lock;
 
@@ -27,32 +24,33 @@ const RESERVED: usize = 8;
 /// So many urgent jobs overtake a normal one, and then it is its turn.
 const OVERTAKING: u32 = 8;
 
-/// So long a thread without a job stays awake for the next one. It lets others have its core meanwhile.
-const LINGER: Duration = Duration::from_micros(25);
-
-/// So many threads linger at once.
-const MOST_LINGERING: usize = 2;
-
 /// At most `size` jobs at once, and [`RESERVED`] urgent ones more.
 pub(super) struct Gate(Arc<Shared>);
 
-struct Shared {
-    state: Mutex<State>,
-    /// How many jobs are handed to threads that linger: what these look at without the lock.
-    handed: AtomicUsize,
+struct Shared(Mutex<State>);
+
+/// A job that is given a thread.
+pub(super) struct Task {
+    job: WorkerJob,
+    /// Whether it counts as one of those that run.
+    has_place: bool,
 }
 
 struct State {
     size: usize,
     running: usize,
-    /// Threads that wait for a job without sleeping, and have been handed none.
-    lingering: usize,
-    /// Jobs for threads that linger, which have a place each.
-    handed: VecDeque<WorkerJob>,
+    idle: Idle,
     urgent: VecDeque<WorkerJob>,
     normal: VecDeque<WorkerJob>,
     /// How many urgent jobs overtook the first normal one.
     overtaken: u32,
+}
+
+#[cfg(test)]
+impl Task {
+    pub(super) fn of(job: WorkerJob) -> Self {
+        Self { job, has_place: true }
+    }
 }
 
 impl Gate {
@@ -60,13 +58,12 @@ impl Gate {
         let state = State {
             size,
             running: 0,
-            lingering: 0,
-            handed: VecDeque::new(),
+            idle: Idle::new(),
             urgent: VecDeque::new(),
             normal: VecDeque::new(),
             overtaken: 0,
         };
-        Self(Arc::new(Shared { state: Mutex::new(state), handed: AtomicUsize::new(0) }))
+        Self(Arc::new(Shared(Mutex::new(state))))
     }
 
     pub(super) fn size(&self) -> usize {
@@ -77,123 +74,83 @@ impl Gate {
         self.state().size = size;
         // More may run now.
         loop {
-            let next = self.state().start_next();
-            let Some(job) = next else { return };
-            self.start(job);
+            let mut state = self.state();
+            let Some(task) = state.start_next() else { return };
+            self.start(state, task);
         }
     }
 
-    /// Gives a job a thread. Its place is taken already.
-    fn start(&self, job: WorkerJob) {
-        let shared = Arc::clone(&self.0);
-        blocking::unblock(move || shared.work(job)).detach();
+    /// Gives a task a thread. Its place is taken already.
+    fn start(&self, mut state: MutexGuard<'_, State>, task: Task) {
+        let given = state.idle.give(task);
+        drop(state);
+        match given {
+            Ok(asleep) => asleep.iter().for_each(std::thread::Thread::unpark),
+            Err(task) => {
+                let shared = Arc::clone(&self.0);
+                blocking::unblock(move || shared.work(task)).detach();
+            }
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.0.state)
+        lock(&self.0.0)
     }
 }
 
 impl Workers for Gate {
     fn spawn(&self, urgency: Urgency, job: WorkerJob) {
-        let job = match urgency {
-            Urgency::Waiting => {
-                blocking::unblock(job).detach();
-                return;
+        let mut state = self.state();
+        let task = match urgency {
+            Urgency::Waiting => Some(Task { job, has_place: false }),
+            Urgency::Urgent => {
+                state.urgent.push_back(job);
+                state.start_next()
             }
-            Urgency::Urgent | Urgency::Normal => {
-                let mut state = self.state();
-                match urgency {
-                    Urgency::Urgent => state.urgent.push_back(job),
-                    _ => state.normal.push_back(job),
-                }
-                state.start_next().and_then(|job| self.0.hand_over(&mut state, job))
+            Urgency::Normal => {
+                state.normal.push_back(job);
+                state.start_next()
             }
         };
-        if let Some(job) = job {
-            self.start(job);
+        if let Some(task) = task {
+            self.start(state, task);
         }
     }
 }
 
 impl Shared {
-    /// On a worker thread: a job, and those that wait, for as long as there are any.
-    fn work(&self, first: WorkerJob) {
+    /// On a worker thread: a job, and those that come after it, until there was none for long.
+    fn work(&self, first: Task) {
+        let seat = Seat::of_this_thread();
         let mut next = Some(first);
-        while let Some(job) = next {
+        while let Some(Task { job, has_place }) = next {
             // Jobs catch the panics of the caller's code themselves; the place survives any other, and one in dropping it.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
                 std::mem::forget(panic);
             }
-            let mut state = lock(&self.state);
-            next = state.go_on();
-            if next.is_none() && state.may_linger() {
+            let mut state = lock(&self.0);
+            next = state.go_on(has_place);
+            if next.is_none() {
+                let stays_awake = state.idle.add(&seat);
                 drop(state);
-                next = self.linger();
+                next = seat.wait(stays_awake, |change| change(&mut lock(&self.0).idle));
             }
         }
-    }
-
-    /// Gives a job that has a place to a thread that lingers. Answers it where there is none.
-    fn hand_over(&self, state: &mut State, job: WorkerJob) -> Option<WorkerJob> {
-        if state.lingering == 0 {
-            return Some(job);
-        }
-        state.lingering -= 1;
-        state.handed.push_back(job);
-        self.handed.store(state.handed.len(), Ordering::Release);
-        None
-    }
-
-    /// Waits for a job, for a moment.
-    fn linger(&self) -> Option<WorkerJob> {
-        let start = Instant::now();
-        while start.elapsed() < LINGER {
-            if self.handed.load(Ordering::Acquire) > 0
-                && let Some(job) = self.take_handed(&mut lock(&self.state))
-            {
-                return Some(job);
-            }
-            thread::yield_now();
-        }
-        let mut state = lock(&self.state);
-        let job = self.take_handed(&mut state);
-        if job.is_none() {
-            state.lingering -= 1;
-        }
-        job
-    }
-
-    fn take_handed(&self, state: &mut State) -> Option<WorkerJob> {
-        let job = state.handed.pop_front()?;
-        self.handed.store(state.handed.len(), Ordering::Release);
-        Some(job)
     }
 }
 
 impl State {
     /// The job that may take a free place now.
-    fn start_next(&mut self) -> Option<WorkerJob> {
+    fn start_next(&mut self) -> Option<Task> {
         let job = self.next(self.running)?;
         self.running += 1;
-        Some(job)
+        Some(Task { job, has_place: true })
     }
 
-    /// The job that takes the place of one that has ended.
-    fn go_on(&mut self) -> Option<WorkerJob> {
-        let job = self.next(self.running - 1);
-        if job.is_none() {
-            self.running -= 1;
-        }
-        job
-    }
-
-    /// Whether the thread that has ended a job is to wait for another one. There are as many that linger as this has said, less
-    /// those that were handed a job or gave up.
-    fn may_linger(&mut self) -> bool {
-        let may = self.lingering + self.handed.len() < MOST_LINGERING;
-        self.lingering += usize::from(may);
-        may
+    /// The job that comes after one that has ended, in its place if it had one.
+    fn go_on(&mut self, had_place: bool) -> Option<Task> {
+        self.running -= usize::from(had_place);
+        self.start_next()
     }
 
     /// Whose turn it is, where so many others run.
@@ -229,7 +186,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
     use std::thread;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -343,7 +300,7 @@ mod tests {
         let mut taken = Vec::new();
         for _ in 0..27 {
             let before = state.normal.len();
-            assert!(state.go_on().is_some());
+            assert!(state.go_on(true).is_some());
             taken.push(state.normal.len() < before);
         }
         let turns: Vec<usize> =
@@ -367,20 +324,41 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_lingers_takes_the_next_job() {
+    fn the_thread_that_ended_its_job_last_is_given_the_next() {
         let gate = Gate::new(4);
-        let (log, threads) = mpsc::channel();
-        let mut again = 0;
-        let mut before = None;
-        for _ in 0..200 {
-            let log = log.clone();
-            gate.spawn(Urgency::Normal, Box::new(move || log.send(thread::current().id()).unwrap()));
-            let this = threads.recv_timeout(PATIENCE).expect("no job is lost");
-            again += usize::from(before.replace(this) == Some(this));
+        let barrier = Arc::new(std::sync::Barrier::new(3));
+        for _ in 0..2 {
+            let barrier = Arc::clone(&barrier);
+            gate.spawn(Urgency::Normal, Box::new(move || _ = barrier.wait()));
         }
-        assert!(again > 0, "it never was the same thread");
-        eventually("nobody lingers", || gate.state().lingering == 0 && gate.state().running == 0);
-        assert!(gate.state().handed.is_empty());
+        barrier.wait();
+        let all_idle = || eventually("two idle threads", || gate.state().idle.counts().0 == 2);
+        all_idle();
+        let (log, threads) = mpsc::channel();
+        let run = |urgency| {
+            let log = log.clone();
+            gate.spawn(urgency, Box::new(move || log.send(thread::current().id()).unwrap()));
+            let id = threads.recv_timeout(PATIENCE).expect("no job is lost");
+            all_idle();
+            id
+        };
+        let first = run(Urgency::Normal);
+        for urgency in [Urgency::Normal, Urgency::Urgent, Urgency::Waiting, Urgency::Normal] {
+            // Also when it has fallen asleep meanwhile.
+            eventually("nobody awake", || gate.state().idle.counts().1 == 0);
+            assert_eq!(run(urgency), first);
+        }
+        assert_eq!(gate.state().running, 0);
+    }
+
+    #[test]
+    fn threads_without_a_job_go() {
+        let gate = Gate::new(2);
+        let (log, threads) = mpsc::channel();
+        gate.spawn(Urgency::Normal, Box::new(move || log.send(()).unwrap()));
+        threads.recv_timeout(PATIENCE).expect("the job runs");
+        eventually("an idle thread", || gate.state().idle.counts() == (1, 0));
+        eventually("none", || gate.state().idle.counts() == (0, 0));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(crate) enum Attempt {
     Panicked(Box<dyn Any + Send>),
     /// The executor has its turn before: the task is woken.
     Yield,
-    /// It is begun here, and this thread looks for the answer of the server for a moment.
+    /// It is begun, and this thread looks for the answer of the server or the worker for a moment.
     Look(Asked),
     /// It is sent to a worker.
     Send,
@@ -40,11 +40,8 @@ pub(crate) enum Attempt {
 
 /// Runs the job right here, if it may.
 pub(super) fn attempt(lease: &mut Lease, program: &Program, sink: &mut dyn Sink, waker: &Waker) -> Attempt {
-    if lease.pool().runs_on_sockets() {
+    if lease.pool().runs_on_sockets() || !may_run(program, sink, lease.pool()) {
         return look(lease, program, waker);
-    }
-    if !may_run(program, sink, lease.pool()) {
-        return Attempt::Send;
     }
     let (pool, context) = (lease.pool().clone(), lease.context());
     // Opening does I/O.
@@ -60,7 +57,8 @@ pub(super) fn attempt(lease: &mut Lease, program: &Program, sink: &mut dyn Sink,
     attempt
 }
 
-/// Whether this thread looks for the answer of a server: then it takes no longer than it may, whatever the statements are.
+/// Whether this thread looks for the answer of a server or of a worker: then it takes no longer than it may, whatever the statements
+/// are.
 fn look(lease: &mut Lease, program: &Program, waker: &Waker) -> Attempt {
     let (pool, asked) = (lease.pool().clone(), Asked::by(program));
     let may_look = program.dispatch.unwrap_or(pool.dispatch()) == Dispatch::Auto

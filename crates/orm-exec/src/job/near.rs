@@ -1,8 +1,13 @@
-//! Whether the answers of a server are near: then the thread that asks looks for one itself, for a moment.
+//! Whether the answers of a server, or of a worker, are near: then the thread that asks looks for one itself, for a moment.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use orm_core::Program;
+
+/// How long an answer is looked for.
+pub(crate) const LOOKED_FOR: Duration = Duration::from_micros(100);
 
 /// After so many answers in a row that did not come in time, they are taken to be far.
 const MISSES: u32 = 8;
@@ -57,6 +62,19 @@ impl Near {
             misses.store(0, Ordering::Relaxed);
         } else {
             misses.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Looks for an answer until it is there, or has been looked for long enough. Answers whether it is there. Whoever is to give
+/// it may need this core.
+pub(crate) fn look_until(is_there: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    loop {
+        match is_there() {
+            true => return true,
+            false if start.elapsed() >= LOOKED_FOR => return false,
+            false => thread::yield_now(),
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 
 use futures_lite::FutureExt;
+use futures_lite::future::Boxed;
 use orm_core::program::Failure;
 use orm_core::{Error, Program, Sink};
 
@@ -32,6 +33,8 @@ pub(super) struct Shared {
     holder: Arc<Holder>,
     pool: Pool,
     state: Mutex<State>,
+    /// Whether it was [done](Stage::Done): what a thread that looks for the output asks, without the lock.
+    is_done: AtomicBool,
 }
 
 struct State {
@@ -66,18 +69,18 @@ pub(super) fn send(work: Box<Work>, waits: bool, stopped: bool, waker: &Waker) -
     let is_short = input.len() <= SHORT && input.bytes().len() <= SHORT_BYTES;
     let (shared, context) = share(work, stopped, Some(waker));
     match is_short {
-        true => pool.hop_soon(urgency, Arc::clone(&shared).work(context)),
-        false => pool.hop(urgency, Arc::clone(&shared).work(context)),
+        true => pool.hop_soon(urgency, work_on(&shared, context)),
+        false => pool.hop(urgency, work_on(&shared, context)),
     }
     shared
 }
 
-/// Begins a job on this thread, which looks for its answer for a moment.
+/// Begins a job, on this thread or a worker, and looks for its answer for a moment.
 pub(super) fn look(work: Box<Work>, stopped: bool, asked: Asked) -> Arc<Shared> {
     let pool = work.lease.pool().clone();
+    let urgency = work.lease.urgency(&work.program);
     let (shared, context) = share(work, stopped, None);
-    pool.look_for(Arc::clone(&shared).work(context));
-    let is_here = shared.is_done();
+    let is_here = pool.look_for(urgency, work_on(&shared, context), || shared.is_done());
     pool.looked(asked, is_here);
     if !is_here {
         inline::waits();
@@ -95,10 +98,16 @@ fn share(work: Box<Work>, stopped: bool, waker: Option<&Waker>) -> (Arc<Shared>,
     let waker = waker.cloned();
     drop(waker.as_ref().map(|waker| holder.works_for(waker)));
     let state = State { stage: Stage::Waiting(work), dropped: false, stopped, interrupter: None, waker };
-    let shared = Arc::new(Shared { id, holder, pool, state: Mutex::new(state) });
+    let shared =
+        Arc::new(Shared { id, holder, pool, state: Mutex::new(state), is_done: AtomicBool::new(false) });
     let stop: Weak<dyn Stop> = Arc::<Shared>::downgrade(&shared);
     shared.holder.works_on(stop);
     (shared, context)
+}
+
+/// The whole job, for the thread that runs it. Boxed here: it is large, and goes through many hands.
+fn work_on(shared: &Arc<Shared>, context: Option<Arc<JobContext>>) -> Boxed<()> {
+    Arc::clone(shared).work(context).boxed()
 }
 
 impl Shared {
@@ -235,12 +244,13 @@ impl Shared {
         self.holder.has_worked(self.pool.now());
         let waker = state.waker.take();
         drop(state);
+        self.is_done.store(true, Ordering::Release);
         waker.into_iter().for_each(Waker::wake);
         Ok(())
     }
 
     fn is_done(&self) -> bool {
-        matches!(self.state().stage, Stage::Done(_))
+        self.is_done.load(Ordering::Acquire)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -6,12 +6,11 @@
 use std::cell::RefCell;
 use std::task::Waker;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_task::Runnable;
 
-/// How long it is looked for.
-const LONGEST: Duration = Duration::from_micros(100);
+use crate::job::LOOKED_FOR;
 
 std::thread_local! {
     /// The job that this thread runs, if that one looks for its answers.
@@ -59,7 +58,7 @@ pub(super) fn run(job: Runnable) -> Option<Runnable> {
             own.wake_by_ref();
         }
         job = LOOKING.with_borrow_mut(|looking| looking.as_mut()?.caught.take())?;
-        if start.elapsed() >= LONGEST {
+        if start.elapsed() >= LOOKED_FOR {
             return Some(job);
         }
         if in_vain {

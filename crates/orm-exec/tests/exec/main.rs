@@ -13,6 +13,7 @@ mod inline;
 mod leaks;
 mod limits;
 mod list;
+mod looking;
 mod open_flags;
 mod panic;
 mod pool;

@@ -311,9 +311,10 @@ fn many_readers_at_once() {
 fn a_deadline_stops_what_runs() {
     let folder = Folder::new();
     let engine = future::block_on(file(&folder, ""));
+    let opened = engine.statistics().opened + 1;
     let (other, line) = (engine.clone(), line!() + 1);
     let endless = thread::spawn(move || future::block_on(other.execute(sql(crate::support::ENDLESS))));
-    crate::support::eventually("it runs", || engine.statistics().in_use() == 1);
+    crate::support::eventually("it runs", || engine.statistics().opened == opened);
     let error = future::block_on(engine.close_within(Duration::from_millis(10))).unwrap_err();
     let Error::Timeout(timeout) = &error else { panic!("{error:?}") };
     assert_eq!(timeout.holders, [format!("{}:{line}", file!())]);

@@ -39,9 +39,9 @@ impl Drop for Folder {
     }
 }
 
-/// A database in memory with a table `t (n)`.
+/// A database in memory with a table `t (n)`, whose jobs are not looked for: see `looking`.
 pub(crate) async fn memory() -> Engine {
-    with_table(Engine::open("sqlite::memory:").await.unwrap()).await
+    with_table(Engine::open("sqlite::memory:?dispatch=worker").await.unwrap()).await
 }
 
 /// A database in a file with a table `t (n)`.

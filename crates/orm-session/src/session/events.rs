@@ -161,7 +161,7 @@ impl Session {
     }
 
     /// Plans with the before-hooks of rows, each once, whatever has to be read in between.
-    async fn plan_listened(&mut self, location: &'static Location<'static>) -> Result<FlushPlan> {
+    async fn plan_listened(&mut self, location: &'static Location<'static>) -> Result<Box<FlushPlan>> {
         let mut done = HashSet::new();
         loop {
             let dialect = self.engine.dialect();

@@ -52,7 +52,7 @@ pub(super) fn left_by<S: Sink + Unpin + 'static>(
 /// A flush that was sent.
 pub(super) struct Ticket {
     job: Job<Returned>,
-    plan: FlushPlan,
+    plan: Box<FlushPlan>,
     commit: bool,
     due: Option<Box<Due>>,
     /// For those who listen.
@@ -164,7 +164,7 @@ impl Session {
     /// Sends a plan and settles it. `due` are the hooks that follow, for whoever settles it.
     pub(super) async fn send(
         &mut self,
-        plan: FlushPlan,
+        plan: Box<FlushPlan>,
         commit: bool,
         due: Option<Box<Due>>,
         location: &'static Location<'static>,
@@ -180,7 +180,7 @@ impl Session {
 
     async fn send_and_settle(
         &mut self,
-        mut plan: FlushPlan,
+        mut plan: Box<FlushPlan>,
         commit: bool,
         due: Option<Box<Due>>,
         location: &'static Location<'static>,
@@ -252,7 +252,7 @@ impl Session {
     fn settle_flush(
         &mut self,
         output: std::thread::Result<JobOutput<Returned>>,
-        mut plan: FlushPlan,
+        mut plan: Box<FlushPlan>,
         commit: bool,
         due: Option<Box<Due>>,
     ) -> Result<()> {

@@ -24,10 +24,12 @@ pub(crate) fn plan_with_hooks(
     dialect: &'static Dialect,
     now: i64,
     done: &mut HashSet<Place>,
-) -> Result<FlushPlan> {
+) -> Result<Box<FlushPlan>> {
     let made = plan_in_rounds(tracker, dialect, now, done);
     let doomed = tracker.spare();
-    made.map(|plan| FlushPlan { doomed, ..plan })
+    let mut plan = made?;
+    plan.doomed = doomed;
+    Ok(plan)
 }
 
 fn plan_in_rounds(
@@ -35,7 +37,7 @@ fn plan_in_rounds(
     dialect: &'static Dialect,
     now: i64,
     done: &mut HashSet<Place>,
-) -> Result<FlushPlan> {
+) -> Result<Box<FlushPlan>> {
     for _ in 0..ROUNDS {
         tracker.spare();
         tracker.take_given_back();
@@ -48,7 +50,7 @@ fn plan_in_rounds(
         }
         let collected = collect(tracker, false)?;
         if !collected.unread.is_empty() {
-            return Ok(FlushPlan { unread: collected.unread, ..FlushPlan::default() });
+            return Ok(Box::new(FlushPlan { unread: collected.unread, ..FlushPlan::default() }));
         }
         let updates = collected.updates.iter().map(|update| update.place).collect();
         let deletes = deleted(&collected).collect();

@@ -189,6 +189,9 @@ pub(super) fn stored(arena: &Arena, slot: u32, columns: &[usize], from_rows: boo
 /// Source: R. Tarjan, "Depth-first search and linear graph algorithms", 1972; with a stack of its own instead of
 /// recursion, so that a long chain of rows cannot overflow.
 pub(super) fn components(needs: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    if needs.len() == 1 {
+        return vec![vec![0]];
+    }
     const UNSEEN: usize = usize::MAX;
     let mut index = vec![UNSEEN; needs.len()];
     let mut low = vec![0; needs.len()];

@@ -176,10 +176,12 @@ pub(crate) fn plan(
     dialect: &'static Dialect,
     now: i64,
     as_known: bool,
-) -> Result<FlushPlan> {
+) -> Result<Box<FlushPlan>> {
     let made = make_plan(tracker, dialect, now, as_known);
     let doomed = tracker.spare();
-    made.map(|plan| FlushPlan { doomed, ..plan })
+    let mut plan = made?;
+    plan.doomed = doomed;
+    Ok(plan)
 }
 
 fn make_plan(
@@ -187,10 +189,10 @@ fn make_plan(
     dialect: &'static Dialect,
     now: i64,
     as_known: bool,
-) -> Result<FlushPlan> {
+) -> Result<Box<FlushPlan>> {
     let collected = collect(tracker, as_known)?;
     if !collected.unread.is_empty() && !as_known {
-        return Ok(FlushPlan { unread: collected.unread, ..FlushPlan::default() });
+        return Ok(Box::new(FlushPlan { unread: collected.unread, ..FlushPlan::default() }));
     }
     plan_collected(tracker, dialect, now, collected)
 }
@@ -201,7 +203,7 @@ pub(super) fn plan_collected(
     dialect: &'static Dialect,
     now: i64,
     mut collected: Collected,
-) -> Result<FlushPlan> {
+) -> Result<Box<FlushPlan>> {
     let operations = order_operations(tracker, &mut collected)?;
     let mut builder = Builder::new(tracker, dialect, &collected, &operations);
     builder.plan.now = now;
@@ -243,7 +245,8 @@ struct Builder<'a> {
     renames: Renames,
     /// Columns that rows refer to, and that a step so far changes.
     renamed: HashSet<(Place, usize)>,
-    plan: FlushPlan,
+    /// Boxed, for it is large and goes through many hands.
+    plan: Box<FlushPlan>,
 }
 
 impl<'a> Builder<'a> {
@@ -260,7 +263,7 @@ impl<'a> Builder<'a> {
         let later: HashMap<Place, Vec<usize>> = deferred.collect();
         let wanted = links.chain(pairs).chain(later.keys().copied()).map(|place| place.arena).collect();
         let renames = Renames::of(tracker, collected);
-        let (keys, renamed, plan) = (HashMap::new(), HashSet::new(), FlushPlan::default());
+        let (keys, renamed, plan) = (HashMap::new(), HashSet::new(), Box::default());
         Self { tracker, dialect, collected, operations, wanted, later, keys, renames, renamed, plan }
     }
 
@@ -382,7 +385,7 @@ impl<'a> Builder<'a> {
         let arena = self.tracker.arena(row.arena);
         let computed: &[usize] = arena.meta().generated;
         let returning = if self.dialect.returning { computed } else { &[] };
-        let shape = shapes::update_columns(arena.meta(), self.dialect, columns, false, returning);
+        let shape = arena.meta().update_columns(self.dialect, columns, false, returning);
         let step = self.begin_step(shape, Expect::OnePerRow)?;
         for reference in &references {
             let row = reference.deferred.row;
@@ -465,7 +468,7 @@ impl<'a> Builder<'a> {
         written.extend(meta.version);
         let (shape, layout, filled) = self.update_statement(values[0], written, meta.version.is_some());
         let is_apart = referred.is_empty() && !self.operations.hand_over;
-        let shape = if is_apart { shape.in_any_order() } else { shape };
+        let shape = if is_apart { Arc::unwrap_or_clone(shape).in_any_order().into() } else { shape };
         let step = self.begin_step(shape, Expect::OnePerRow)?;
         let renames = self.is_renaming() || !referred.is_empty();
         if let Layout::Plain(columns) = &layout
@@ -577,7 +580,7 @@ impl<'a> Builder<'a> {
 
     fn delete(&mut self, rows: Vec<Place>) -> Result<()> {
         let meta = self.tracker.arena(rows[0].arena).meta();
-        let shape = shapes::delete(meta, self.dialect, meta.version.is_some());
+        let shape = meta.delete_row(self.dialect, meta.version.is_some());
         self.begin_step(shape, Expect::OnePerRow)?;
         for &row in &rows {
             self.row_key(row);
@@ -591,14 +594,14 @@ impl<'a> Builder<'a> {
 
     // Steps.
 
-    fn begin_step(&mut self, shape: StatementShape, expect: Expect) -> Result<u16> {
+    fn begin_step(&mut self, shape: impl Into<Arc<StatementShape>>, expect: Expect) -> Result<u16> {
         let steps = &mut self.plan.program.steps;
         let Ok(at) = u16::try_from(steps.len()) else {
             return Err(Error::build("a flush of more than 65,536 statements: flush more often"));
         };
         let start = self.plan.program.input.len() as u32;
         steps.push(Step {
-            shape: Arc::new(shape),
+            shape: shape.into(),
             rows: 0,
             cells: start..start,
             expect,

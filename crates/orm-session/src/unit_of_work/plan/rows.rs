@@ -1,5 +1,7 @@
 //! Where the values of a row stand among the parameters of its statement, and what the database answers of it.
 
+use std::sync::Arc;
+
 use orm_core::entity::{EntityMeta, VersionKind};
 use orm_core::expr::Node;
 use orm_core::program::{Expect, StatementShape};
@@ -52,7 +54,7 @@ impl Layout {
 
 impl Builder<'_> {
     /// The statement that inserts rows like this one, and what it answers of each.
-    pub(super) fn insert_statement(&self, row: Place) -> (StatementShape, Layout, Vec<usize>) {
+    pub(super) fn insert_statement(&self, row: Place) -> (Arc<StatementShape>, Layout, Vec<usize>) {
         let arena = self.tracker.arena(row.arena);
         let (meta, (with_key, unset)) = (arena.meta(), arena.given(row.slot));
         let expressions = self.expressions(row);
@@ -70,12 +72,12 @@ impl Builder<'_> {
         }
         let returning: &[usize] = if self.dialect.returning { &filled } else { &[] };
         if expressions.is_empty() {
-            let shape = shapes::insert_columns(meta, self.dialect, &written, with_key, returning);
+            let shape = meta.insert_columns(self.dialect, &written, with_key, returning);
             return (shape, Layout::Plain(written), filled);
         }
         let writes = writes(&written, expressions);
         let statement = shapes::insert_row(meta, self.dialect, &writes, with_key, returning);
-        (statement.shape.clone(), Layout::Mixed(Box::new(statement)), filled)
+        (statement.shape.clone().into(), Layout::Mixed(Box::new(statement)), filled)
     }
 
     /// The statement that writes columns of rows like this one, and what it answers of each.
@@ -84,19 +86,19 @@ impl Builder<'_> {
         row: Place,
         written: Vec<usize>,
         versioned: bool,
-    ) -> (StatementShape, Layout, Vec<usize>) {
+    ) -> (Arc<StatementShape>, Layout, Vec<usize>) {
         let meta = self.tracker.arena(row.arena).meta();
         let expressions = self.expressions(row);
         let mut filled: Vec<usize> = expressions.iter().map(|(column, _)| usize::from(*column)).collect();
         filled.extend(meta.generated);
         let returning: &[usize] = if self.dialect.returning { &filled } else { &[] };
         if expressions.is_empty() {
-            let shape = shapes::update_columns(meta, self.dialect, &written, versioned, returning);
+            let shape = meta.update_columns(self.dialect, &written, versioned, returning);
             return (shape, Layout::Plain(written), filled);
         }
         let writes = writes(&written, expressions);
         let statement = shapes::update_row(meta, self.dialect, &writes, versioned, returning);
-        (statement.shape.clone(), Layout::Mixed(Box::new(statement)), filled)
+        (statement.shape.clone().into(), Layout::Mixed(Box::new(statement)), filled)
     }
 
     /// Adds the values of one row.

@@ -113,7 +113,7 @@ impl Done {
         }
     }
 
-    pub(super) fn plan(&mut self) -> PlanResult<FlushPlan> {
+    pub(super) fn plan(&mut self) -> PlanResult<Box<FlushPlan>> {
         // The same steps as for any other, which also say whether the order of their rows matters.
         plan(&mut self.tracker, &POSTGRES, 0, true)
     }

@@ -1,7 +1,7 @@
 //! Numbers for people.
 
 /// Nanoseconds, in the unit that fits.
-pub(crate) fn time(nanoseconds: f64) -> String {
+pub fn time(nanoseconds: f64) -> String {
     match nanoseconds {
         n if n < 1e3 => format!("{} ns", digits(n)),
         n if n < 1e6 => format!("{} µs", digits(n / 1e3)),
@@ -10,11 +10,11 @@ pub(crate) fn time(nanoseconds: f64) -> String {
     }
 }
 
-pub(crate) fn memory(kibibytes: f64) -> String {
+pub fn memory(kibibytes: f64) -> String {
     format!("{:.0} MiB", kibibytes / 1024.0)
 }
 
-pub(crate) fn ratio(ratio: f64) -> String {
+pub fn ratio(ratio: f64) -> String {
     if ratio < 100.0 { digits(ratio) } else { format!("{ratio:.0}") }
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-pub(crate) fn describe() -> String {
+pub fn describe() -> String {
     let processor = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("model name"))?;
         Some(line.split_once(':')?.1.trim().to_owned())
