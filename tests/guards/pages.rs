@@ -20,9 +20,15 @@ fn unnamed(page: &str) -> Vec<String> {
 
 #[test]
 fn files_that_the_pages_name_are_there() {
-    for page in
-        ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/cancellation.md", "docs/glossary.md"]
-    {
+    for page in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "benches/README.md",
+        "docs/architecture.md",
+        "docs/cancellation.md",
+        "docs/comparison.md",
+        "docs/glossary.md",
+    ] {
         assert_eq!(missing_files(&crate::read(page)), [""; 0], "{page}");
     }
 }
@@ -35,10 +41,43 @@ fn a_file_that_is_not_there_is_found() {
 
 /// Paths from the root of the workspace that a page names and that lead nowhere.
 fn missing_files(page: &str) -> Vec<&str> {
-    let is_path =
-        |word: &&str| ["crates/", "docs/", "examples/", "tests/"].iter().any(|top| word.starts_with(top));
+    let is_path = |word: &&str| {
+        ["benches/", "crates/", "docs/", "examples/", "tests/"].iter().any(|top| word.starts_with(top))
+    };
     let words = page.split(|c: char| c.is_whitespace() || "`()[]<>,;".contains(c)).filter(is_path);
     words.filter(|path| !crate::root().join(path).exists()).collect()
+}
+
+#[test]
+fn each_claim_of_the_comparison_names_what_shows_it() {
+    assert_eq!(bare_claims(&crate::read("docs/comparison.md")), [""; 0]);
+}
+
+#[test]
+fn a_claim_that_names_nothing_is_found() {
+    let page = "- Fast: `tests/soak/main.rs`.\n- The best\n  of all.\n- Its README says so:\n  [that](x.md).\n\n| **x** | y |";
+    assert_eq!(bare_claims(page), ["- The best of all."]);
+}
+
+/// Items of lists that name neither a file nor a page.
+fn bare_claims(page: &str) -> Vec<String> {
+    let mut claims: Vec<String> = Vec::new();
+    let mut goes_on = false;
+    for line in page.lines() {
+        match line.strip_prefix("- ") {
+            Some(_) => claims.push(line.to_owned()),
+            None if goes_on && line.starts_with("  ") => {
+                claims.iter_mut().last().into_iter().for_each(|claim| {
+                    *claim += " ";
+                    *claim += line.trim_start();
+                })
+            }
+            None => {}
+        }
+        goes_on = line.starts_with("- ") || (goes_on && line.starts_with("  "));
+    }
+    claims.retain(|claim| !["`", "](", "README"].iter().any(|mark| claim.contains(mark)));
+    claims
 }
 
 #[test]

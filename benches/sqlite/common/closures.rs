@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use rusqlite::Connection;
-use sqlite_bench_common::{Checksum, Fault, Lap, Laps, Run, User, Work, diamonds, light, poll_once, users};
+use sqlite_bench_common::{
+    Checksum, Fault, Lap, Laps, Run, SLOW, User, Work, diamonds, light, poll_once, users,
+};
 use tokio::sync::mpsc;
 
 use crate::pool::Pool;
@@ -29,8 +31,8 @@ async fn work(run: Run) -> Result<(), Fault> {
 
 async fn lap(pool: &Pool, run: &Run, round: usize) -> Result<Lap, Fault> {
     match run.work {
-        Work::ReadByKey => read_by_key(pool, run).await,
-        Work::ReadTogether | Work::Tail => read_together(pool, run).await,
+        Work::ReadByKey | Work::Hundred => read_by_key(pool, run).await,
+        Work::ReadTogether | Work::TenAtOnce | Work::Tail => read_together(pool, run).await,
         Work::Rows | Work::RowsMany => read_rows(pool).await,
         Work::InsertBulk => insert_bulk(pool, run, round).await,
         Work::InsertSingle => insert_single(pool, run, round).await,
@@ -41,6 +43,7 @@ async fn lap(pool: &Pool, run: &Run, round: usize) -> Result<Lap, Fault> {
         Work::Diamond => insert_diamonds(pool, run, round).await,
         Work::Stall => stall(pool, round).await,
         Work::Recovery => recovery(pool, run).await,
+        Work::GivenUp => given_up(pool).await,
         Work::FlushFew => run.leave_out("nothing is tracked"),
     }
 }
@@ -184,6 +187,17 @@ async fn recovery(pool: &Pool, run: &Run) -> Result<Lap, Fault> {
     let start = Instant::now();
     let user = read(pool, 1).await?;
     Ok(Lap::users(start.elapsed(), [&user]))
+}
+
+async fn given_up(pool: &Pool) -> Result<Lap, Fault> {
+    let slow = |task| {
+        let pool = pool.of_task(task);
+        async move { pool.call(|connection| Ok(connection.query_row(SLOW, [], |_| Ok(()))?)).await }
+    };
+    let told = on_tokio::give_up(slow).await?;
+    let start = Instant::now();
+    let user = read(pool, 1).await?;
+    Ok(Lap::users(start.elapsed(), [&user]).and("told", told))
 }
 
 fn sum_of(users: &[User]) -> Checksum {

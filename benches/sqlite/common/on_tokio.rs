@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlite_bench_common::{Checksum, Fault, Lap, Run, Work, slowest_of_a_hundred};
+use sqlite_bench_common::{CONNECTIONS, Checksum, Fault, Lap, PATIENCE, Run, Work, slowest_of_a_hundred};
 
 /// Runs the work as a task, as a request of a server would be one.
 pub(crate) fn run(
@@ -60,6 +60,22 @@ async fn spawn_all<T: Send + 'static, F: Future<Output = Reads<T>> + Send + 'sta
         done.extend(task.await??);
     }
     Ok(done)
+}
+
+/// As many slow queries as there are connections, each given up by a task of its own. Answers how long it took until the last of these
+/// was told so.
+pub(crate) async fn give_up<F: Future<Output = Result<(), Fault>> + Send + 'static>(
+    slow: impl Fn(usize) -> F,
+) -> Result<Duration, Fault> {
+    let start = Instant::now();
+    let given_up: Vec<_> =
+        (0..CONNECTIONS).map(|task| tokio::spawn(tokio::time::timeout(PATIENCE, slow(task)))).collect();
+    for task in given_up {
+        if task.await?.is_ok() {
+            return Err("a slow query was not given up".into());
+        }
+    }
+    Ok(start.elapsed())
 }
 
 /// A task that sleeps for a millisecond again and again, and notes how long that took, while another one reads.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyorm::prelude::*;
-use sqlite_bench_common::{Fault, Lap, Size, poll_once, slowest_of_a_hundred};
+use sqlite_bench_common::{CONNECTIONS, Fault, Lap, PATIENCE, SLOW, Size, poll_once, slowest_of_a_hundred};
 
 use crate::executor::Executor;
 use crate::model::{User, sum_of};
@@ -95,4 +95,22 @@ pub(crate) async fn recovery(engine: &Engine, size: Size) -> Result<Lap, Fault> 
     let start = Instant::now();
     let user = read(1).await?.ok_or("a user is missing")?;
     Ok(Lap::new(start.elapsed(), sum_of([&user])))
+}
+
+/// By anyorm's own deadline, which is there under any executor.
+pub(crate) async fn given_up(engine: &Engine) -> Result<Lap, Fault> {
+    let start = Instant::now();
+    let slow = |_| {
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.scalar(sql(SLOW).returning::<i64>()).timeout(PATIENCE).await })
+    };
+    for slow in (0..CONNECTIONS).map(slow).collect::<Vec<_>>() {
+        if slow.await?.is_ok() {
+            return Err("a slow query was not given up".into());
+        }
+    }
+    let told = start.elapsed();
+    let start = Instant::now();
+    let user = engine.first(User::select().filter(User::ID.eq(1))).await?.ok_or("a user is missing")?;
+    Ok(Lap::new(start.elapsed(), sum_of([&user])).and("told", told))
 }

@@ -3,6 +3,12 @@
 /// Connections of each pool.
 pub const CONNECTIONS: usize = 4;
 
+/// A query that takes a second or two, without reading a row.
+pub const SLOW: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000000) SELECT count(*) AS count FROM n";
+
+/// What is waited for it.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// Children of each parent.
 pub const CHILDREN: usize = 10;
 
@@ -26,10 +32,11 @@ pub enum Work {
     Diamond,
     Hundred,
     TenAtOnce,
+    GivenUp,
 }
 
 impl Work {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::ReadByKey,
         Self::ReadTogether,
         Self::Rows,
@@ -47,6 +54,7 @@ impl Work {
         Self::Diamond,
         Self::Hundred,
         Self::TenAtOnce,
+        Self::GivenUp,
     ];
 
     /// The word on the command line.
@@ -69,6 +77,7 @@ impl Work {
             Self::Diamond => "diamond",
             Self::Hundred => "hundred",
             Self::TenAtOnce => "ten-at-once",
+            Self::GivenUp => "given-up",
         }
     }
 
@@ -95,6 +104,7 @@ impl Work {
             Self::Diamond => "insert 1,000 rows that refer to each other, in four tables, keys known after",
             Self::Hundred => "the bridge's experiment: 100 reads by key, one after the other",
             Self::TenAtOnce => "the bridge's experiment: 10 reads by key at once",
+            Self::GivenUp => "the next read, after a slow query on each connection was given up after 20 ms",
         }
     }
 
@@ -106,7 +116,8 @@ impl Work {
             | Self::Tail
             | Self::Recovery
             | Self::Hundred
-            | Self::TenAtOnce => "read",
+            | Self::TenAtOnce
+            | Self::GivenUp => "read",
             Self::Parents => "row, parent or child",
             Self::Mixed => "request",
             Self::FlushFew => "change",
@@ -123,7 +134,7 @@ impl Work {
             Self::Stream | Self::RowsMany => size.many,
             Self::Tail => size.tail_tasks * size.tail_reads,
             Self::Stall => 5 * size.many,
-            Self::Recovery => 1,
+            Self::Recovery | Self::GivenUp => 1,
             Self::FlushFew => size.few,
             Self::Diamond => 4 * size.diamonds,
         }

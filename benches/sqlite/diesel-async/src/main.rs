@@ -10,7 +10,7 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection as _, RunQueryDsl, SimpleAsyncConnection as _};
 use futures_util::{FutureExt as _, TryStreamExt as _};
 use sqlite_bench_common::{
-    Audit, CONNECTIONS, Checksum, Fault, Lap, Laps, PRAGMAS, Run, Size, Work, amount, light, poll_once,
+    Audit, CONNECTIONS, Checksum, Fault, Lap, Laps, PRAGMAS, Run, SLOW, Size, Work, amount, light, poll_once,
 };
 
 #[path = "../../common/diesel_model.rs"]
@@ -61,6 +61,7 @@ async fn lap(pool: Pool<Connection>, run: Run, round: usize) -> Result<Lap, Faul
     match run.work {
         Work::ReadTogether | Work::TenAtOnce | Work::Tail => return read_together(&pool, &run).boxed().await,
         Work::Recovery => return recovery(&pool, &run).boxed().await,
+        Work::GivenUp => return given_up(&pool).boxed().await,
         _ => {}
     }
     // One connection is held.
@@ -78,7 +79,7 @@ async fn lap(pool: Pool<Connection>, run: Run, round: usize) -> Result<Lap, Faul
         Work::Stall => stall(connection, round).boxed().await,
         Work::Diamond => diamonds(connection, run.size, round).boxed().await,
         Work::FlushFew => run.leave_out("nothing is tracked"),
-        Work::ReadTogether | Work::TenAtOnce | Work::Tail | Work::Recovery => {
+        Work::ReadTogether | Work::TenAtOnce | Work::Tail | Work::Recovery | Work::GivenUp => {
             Err("this takes many connections".into())
         }
     }
@@ -235,4 +236,19 @@ async fn recovery(pool: &Pool<Connection>, run: &Run) -> Result<Lap, Fault> {
     let start = Instant::now();
     let user = read_from(pool, 1).await?;
     Ok(Lap::new(start.elapsed(), sum_of(&[user])))
+}
+
+/// Dropping a future of its wrapper waits for what it does, on the thread of the executor.
+async fn given_up(pool: &Pool<Connection>) -> Result<Lap, Fault> {
+    let slow = |_| {
+        let pool = pool.clone();
+        async move {
+            diesel::sql_query(SLOW).execute(&mut *pool.get().await?).await?;
+            Ok(())
+        }
+    };
+    let told = on_tokio::give_up(slow).await?;
+    let start = Instant::now();
+    let user = read_from(pool, 1).await?;
+    Ok(Lap::new(start.elapsed(), sum_of(&[user])).and("told", told))
 }

@@ -51,7 +51,9 @@ fn lap(connection: &mut SqliteConnection, run: &Run, round: usize) -> Result<Lap
         Work::Mixed => mixed(connection, run),
         Work::Stream => stream(connection),
         Work::Diamond => diamonds(connection, run, round),
-        Work::Stall | Work::Recovery => run.leave_out("there is no executor, and nothing can be dropped"),
+        Work::Stall | Work::Recovery | Work::GivenUp => {
+            run.leave_out("there is no executor, and nothing can be dropped")
+        }
         Work::FlushFew => run.leave_out("nothing is tracked"),
     }
 }

@@ -35,7 +35,9 @@ fn lap(connection: &mut Connection, run: &Run, round: usize) -> Result<Lap, Faul
         Work::Mixed => mixed(connection, run),
         Work::Stream => stream(connection),
         Work::Diamond => insert_diamonds(connection, run, round),
-        Work::Stall | Work::Recovery => run.leave_out("there is no executor, and nothing can be dropped"),
+        Work::Stall | Work::Recovery | Work::GivenUp => {
+            run.leave_out("there is no executor, and nothing can be dropped")
+        }
         Work::FlushFew => run.leave_out("nothing is tracked"),
     }
 }

@@ -27,7 +27,7 @@ fn play(work: Work, size: Size, tables: &mut Tables, round: usize) -> Checksum {
         Work::ReadByKey | Work::Hundred => keys(tables, size, size.reads),
         Work::ReadTogether | Work::TenAtOnce => keys(tables, size, size.reads / size.tasks * size.tasks),
         Work::Tail => keys(tables, size, size.tail_tasks * size.tail_reads),
-        Work::Recovery => some_users(tables, 1),
+        Work::Recovery | Work::GivenUp => some_users(tables, 1),
         Work::Rows | Work::RowsMany | Work::Stall | Work::Parents => tables.sum(),
         Work::InsertBulk | Work::InsertSingle => insert(tables, round, size.rows),
         Work::Change => change(tables, size.rows),

@@ -26,6 +26,7 @@ pub(crate) fn extra_of(work: Work) -> Option<(&'static str, &'static str)> {
     match work {
         Work::ReadTogether | Work::Tail => Some(("p99", "p99")),
         Work::Stall => Some(("longest gap", "stall")),
+        Work::GivenUp => Some(("told after", "told")),
         Work::Stream | Work::RowsMany => Some(("peak memory", "memory")),
         _ => None,
     }

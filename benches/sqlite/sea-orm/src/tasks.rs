@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use sea_orm::DatabaseConnection;
-use sqlite_bench_common::{Fault, Lap, Run, poll_once};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sqlite_bench_common::{Fault, Lap, Run, SLOW, poll_once};
 
 use crate::model::sum_of;
 use crate::on_tokio;
@@ -42,4 +42,18 @@ pub(crate) async fn recovery(database: &DatabaseConnection, run: &Run) -> Result
     let start = Instant::now();
     let user = read(database, 1).await?;
     Ok(Lap::new(start.elapsed(), sum_of(&[user])))
+}
+
+pub(crate) async fn given_up(database: &DatabaseConnection) -> Result<Lap, Fault> {
+    let slow = |_| {
+        let database = database.clone();
+        async move {
+            database.query_one_raw(Statement::from_string(DbBackend::Sqlite, SLOW)).await?;
+            Ok(())
+        }
+    };
+    let told = on_tokio::give_up(slow).await?;
+    let start = Instant::now();
+    let user = read(database, 1).await?;
+    Ok(Lap::new(start.elapsed(), sum_of(&[user])).and("told", told))
 }

@@ -35,7 +35,7 @@ async fn work(run: Run) -> Result<(), Fault> {
         .await?;
     let mut laps = Laps::default();
     match run.work {
-        Work::ReadTogether | Work::TenAtOnce | Work::Tail | Work::Recovery => {
+        Work::ReadTogether | Work::TenAtOnce | Work::Tail | Work::Recovery | Work::GivenUp => {
             for _ in run.rounds() {
                 laps.add(lap_of_many(&pool, &run).await?);
             }
@@ -54,6 +54,7 @@ async fn work(run: Run) -> Result<(), Fault> {
 async fn lap_of_many(pool: &SqlitePool, run: &Run) -> Result<Lap, Fault> {
     match run.work {
         Work::Recovery => tasks::recovery(pool, run).await,
+        Work::GivenUp => tasks::given_up(pool).await,
         _ => tasks::read_together(pool, run).await,
     }
 }
@@ -71,7 +72,7 @@ async fn lap(connection: &mut SqliteConnection, run: &Run, round: usize) -> Resu
         Work::Diamond => writes::insert_diamonds(connection, run, round).await,
         Work::Stall => tasks::stall(connection, round).await,
         Work::FlushFew => run.leave_out("nothing is tracked"),
-        Work::ReadTogether | Work::TenAtOnce | Work::Tail | Work::Recovery => {
+        Work::ReadTogether | Work::TenAtOnce | Work::Tail | Work::Recovery | Work::GivenUp => {
             Err("this takes many connections".into())
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sqlite_bench_common::{Fault, Lap, Run, poll_once};
+use sqlite_bench_common::{Fault, Lap, Run, SLOW, poll_once};
 use sqlx::{SqliteConnection, SqlitePool};
 
 use crate::model::{SELECT_USER, User, sum_of};
@@ -45,4 +45,18 @@ pub(crate) async fn recovery(pool: &SqlitePool, run: &Run) -> Result<Lap, Fault>
     let start = Instant::now();
     let user = read(pool, 1).await?;
     Ok(Lap::new(start.elapsed(), sum_of(&[user])))
+}
+
+pub(crate) async fn given_up(pool: &SqlitePool) -> Result<Lap, Fault> {
+    let slow = |_| {
+        let pool = pool.clone();
+        async move {
+            sqlx::query(SLOW).fetch_one(&pool).await?;
+            Ok(())
+        }
+    };
+    let told = on_tokio::give_up(slow).await?;
+    let start = Instant::now();
+    let user = read(pool, 1).await?;
+    Ok(Lap::new(start.elapsed(), sum_of(&[user])).and("told", told))
 }

@@ -22,7 +22,7 @@ async fn work(run: Run) -> Result<(), Fault> {
     let db = open(&run).await?;
     let mut laps = Laps::default();
     match run.work {
-        Work::ReadTogether | Work::TenAtOnce | Work::Tail | Work::Recovery => {
+        Work::ReadTogether | Work::TenAtOnce | Work::Tail | Work::Recovery | Work::GivenUp => {
             for _ in run.rounds() {
                 laps.add(lap_of_many(&db, &run).await?);
             }
@@ -61,6 +61,7 @@ async fn open(run: &Run) -> Result<Db, Fault> {
 async fn lap_of_many(db: &Db, run: &Run) -> Result<Lap, Fault> {
     match run.work {
         Work::Recovery => tasks::recovery(db, run).await,
+        Work::GivenUp => tasks::given_up(db).await,
         _ => tasks::read_together(db, run).await,
     }
 }
@@ -78,7 +79,7 @@ async fn lap(connection: &mut Connection, run: &Run, round: usize) -> Result<Lap
         Work::Diamond => writes::insert_diamonds(connection, run, round).await,
         Work::Stall => tasks::stall(connection, round).await,
         Work::FlushFew => run.leave_out("nothing is tracked"),
-        Work::ReadTogether | Work::TenAtOnce | Work::Tail | Work::Recovery => {
+        Work::ReadTogether | Work::TenAtOnce | Work::Tail | Work::Recovery | Work::GivenUp => {
             Err("this takes many connections".into())
         }
     }
