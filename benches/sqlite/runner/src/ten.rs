@@ -3,6 +3,7 @@
 
 mod check;
 mod count;
+mod plain;
 mod table;
 
 use sqlite_bench_common::Fault;
@@ -37,6 +38,10 @@ impl Peer {
     const fn new(name: &'static str, package: &'static str) -> Self {
         Self { name, package, source: "src/bin/tasks.rs" }
     }
+
+    fn is_rust(&self) -> bool {
+        self.source.ends_with(".rs")
+    }
 }
 
 const PEERS: [Peer; 6] = [
@@ -53,6 +58,8 @@ struct Done {
     name: &'static str,
     version: String,
     lines: Lines,
+    /// All of its lines, formatted as anybody would.
+    plain: usize,
 }
 
 pub(crate) fn run(packages: &Packages, options: &Options) -> Result<(), Fault> {
@@ -88,6 +95,11 @@ pub(crate) fn run(packages: &Packages, options: &Options) -> Result<(), Fault> {
 
 fn one(peer: &Peer, packages: &Packages) -> Result<Done, Fault> {
     check::check(packages.tasks(peer.package), peer.package)?;
-    let lines = Lines::of(&packages.folder(peer.package).join(peer.source))?;
-    Ok(Done { name: peer.name, version: packages.version(peer.package), lines })
+    let source = packages.folder(peer.package).join(peer.source);
+    let lines = Lines::of(&source, &std::fs::read_to_string(&source)?)?;
+    let plain = match peer.is_rust() {
+        true => Lines::of(&source, &plain::formatted(&source)?)?.sum(),
+        false => lines.sum(),
+    };
+    Ok(Done { name: peer.name, version: packages.version(peer.package), lines, plain })
 }

@@ -10,10 +10,10 @@ use super::TASKS;
 pub(super) struct Lines(pub(super) [usize; TASKS.len()]);
 
 impl Lines {
-    pub(super) fn of(source: &Path) -> Result<Self, Fault> {
-        let text = std::fs::read_to_string(source)?;
+    /// Of this text, which is in that file.
+    pub(super) fn of(source: &Path, text: &str) -> Result<Self, Fault> {
         let comment = if source.extension().is_some_and(|end| end == "py") { "#" } else { "//" };
-        Self::in_text(&text, comment).map_err(|problem| format!("{}: {problem}", source.display()).into())
+        Self::in_text(text, comment).map_err(|problem| format!("{}: {problem}", source.display()).into())
     }
 
     /// Blank lines and comments do not count. A task may have several parts.

@@ -27,6 +27,10 @@ pub(super) fn markdown(peers: &[Done]) -> String {
     for peer in peers {
         let _ = write!(table, " **{}** |", peer.lines.sum());
     }
+    table += "\n| the same as rustfmt formats by itself, in 100 columns (black: 88) |";
+    for peer in peers {
+        let _ = write!(table, " {} |", peer.plain);
+    }
     table + "\n"
 }
 
