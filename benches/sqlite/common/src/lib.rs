@@ -6,6 +6,7 @@ mod rows;
 mod run;
 mod schema;
 mod tasks;
+pub mod ten;
 mod work;
 
 pub use checksum::{Checksum, light};

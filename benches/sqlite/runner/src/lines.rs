@@ -24,10 +24,6 @@ impl Line {
         self.only.is_empty() || self.only.contains(&work)
     }
 
-    pub(crate) fn is_named(&self, word: &str) -> bool {
-        self.name.to_lowercase().contains(&word.to_lowercase()) || self.package == word
-    }
-
     /// What all others are compared with.
     pub(crate) fn is_raw(&self) -> bool {
         self.package == RAW

@@ -9,6 +9,7 @@
 //! cargo run --release -- --quick               tiny sizes: shows that it works, measures nothing
 //! cargo run --release -- --target=<folder>     builds the peers there, not in their own folders
 //! cargo run --release -- --no-build            they are built already
+//! cargo run --release -- --tasks               the lines of ten tasks instead; `--write` is for docs/comparison.md then
 //! ```
 
 mod cell;
@@ -22,6 +23,7 @@ mod packages;
 mod page;
 mod sample;
 mod tables;
+mod ten;
 mod terminal;
 
 use options::Options;
@@ -30,8 +32,13 @@ use sqlite_bench_common::Fault;
 
 fn main() -> Result<(), Fault> {
     let options = Options::from_arguments()?;
+    let packages = Packages::new(&options)?;
+    if options.tasks {
+        return ten::run(&packages, &options);
+    }
     let mut lines = options.lines();
-    let packages = Packages::build(&mut lines, &options)?;
+    let skipped = packages.build(&packages::names(&lines), &options)?;
+    lines.retain(|line| !skipped.contains(&line.package));
     let machine = bench_page::machine::describe();
     println!("{machine}\n");
     let mut results = Vec::new();

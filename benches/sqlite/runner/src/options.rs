@@ -14,6 +14,8 @@ pub(crate) struct Options {
     pub(crate) quick: bool,
     pub(crate) write: bool,
     pub(crate) build: bool,
+    /// The ten tasks instead of the benchmark.
+    pub(crate) tasks: bool,
     /// Where the peers are built, a folder for each; their own folders if it is not set.
     pub(crate) target: Option<PathBuf>,
 }
@@ -28,6 +30,7 @@ impl Options {
             quick: false,
             write: false,
             build: true,
+            tasks: false,
             target: None,
         };
         for argument in std::env::args().skip(1) {
@@ -44,6 +47,7 @@ impl Options {
             "--target" => self.target = Some(std::path::absolute(value)?),
             "--write" => self.write = true,
             "--no-build" => self.build = false,
+            "--tasks" => self.tasks = true,
             "--quick" => {
                 self.quick = true;
                 self.size = Size::QUICK;
@@ -61,9 +65,12 @@ impl Options {
     }
 
     pub(crate) fn lines(&self) -> Vec<Line> {
-        let is_wanted = |line: &Line| {
-            self.peers.as_ref().is_none_or(|peers| peers.iter().any(|peer| line.is_named(peer)))
-        };
-        lines::ALL.into_iter().filter(is_wanted).collect()
+        lines::ALL.into_iter().filter(|line| self.wants(line.name, line.package)).collect()
+    }
+
+    /// Whether a name, or all of a package, is among the peers.
+    pub(crate) fn wants(&self, name: &str, package: &str) -> bool {
+        let is_named = |word: &String| name.to_lowercase().contains(&word.to_lowercase()) || package == word;
+        self.peers.as_ref().is_none_or(|peers| peers.iter().any(is_named))
     }
 }

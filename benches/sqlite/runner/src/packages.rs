@@ -33,28 +33,34 @@ const CRATES: [&str; 11] = [
 ];
 
 impl Packages {
-    /// Takes the lines away whose packages cannot be had here.
-    pub(crate) fn build(lines: &mut Vec<Line>, options: &Options) -> Result<Self, Fault> {
+    pub(crate) fn new(options: &Options) -> Result<Self, Fault> {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = manifest.parent().ok_or("the folder of the runner has no parent")?.to_owned();
-        let packages = Self { root, target: options.target.clone() };
+        Ok(Self { root, target: options.target.clone() })
+    }
+
+    /// Answers those that cannot be had here.
+    pub(crate) fn build(
+        &self,
+        names: &[&'static str],
+        options: &Options,
+    ) -> Result<Vec<&'static str>, Fault> {
         let mut skipped = Vec::new();
-        for package in names(lines) {
+        for &package in names {
             if package == SQLALCHEMY {
-                if let Err(reason) = packages.prepare_sqlalchemy() {
+                if let Err(reason) = self.prepare_sqlalchemy() {
                     println!("{package} is skipped: {reason}");
                     skipped.push(package);
                 }
             } else if options.build {
-                packages.build_one(package)?;
+                self.build_one(package)?;
             }
         }
-        lines.retain(|line| !skipped.contains(&line.package));
-        Ok(packages)
+        Ok(skipped)
     }
 
     fn build_one(&self, package: &str) -> Result<(), Fault> {
-        let manifest = self.root.join(package).join("Cargo.toml");
+        let manifest = self.folder(package).join("Cargo.toml");
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["build", "--release", "--quiet", "--locked", "--manifest-path"]).arg(manifest);
         cargo.arg("--target-dir").arg(self.target_of(package));
@@ -79,21 +85,35 @@ impl Packages {
         if !succeeds(Command::new("python3").args(["-m", "venv"]).arg(&target)) {
             return Err("python3 makes no virtual environment here".into());
         }
-        let requirements = self.root.join(SQLALCHEMY).join("requirements.txt");
+        let requirements = self.folder(SQLALCHEMY).join("requirements.txt");
         let mut pip = Command::new(&python);
         pip.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(requirements);
         if succeeds(&mut pip) && is_ready() { Ok(()) } else { Err("pip cannot install it".into()) }
     }
 
-    /// The beginning of the command that runs it.
+    /// The beginning of the command that runs its benchmark.
     pub(crate) fn command(&self, package: &str) -> Command {
+        self.program(package, "bench")
+    }
+
+    /// The same of its ten tasks.
+    pub(crate) fn tasks(&self, package: &str) -> Command {
+        self.program(package, "tasks")
+    }
+
+    fn program(&self, package: &str, name: &str) -> Command {
         let target = self.target_of(package);
         if package == SQLALCHEMY {
             let mut command = Command::new(python_of(&target));
-            command.arg(self.root.join(SQLALCHEMY).join("bench.py"));
+            command.arg(self.folder(package).join(format!("{name}.py")));
             return command;
         }
-        Command::new(target.join("release").join(format!("sqlite-bench-{package}")))
+        Command::new(target.join("release").join(format!("sqlite-{name}-{package}")))
+    }
+
+    /// Where its sources are.
+    pub(crate) fn folder(&self, package: &str) -> PathBuf {
+        self.root.join(package)
     }
 
     /// What each line is of, in words.
@@ -103,22 +123,37 @@ impl Packages {
 
     fn versions_of(&self, package: &str) -> String {
         if package == SQLALCHEMY {
-            let program = "import sys, sqlite3, sqlalchemy, aiosqlite; print(f'Python {sys.version.split()[0]}, \
-                           sqlalchemy {sqlalchemy.__version__}, aiosqlite {aiosqlite.__version__}, \
-                           SQLite {sqlite3.sqlite_version}')";
-            let told = Command::new(python_of(&self.target_of(package))).args(["-c", program]).output();
-            return told
-                .map(|told| String::from_utf8_lossy(&told.stdout).trim().to_owned())
-                .unwrap_or_default();
+            return self.python(
+                "import sys, sqlite3, sqlalchemy, aiosqlite; print(f'Python {sys.version.split()[0]}, \
+                 sqlalchemy {sqlalchemy.__version__}, aiosqlite {aiosqlite.__version__}, \
+                 SQLite {sqlite3.sqlite_version}')",
+            );
         }
-        let lock = std::fs::read_to_string(self.root.join(package).join("Cargo.lock")).unwrap_or_default();
-        let version = |name: &&str| {
-            let entry =
-                lock.split("[[package]]").find(|entry| entry.contains(&format!("name = \"{name}\"\n")))?;
-            let version = entry.lines().find_map(|line| line.strip_prefix("version = "))?;
-            Some(format!("{name} {}", version.trim_matches('"')))
-        };
+        let version = |name: &&str| Some(format!("{name} {}", self.locked(package, name)?));
         CRATES.iter().filter_map(version).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The version of what it is named after.
+    pub(crate) fn version(&self, package: &str) -> String {
+        match package {
+            SQLALCHEMY => self.python("import sqlalchemy; print(sqlalchemy.__version__)"),
+            package => self.locked(package, package).unwrap_or_default(),
+        }
+    }
+
+    /// The version of a crate in the lock file of a package.
+    fn locked(&self, package: &str, name: &str) -> Option<String> {
+        let lock = std::fs::read_to_string(self.folder(package).join("Cargo.lock")).ok()?;
+        let entry =
+            lock.split("[[package]]").find(|entry| entry.contains(&format!("name = \"{name}\"\n")))?;
+        let version = entry.lines().find_map(|line| line.strip_prefix("version = "))?;
+        Some(version.trim_matches('"').to_owned())
+    }
+
+    /// What a program prints in the environment of SQLAlchemy.
+    fn python(&self, program: &str) -> String {
+        let told = Command::new(python_of(&self.target_of(SQLALCHEMY))).args(["-c", program]).output();
+        told.map(|told| String::from_utf8_lossy(&told.stdout).trim().to_owned()).unwrap_or_default()
     }
 
     /// The folder of the whole project.
@@ -127,7 +162,8 @@ impl Packages {
     }
 }
 
-fn names(lines: &[Line]) -> Vec<&'static str> {
+/// The packages of these lines.
+pub(crate) fn names(lines: &[Line]) -> Vec<&'static str> {
     let mut names: Vec<&'static str> = Vec::new();
     for line in lines {
         if !names.contains(&line.package) {
