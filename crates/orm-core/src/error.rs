@@ -275,6 +275,23 @@ impl Error {
         }
     }
 
+    /// Whether another row has a value, or key, that no two rows may have: [`constraint`](Self::constraint) says of which columns.
+    ///
+    /// # Example
+    /// ```
+    /// # use orm_blog::*;
+    /// # run(async |engine| {
+    /// use anyorm::prelude::*;
+    ///
+    /// let again = Account { id: 1, ..Default::default() };
+    /// let error = engine.execute(Account::insert().value(again)).await.unwrap_err();
+    /// assert!(error.is_unique_violation());
+    /// # Ok(()) });
+    /// ```
+    pub fn is_unique_violation(&self) -> bool {
+        self.constraint().is_some_and(|broken| broken.kind == ConstraintKind::Unique)
+    }
+
     /// What the database, or the disk below it, said: of [`Database`](Self::Database) and [`Busy`](Self::Busy), also where
     /// an autoflush or a hook met it.
     ///

@@ -2,7 +2,7 @@
 
 use anyorm::error::{ConstraintError, ConstraintKind};
 use anyorm::prelude::*;
-use anyorm::{Result, Session, Trusted};
+use anyorm::{Error, Result, Session, Trusted};
 use anyorm_tests::{Account, Post, Tag, User, blog, post, user};
 use orm_testkit::{Behaviour, Capability, Database, behaviours};
 
@@ -185,11 +185,15 @@ async fn an_engine_names_table_and_columns(db: Database) -> Result<()> {
     strict(&db).await?;
     let engine = &db.engine;
     engine.execute(User::insert().value(aged("Ada", 36))).await?;
-    let unique = violated(engine.execute(User::insert().value(aged("Ada", 36))).await.map(drop));
+    let again = engine.execute(User::insert().value(aged("Ada", 36))).await.map(drop);
+    assert!(again.as_ref().is_err_and(Error::is_unique_violation));
+    let unique = violated(again);
     assert_eq!((unique.kind, unique.table.as_deref()), (ConstraintKind::Unique, Some("users")));
     assert_eq!((unique.columns.as_slice(), unique.entity), (&["email".to_owned()][..], None));
     let null = violated(engine.execute(User::insert().value(user("Bob"))).await.map(drop));
     assert_eq!((null.kind, null.columns), (ConstraintKind::NotNull, vec!["age".to_owned()]));
+    let again = engine.execute(User::insert().value(user("Bob"))).await;
+    assert!(again.is_err_and(|error| !error.is_unique_violation()));
     let changed = User::update().set(User::AGE, None).filter(User::ID.eq(1));
     let null = violated(engine.execute(changed).await.map(drop));
     assert_eq!((null.kind, null.columns), (ConstraintKind::NotNull, vec!["age".to_owned()]));

@@ -1,6 +1,5 @@
 //! The ten tasks with anyorm. What changes something takes a session, what only reads takes the engine.
 
-use anyorm::error::ConstraintKind;
 use anyorm::prelude::*;
 use sqlite_bench_common::{Fault, ten};
 
@@ -110,7 +109,7 @@ async fn rollback(session: &mut Session) -> anyorm::Result<()> {
 }
 
 fn is_unique(error: &anyorm::Error) -> bool {
-    error.constraint().is_some_and(|constraint| constraint.kind == ConstraintKind::Unique)
+    error.is_unique_violation()
 }
 // end: rollback
 
