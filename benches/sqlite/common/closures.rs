@@ -3,9 +3,7 @@
 use std::time::Instant;
 
 use rusqlite::Connection;
-use sqlite_bench_common::{
-    Checksum, Fault, Lap, Laps, Run, SLOW, User, Work, diamonds, light, poll_once, users,
-};
+use sqlite_bench_common::{Checksum, Fault, Lap, Laps, Run, User, Work, diamonds, light, poll_once, users};
 use tokio::sync::mpsc;
 
 use crate::pool::Pool;
@@ -43,7 +41,7 @@ async fn lap(pool: &Pool, run: &Run, round: usize) -> Result<Lap, Fault> {
         Work::Diamond => insert_diamonds(pool, run, round).await,
         Work::Stall => stall(pool, round).await,
         Work::Recovery => recovery(pool, run).await,
-        Work::GivenUp => given_up(pool).await,
+        Work::GivenUp => given_up(pool, round).await,
         Work::FlushFew => run.leave_out("nothing is tracked"),
     }
 }
@@ -189,12 +187,12 @@ async fn recovery(pool: &Pool, run: &Run) -> Result<Lap, Fault> {
     Ok(Lap::users(start.elapsed(), [&user]))
 }
 
-async fn given_up(pool: &Pool) -> Result<Lap, Fault> {
-    let slow = |task| {
+async fn given_up(pool: &Pool, round: usize) -> Result<Lap, Fault> {
+    let slow = |task, query: &'static str| {
         let pool = pool.of_task(task);
-        async move { pool.call(|connection| Ok(connection.query_row(SLOW, [], |_| Ok(()))?)).await }
+        async move { pool.call(|connection| Ok(connection.query_row(query, [], |_| Ok(()))?)).await }
     };
-    let told = on_tokio::give_up(slow).await?;
+    let told = on_tokio::give_up(round, slow).await?;
     let start = Instant::now();
     let user = read(pool, 1).await?;
     Ok(Lap::users(start.elapsed(), [&user]).and("told", told))

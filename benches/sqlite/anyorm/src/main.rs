@@ -67,6 +67,6 @@ async fn lap(engine: &Engine, run: &Run, executor: Executor, round: usize) -> Re
         Work::FlushFew => writes::flush_few(engine, size).await,
         Work::Stall => tasks::stall(engine, round).await,
         Work::Recovery => tasks::recovery(engine, size).await,
-        Work::GivenUp => tasks::given_up(engine).await,
+        Work::GivenUp => tasks::given_up(engine, round).await,
     }
 }

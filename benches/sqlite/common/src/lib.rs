@@ -18,7 +18,7 @@ pub use rows::{
 pub use run::Run;
 pub use schema::{PRAGMAS, SCHEMA};
 pub use tasks::{poll_once, slowest_of_a_hundred};
-pub use work::{CHILDREN, CONNECTIONS, PATIENCE, SLOW, Size, Work};
+pub use work::{CHILDREN, CONNECTIONS, PATIENCE, Size, Work, slow_in};
 
 /// Whatever went wrong: there is nobody to tell but the terminal.
 pub type Fault = Box<dyn std::error::Error + Send + Sync>;

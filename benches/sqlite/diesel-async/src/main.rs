@@ -10,7 +10,7 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection as _, RunQueryDsl, SimpleAsyncConnection as _};
 use futures_util::{FutureExt as _, TryStreamExt as _};
 use sqlite_bench_common::{
-    Audit, CONNECTIONS, Checksum, Fault, Lap, Laps, PRAGMAS, Run, SLOW, Size, Work, amount, light, poll_once,
+    Audit, CONNECTIONS, Checksum, Fault, Lap, Laps, PRAGMAS, Run, Size, Work, amount, light, poll_once,
 };
 
 #[path = "../../common/diesel_model.rs"]
@@ -61,7 +61,7 @@ async fn lap(pool: Pool<Connection>, run: Run, round: usize) -> Result<Lap, Faul
     match run.work {
         Work::ReadTogether | Work::TenAtOnce | Work::Tail => return read_together(&pool, &run).boxed().await,
         Work::Recovery => return recovery(&pool, &run).boxed().await,
-        Work::GivenUp => return given_up(&pool).boxed().await,
+        Work::GivenUp => return given_up(&pool, round).boxed().await,
         _ => {}
     }
     // One connection is held.
@@ -239,15 +239,15 @@ async fn recovery(pool: &Pool<Connection>, run: &Run) -> Result<Lap, Fault> {
 }
 
 /// Dropping a future of its wrapper waits for what it does, on the thread of the executor.
-async fn given_up(pool: &Pool<Connection>) -> Result<Lap, Fault> {
-    let slow = |_| {
+async fn given_up(pool: &Pool<Connection>, round: usize) -> Result<Lap, Fault> {
+    let slow = |_, query: &'static str| {
         let pool = pool.clone();
         async move {
-            diesel::sql_query(SLOW).execute(&mut *pool.get().await?).await?;
+            diesel::sql_query(query).execute(&mut *pool.get().await?).await?;
             Ok(())
         }
     };
-    let told = on_tokio::give_up(slow).await?;
+    let told = on_tokio::give_up(round, slow).await?;
     let start = Instant::now();
     let user = read_from(pool, 1).await?;
     Ok(Lap::new(start.elapsed(), sum_of(&[user])).and("told", told))

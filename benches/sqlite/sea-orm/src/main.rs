@@ -52,7 +52,7 @@ async fn lap(database: &DatabaseConnection, run: &Run, round: usize) -> Result<L
         Work::Diamond => writes::insert_diamonds(database, run, round).await,
         Work::Stall => tasks::stall(database, round).await,
         Work::Recovery => tasks::recovery(database, run).await,
-        Work::GivenUp => tasks::given_up(database).await,
+        Work::GivenUp => tasks::given_up(database, round).await,
         Work::FlushFew => run.leave_out("nothing is tracked"),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
-use sqlite_bench_common::{Fault, Lap, Run, SLOW, poll_once};
+use sqlite_bench_common::{Fault, Lap, Run, poll_once};
 
 use crate::model::sum_of;
 use crate::on_tokio;
@@ -44,15 +44,15 @@ pub(crate) async fn recovery(database: &DatabaseConnection, run: &Run) -> Result
     Ok(Lap::new(start.elapsed(), sum_of(&[user])))
 }
 
-pub(crate) async fn given_up(database: &DatabaseConnection) -> Result<Lap, Fault> {
-    let slow = |_| {
+pub(crate) async fn given_up(database: &DatabaseConnection, round: usize) -> Result<Lap, Fault> {
+    let slow = |_, query: &'static str| {
         let database = database.clone();
         async move {
-            database.query_one_raw(Statement::from_string(DbBackend::Sqlite, SLOW)).await?;
+            database.query_one_raw(Statement::from_string(DbBackend::Sqlite, query)).await?;
             Ok(())
         }
     };
-    let told = on_tokio::give_up(slow).await?;
+    let told = on_tokio::give_up(round, slow).await?;
     let start = Instant::now();
     let user = read(database, 1).await?;
     Ok(Lap::new(start.elapsed(), sum_of(&[user])).and("told", told))

@@ -36,8 +36,8 @@ async fn work(run: Run) -> Result<(), Fault> {
     let mut laps = Laps::default();
     match run.work {
         Work::ReadTogether | Work::TenAtOnce | Work::Tail | Work::Recovery | Work::GivenUp => {
-            for _ in run.rounds() {
-                laps.add(lap_of_many(&pool, &run).await?);
+            for round in run.rounds() {
+                laps.add(lap_of_many(&pool, &run, round).await?);
             }
         }
         _ => {
@@ -51,10 +51,10 @@ async fn work(run: Run) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn lap_of_many(pool: &SqlitePool, run: &Run) -> Result<Lap, Fault> {
+async fn lap_of_many(pool: &SqlitePool, run: &Run, round: usize) -> Result<Lap, Fault> {
     match run.work {
         Work::Recovery => tasks::recovery(pool, run).await,
-        Work::GivenUp => tasks::given_up(pool).await,
+        Work::GivenUp => tasks::given_up(pool, round).await,
         _ => tasks::read_together(pool, run).await,
     }
 }

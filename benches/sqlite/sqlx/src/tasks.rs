@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sqlite_bench_common::{Fault, Lap, Run, SLOW, poll_once};
+use sqlite_bench_common::{Fault, Lap, Run, poll_once};
 use sqlx::{SqliteConnection, SqlitePool};
 
 use crate::model::{SELECT_USER, User, sum_of};
@@ -47,15 +47,15 @@ pub(crate) async fn recovery(pool: &SqlitePool, run: &Run) -> Result<Lap, Fault>
     Ok(Lap::new(start.elapsed(), sum_of(&[user])))
 }
 
-pub(crate) async fn given_up(pool: &SqlitePool) -> Result<Lap, Fault> {
-    let slow = |_| {
+pub(crate) async fn given_up(pool: &SqlitePool, round: usize) -> Result<Lap, Fault> {
+    let slow = |_, query: &'static str| {
         let pool = pool.clone();
         async move {
-            sqlx::query(SLOW).fetch_one(&pool).await?;
+            sqlx::query(query).fetch_one(&pool).await?;
             Ok(())
         }
     };
-    let told = on_tokio::give_up(slow).await?;
+    let told = on_tokio::give_up(round, slow).await?;
     let start = Instant::now();
     let user = read(pool, 1).await?;
     Ok(Lap::new(start.elapsed(), sum_of(&[user])).and("told", told))

@@ -23,8 +23,8 @@ async fn work(run: Run) -> Result<(), Fault> {
     let mut laps = Laps::default();
     match run.work {
         Work::ReadTogether | Work::TenAtOnce | Work::Tail | Work::Recovery | Work::GivenUp => {
-            for _ in run.rounds() {
-                laps.add(lap_of_many(&db, &run).await?);
+            for round in run.rounds() {
+                laps.add(lap_of_many(&db, &run, round).await?);
             }
         }
         _ => {
@@ -58,10 +58,10 @@ async fn open(run: &Run) -> Result<Db, Fault> {
     Ok(db)
 }
 
-async fn lap_of_many(db: &Db, run: &Run) -> Result<Lap, Fault> {
+async fn lap_of_many(db: &Db, run: &Run, round: usize) -> Result<Lap, Fault> {
     match run.work {
         Work::Recovery => tasks::recovery(db, run).await,
-        Work::GivenUp => tasks::given_up(db).await,
+        Work::GivenUp => tasks::given_up(db, round).await,
         _ => tasks::read_together(db, run).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sqlite_bench_common::{Fault, Lap, Run, SLOW, poll_once};
+use sqlite_bench_common::{Fault, Lap, Run, poll_once};
 use toasty::{Connection, Db};
 
 use crate::model::{User, sum_of};
@@ -47,15 +47,15 @@ pub(crate) async fn recovery(db: &Db, run: &Run) -> Result<Lap, Fault> {
     Ok(Lap::new(start.elapsed(), sum_of(&[user])))
 }
 
-pub(crate) async fn given_up(db: &Db) -> Result<Lap, Fault> {
-    let slow = |_| {
+pub(crate) async fn given_up(db: &Db, round: usize) -> Result<Lap, Fault> {
+    let slow = |_, query: &'static str| {
         let mut db = db.clone();
         async move {
-            toasty::sql::query(SLOW).exec(&mut db).await?;
+            toasty::sql::query(query).exec(&mut db).await?;
             Ok(())
         }
     };
-    let told = on_tokio::give_up(slow).await?;
+    let told = on_tokio::give_up(round, slow).await?;
     let start = Instant::now();
     let user = read(db, 1).await?;
     Ok(Lap::new(start.elapsed(), sum_of(&[user])).and("told", told))
