@@ -176,11 +176,8 @@ async fn integers_come_from_the_least_to_the_largest(db: Database) -> Result<()>
     rooms(&db).await?;
     db.log.clear();
     let [first, second] = houses(&mut session, House::ROOMS).await?;
-    let read = format!(
-        "SELECT id, house_id FROM rooms WHERE house_id IN (..){} x1",
-        db.by_dialect(" ORDER BY id", "")
-    );
-    assert!(sent(&db).contains(&read), "{:?}", sent(&db));
+    let read = "SELECT id, house_id FROM rooms WHERE house_id IN (..) x1";
+    assert!(sent(&db).iter().any(|sql| sql == read), "{:?}", sent(&db));
     assert_eq!([&*room_ids(&session, first), &*room_ids(&session, second)], ROOMS);
     // What is shown outside stands in the same order, and 0 is no key.
     assert_eq!(session[second].rooms.keys(), Some(ROOMS[1]));

@@ -303,7 +303,6 @@ class Bench:
 
         await asyncio.gather(*(give_up() for _ in range(CONNECTIONS)))
         told = now() - start
-        start = now()
         user = await self.read(1)
         return Lap(now() - start, 1, sum_of([user]), told=told)
 

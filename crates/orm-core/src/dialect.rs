@@ -105,9 +105,6 @@ pub struct Dialect {
     pub arrays: bool,
     /// Whether the rows of a query can be had as text, by COPY, which takes no parameters.
     pub copies: bool,
-    /// Whether rows travel from a server while it is still finding others. An order that it must sort for holds all of them
-    /// back until the last one is found, so whoever can make that order of what was read does not ask for it.
-    pub streams_rows: bool,
     /// What stands before and after a name.
     pub quote: &'static str,
     /// Whether a backslash in a text in quotes means something.

@@ -41,17 +41,17 @@ struct Statement {
 enum Order {
     /// The statement: rows come as the members are to stand.
     OfRows,
-    /// The session, by their keys, once they were read: the database need not wait for the last row before it sends the
-    /// first.
+    /// The session, by their keys, once they were read: the database need not sort them, nor wait for the last row before it gives
+    /// the first. An index finds the rows of each source in this order already.
     OfKeys,
 }
 
 impl Order {
-    fn of(relation: &RelationMeta, tracker: &Tracker, dialect: &Dialect) -> Self {
+    fn of(relation: &RelationMeta, tracker: &Tracker) -> Self {
         let target = (relation.target)();
         // Hooks are called as the rows come in.
         let shows_rows = || tracker.moments_of(target).contains(Moments::AFTER_LOAD);
-        match dialect.streams_rows && shapes::is_order_of_keys(target, &relation.members) && !shows_rows() {
+        match shapes::is_order_of_keys(target, &relation.members) && !shows_rows() {
             true => Self::OfKeys,
             false => Self::OfRows,
         }
@@ -70,7 +70,7 @@ fn statement_of(leg: &Leg, tracker: &Tracker, dialect: &Dialect) -> Result<State
         let (shape, input) = ((*narrowed.shape).clone(), narrowed.input);
         return Ok(Statement { shape, input, list, order: Order::OfRows });
     }
-    let order = Order::of(relation, tracker, dialect);
+    let order = Order::of(relation, tracker);
     let members = (order == Order::OfRows).then_some(&relation.members);
     let shape = match &relation.kind {
         RelationKind::BelongsTo { .. } => shapes::select_by_keys(target, dialect),

@@ -32,7 +32,9 @@ pub(crate) async fn stall(database: &DatabaseConnection, round: usize) -> Result
         found = reads::all(database).await?;
     }
     let time = start.elapsed();
-    Ok(Lap::new(time, sum_of(&found)).and("stall", ticker.stop().await?))
+    // Before the sum, which keeps this thread for long.
+    let longest = ticker.stop().await?;
+    Ok(Lap::new(time, sum_of(&found)).and("stall", longest))
 }
 
 pub(crate) async fn recovery(database: &DatabaseConnection, run: &Run) -> Result<Lap, Fault> {
@@ -52,8 +54,8 @@ pub(crate) async fn given_up(database: &DatabaseConnection, round: usize) -> Res
             Ok(())
         }
     };
-    let told = on_tokio::give_up(round, slow).await?;
     let start = Instant::now();
+    let told = on_tokio::give_up(round, slow).await?;
     let user = read(database, 1).await?;
     Ok(Lap::new(start.elapsed(), sum_of(&[user])).and("told", told))
 }

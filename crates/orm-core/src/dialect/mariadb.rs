@@ -49,7 +49,6 @@ pub static MARIADB: Dialect = Dialect {
     typed_parameters: false,
     arrays: false,
     copies: false,
-    streams_rows: true,
     numeric_aggregates: true,
     quote: "`",
     backslash_escapes: true,

@@ -51,7 +51,6 @@ pub static POSTGRES: Dialect = Dialect {
     typed_parameters: true,
     arrays: true,
     copies: true,
-    streams_rows: true,
     numeric_aggregates: true,
     quote: "\"",
     backslash_escapes: false,

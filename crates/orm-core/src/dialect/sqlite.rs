@@ -46,7 +46,6 @@ pub static SQLITE: Dialect = Dialect {
     typed_parameters: false,
     arrays: false,
     copies: false,
-    streams_rows: false,
     numeric_aggregates: false,
     quote: "\"",
     backslash_escapes: false,
