@@ -111,7 +111,9 @@ impl Work {
             Self::Diamond => "insert 1,000 rows that refer to each other, in four tables, keys known after",
             Self::Hundred => "the bridge's experiment: 100 reads by key, one after the other",
             Self::TenAtOnce => "the bridge's experiment: 10 reads by key at once",
-            Self::GivenUp => "a slow query on each connection is given up after 20 ms, and then a row is read",
+            Self::GivenUp => {
+                "a slow query on each connection is given up after 20 ms, and then a row is read"
+            }
         }
     }
 
