@@ -27,13 +27,15 @@ impl Package {
     /// Makes it, and has what it depends on downloaded.
     pub(crate) fn new(place: &Path, name: &str, dependencies: &str, program: &str) -> Result<Self, Fault> {
         let folder = place.join(name);
+        // Not the name of what it depends on.
+        let name = format!("{name}-program");
         fs::create_dir_all(folder.join("src"))?;
         let manifest = format!(
             "[workspace]\n\n[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{dependencies}\n"
         );
         fs::write(folder.join("Cargo.toml"), manifest)?;
         fs::write(folder.join("src/main.rs"), program)?;
-        let package = Self { name: name.to_owned(), folder };
+        let package = Self { name, folder };
         package.run(&["fetch"])?;
         Ok(package)
     }
