@@ -347,14 +347,15 @@ impl Pool {
     }
 
     /// Begins a job, on this thread where jobs wait for sockets, and looks for its answer for a moment: until it `is_done`. Answers
-    /// whether it is.
+    /// whether it is, and notes that for the next one.
     pub(crate) fn look_for(
         &self,
+        asked: Asked,
         urgency: Urgency,
         job: impl Future<Output = ()> + Send + 'static,
         is_done: impl Fn() -> bool,
     ) -> bool {
-        match self.0.connector.runs() {
+        let is_here = match self.0.connector.runs() {
             Runs::OnWorkers => {
                 self.hop(urgency, job);
                 job::look_until(is_done)
@@ -370,12 +371,9 @@ impl Pool {
                 }
                 is_here
             }
-        }
-    }
-
-    /// Notes whether a job had its answer while it was looked for.
-    pub(crate) fn looked(&self, asked: Asked, is_here: bool) {
+        };
         self.0.near.note(asked, is_here);
+        is_here
     }
 
     fn count_hop(&self) {

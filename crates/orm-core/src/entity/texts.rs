@@ -67,9 +67,7 @@ impl EntityMeta {
         with_key: bool,
         returning: &[usize],
     ) -> Arc<StatementShape> {
-        self.write_of(dialect, WriteKind::Insert { with_key }, columns, returning, || {
-            shapes::insert_columns(self, dialect, columns, with_key, returning)
-        })
+        self.write_of(dialect, WriteKind::Insert { with_key }, columns, returning)
     }
 
     /// [`shapes::update_columns`], shared by all who ask.
@@ -83,9 +81,7 @@ impl EntityMeta {
         versioned: bool,
         returning: &[usize],
     ) -> Arc<StatementShape> {
-        self.write_of(dialect, WriteKind::Update { versioned }, columns, returning, || {
-            shapes::update_columns(self, dialect, columns, versioned, returning)
-        })
+        self.write_of(dialect, WriteKind::Update { versioned }, columns, returning)
     }
 
     /// [`shapes::delete`], shared by all who ask.
@@ -93,9 +89,7 @@ impl EntityMeta {
     /// # Panics
     /// As that does.
     pub fn delete_row(&self, dialect: &Dialect, versioned: bool) -> Arc<StatementShape> {
-        self.write_of(dialect, WriteKind::Delete { versioned }, &[], &[], || {
-            shapes::delete(self, dialect, versioned)
-        })
+        self.write_of(dialect, WriteKind::Delete { versioned }, &[], &[])
     }
 
     /// What is kept for a write, or written now and kept if there is room.
@@ -105,7 +99,6 @@ impl EntityMeta {
         kind: WriteKind,
         columns: &[usize],
         returning: &[usize],
-        fresh: impl FnOnce() -> StatementShape,
     ) -> Arc<StatementShape> {
         let wanted =
             RowWrite { dialect: dialect.name, kind, columns: columns.into(), returning: returning.into() };
@@ -113,7 +106,15 @@ impl EntityMeta {
         if let Some((_, shape)) = kept.iter().find(|(write, _)| *write == wanted) {
             return Arc::clone(shape);
         }
-        let shape = Arc::new(fresh());
+        let shape = Arc::new(match kind {
+            WriteKind::Insert { with_key } => {
+                shapes::insert_columns(self, dialect, columns, with_key, returning)
+            }
+            WriteKind::Update { versioned } => {
+                shapes::update_columns(self, dialect, columns, versioned, returning)
+            }
+            WriteKind::Delete { versioned } => shapes::delete(self, dialect, versioned),
+        });
         if kept.len() < MOST_WRITES {
             kept.push((wanted.into_owned(), Arc::clone(&shape)));
         }

@@ -80,8 +80,7 @@ pub(super) fn look(work: Box<Work>, stopped: bool, asked: Asked) -> Arc<Shared> 
     let pool = work.lease.pool().clone();
     let urgency = work.lease.urgency(&work.program);
     let (shared, context) = share(work, stopped, None);
-    let is_here = pool.look_for(urgency, work_on(&shared, context), || shared.is_done());
-    pool.looked(asked, is_here);
+    let is_here = pool.look_for(asked, urgency, work_on(&shared, context), || shared.is_done());
     if !is_here {
         inline::waits();
     }
