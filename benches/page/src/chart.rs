@@ -4,10 +4,15 @@ use std::fmt::Write as _;
 
 use crate::format;
 
-const WIDTH: f64 = 960.0;
-/// Where the bars begin and end.
-const LEFT: f64 = 300.0;
-const RIGHT: f64 = 690.0;
+/// Of a letter of the widest names, and of what stands beside them.
+const LETTER: f64 = 7.6;
+const MARGIN: f64 = 26.0;
+/// Room for names, unless one is longer; for bars; and for what they say.
+const NAMES: f64 = 300.0;
+const BARS: f64 = 390.0;
+const VALUES: f64 = 270.0;
+/// So many have room below the bars.
+const MOST_TICKS: usize = 8;
 const TOP: f64 = 64.0;
 const ROW: f64 = 27.0;
 const BAR: f64 = 17.0;
@@ -76,9 +81,9 @@ impl Chart<'_> {
         self.bars.sort_by(|a, b| a.spread.median.total_cmp(&b.spread.median));
         let scale = Scale::of(&self.bars)?;
         let bottom = TOP + ROW * self.bars.len() as f64;
-        let height = bottom + 34.0;
+        let (width, height) = (scale.left + BARS + VALUES, bottom + 34.0);
         let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height}\" width=\"{width:.0}\" \
              height=\"{height}\" role=\"img\" aria-label=\"{title}\">\n<style>{STYLE}</style>\n\
              <text x=\"16\" y=\"26\" class=\"title\">{title}</text>\n\
              <text x=\"16\" y=\"46\" class=\"faint\">time per {unit}, logarithmic, less is better; \
@@ -124,27 +129,33 @@ impl Bar<'_> {
             let _ = write!(value, " · {} x", format::ratio(median / to_reach));
         }
         value += &self.note;
+        let left = scale.left;
+        // What is said of one that is faster stands behind the line, which would cross it.
+        let said_from =
+            to_reach.map_or(0.0, |to_reach| scale.place(to_reach)).max(scale.place(high.max(median)));
         let _ = writeln!(
             svg,
             "<text x=\"{name_end:.1}\" y=\"{baseline:.1}\" text-anchor=\"end\" class=\"{name_class}\">{name}</text>\
-             <rect x=\"{LEFT}\" y=\"{bar_top:.1}\" width=\"{width:.1}\" height=\"{BAR}\" rx=\"2\" class=\"{class}\"/>\
+             <rect x=\"{left:.1}\" y=\"{bar_top:.1}\" width=\"{width:.1}\" height=\"{BAR}\" rx=\"2\" class=\"{class}\"/>\
              <line x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{middle:.1}\" y2=\"{middle:.1}\" class=\"spread\"/>\
              <text x=\"{label:.1}\" y=\"{baseline:.1}\">{value}</text>",
-            name_end = LEFT - 10.0,
+            name_end = left - 10.0,
             baseline = middle + 4.5,
             name_class = if self.who == Who::Ours { "ours" } else { "" },
             name = escape(self.name),
             bar_top = middle - BAR / 2.0,
-            width = (end - LEFT).max(1.0),
+            width = (end - left).max(1.0),
             from = scale.place(low),
             to = scale.place(high),
-            label = scale.place(high.max(median)) + 8.0,
+            label = said_from + 8.0,
             value = escape(&value),
         );
     }
 }
 
 struct Scale {
+    /// Where the bars begin.
+    left: f64,
     from: f64,
     to: f64,
 }
@@ -153,24 +164,32 @@ impl Scale {
     fn of(bars: &[Bar<'_>]) -> Option<Self> {
         let least = bars.iter().map(|bar| bar.spread.low).reduce(f64::min)?;
         let most = bars.iter().map(|bar| bar.spread.high).reduce(f64::max)?;
-        Some(Self { from: round_steps().filter(|step| *step < 0.8 * least).last()?, to: most * 1.05 })
+        let longest = bars.iter().map(|bar| bar.name.chars().count()).max()?;
+        let left = NAMES.max(longest as f64 * LETTER + MARGIN);
+        Some(Self {
+            left,
+            from: steps(&[1.0, 2.0, 5.0]).filter(|step| *step < 0.8 * least).last()?,
+            to: most * 1.05,
+        })
     }
 
     fn place(&self, value: f64) -> f64 {
-        LEFT + (RIGHT - LEFT) * (value.max(self.from) / self.from).ln() / (self.to / self.from).ln()
+        self.left + BARS * (value.max(self.from) / self.from).ln() / (self.to / self.from).ln()
     }
 
     /// As many as have room.
     fn ticks(&self) -> Vec<f64> {
-        let all: Vec<f64> = round_steps().filter(|step| (self.from..=self.to).contains(step)).collect();
-        let tens = |step: &f64| (step.log10() - step.log10().round()).abs() < 1e-9;
-        if all.len() > 8 { all.into_iter().filter(tens).collect() } else { all }
+        let digits: [&[f64]; 3] = [&[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0], &[1.0, 2.0, 5.0], &[1.0]];
+        let ticks =
+            digits.map(|digits| steps(digits).filter(|step| (self.from..=self.to).contains(step)).collect());
+        let fits = |ticks: &Vec<f64>| ticks.len() <= MOST_TICKS;
+        ticks.into_iter().find(fits).unwrap_or_default()
     }
 }
 
-/// 1, 2, 5, 10, 20, .. nanoseconds, up to an hour.
-fn round_steps() -> impl Iterator<Item = f64> {
-    (0..12).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(power)))
+/// With the digits 1, 2 and 5: 1, 2, 5, 10, 20, .. nanoseconds, up to an hour.
+fn steps(digits: &[f64]) -> impl Iterator<Item = f64> {
+    (0..12).flat_map(|power| digits.iter().map(move |digit| digit * 10_f64.powi(power)))
 }
 
 fn escape(text: &str) -> String {

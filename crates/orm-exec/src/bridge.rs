@@ -28,6 +28,7 @@ mod gate;
 mod idle;
 mod limiter;
 mod run_sync;
+mod told;
 mod workers;
 
 pub use deterministic::Deterministic;
@@ -35,7 +36,8 @@ pub(crate) use event::Event;
 pub use from_worker::{check_cancelled, from_worker, is_cancelled};
 pub use limiter::Limiter;
 pub use run_sync::{OnDrop, RunSync, run_sync};
-pub(crate) use workers::default_workers;
+pub(crate) use told::{Ended, Told};
+pub(crate) use workers::Threads;
 pub use workers::{DEFAULT_WORKER_LIMIT, Urgency, WorkerJob, Workers, set_worker_limit, worker_limit};
 
 use std::sync::OnceLock;

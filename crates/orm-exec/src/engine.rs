@@ -15,6 +15,7 @@ use orm_core::{Begin, Dialect, Error, Outcome, Program, Result, Schema, Sink};
 
 use crate::connection::Connection;
 use crate::driver::Access;
+use crate::job;
 use crate::observe::Telemetry;
 use crate::operation::Operation;
 use crate::pool::{HeldConnection, Lease, Pool, Statistics};
@@ -449,8 +450,13 @@ impl Engine {
             return result.map(|outcome| (outcome, sink));
         }
         let access = if program.reads_only() { Access::Read } else { Access::Write };
+        if access == Access::Read
+            && let Some(acquire) = self.pool.acquire_untold(access, location)
+        {
+            return job::read_in_line(acquire, program, sink, location).await;
+        }
         let lease = self.lease(access, location).await.map_err(Failure::outside)?;
-        lease.run(program, sink).await.result
+        lease.run_only(program, sink).await.result
     }
 
     fn run_schema(

@@ -10,11 +10,13 @@
 //! A job that is sent leaves the type of its sink behind: all of that is [`shared`], and compiled once.
 
 mod heavy;
+mod in_line;
 pub(crate) mod inline;
 mod near;
 mod shared;
 
 pub(crate) use heavy::Heavy;
+pub(crate) use in_line::read_in_line;
 #[cfg(feature = "postgres")]
 pub(crate) use near::LOOKED_FOR;
 pub(crate) use near::{Asked, Near, look_until};

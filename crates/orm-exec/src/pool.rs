@@ -14,7 +14,7 @@ mod limits;
 mod statistics;
 mod watch;
 
-use acquire::Acquire;
+pub(crate) use acquire::Acquire;
 pub use holder::HeldConnection;
 pub(crate) use holder::{Holder, Stop};
 pub use lease::Lease;
@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 use futures_lite::{FutureExt, future};
 use orm_core::{Dialect, Dispatch, Error, Result};
 
-use crate::bridge::{Urgency, Workers};
+use crate::bridge::{Threads, Told, Urgency};
 use crate::clock::Clock;
 use crate::driver::{Access, Connect, DriverConnection, Interrupt, Runs};
 use crate::job::{self, Asked, Heavy, Near};
@@ -69,7 +69,7 @@ struct Shared {
     connector: Box<dyn Connect>,
     options: PoolOptions,
     telemetry: Arc<Telemetry>,
-    workers: Arc<dyn Workers>,
+    workers: Threads,
     clock: Clock,
     hops: AtomicU64,
     /// Whether nothing may run any more on connections that are out.
@@ -127,7 +127,7 @@ impl Pool {
         connector: Box<dyn Connect>,
         options: PoolOptions,
         telemetry: Arc<Telemetry>,
-        workers: Arc<dyn Workers>,
+        workers: Threads,
         clock: Clock,
     ) -> Self {
         let state = State {
@@ -162,7 +162,7 @@ impl Pool {
     /// A pool of one connection, with the options and the workers of this one and those who listen to it.
     pub(crate) fn inside(&self, connector: Box<dyn Connect>) -> Self {
         let options = PoolOptions { writers: 1, readers: 0, limits: Limits::default(), ..self.0.options };
-        let (telemetry, workers) = (Arc::clone(&self.0.telemetry), Arc::clone(&self.0.workers));
+        let (telemetry, workers) = (Arc::clone(&self.0.telemetry), self.0.workers.clone());
         Self::new(connector, options, telemetry, workers, self.0.clock.clone())
     }
 
@@ -207,6 +207,16 @@ impl Pool {
             span.end();
             result
         }
+    }
+
+    /// A wait for a connection of which nobody is told, if nobody listens.
+    pub(crate) fn acquire_untold(
+        &self,
+        access: Access,
+        location: &'static Location<'static>,
+    ) -> Option<Acquire> {
+        let is_told = self.0.telemetry.has_observers() || Span::acquire(access, location).listens();
+        (!is_told).then(|| Acquire::new(self.clone(), self.lane(access), location))
     }
 
     /// Whether one connection does everything: `:memory:`, or a file opened with no readers.
@@ -312,18 +322,33 @@ impl Pool {
     }
 
     /// Sends a job to the thread that runs it: one hop.
-    pub(crate) fn hop(&self, urgency: Urgency, job: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn hop(&self, urgency: Urgency, job: impl Future<Output = Told> + Send + 'static) {
         self.count_hop();
         self.0.send(urgency, job);
     }
 
     /// The same for a job whose first step is short: where jobs wait for sockets, it is begun right here.
-    pub(crate) fn hop_soon(&self, urgency: Urgency, job: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn hop_soon(&self, urgency: Urgency, job: impl Future<Output = Told> + Send + 'static) {
         self.count_hop();
         match self.0.connector.runs() {
             Runs::OnWorkers => self.0.send(urgency, job),
             #[cfg(feature = "postgres")]
             Runs::OnSockets => crate::sockets::begin(job),
+        }
+    }
+
+    /// The same for what nobody awaits, but others wait for.
+    pub(crate) fn hop_unawaited(&self, f: impl Future<Output = ()> + Send + 'static) {
+        self.hop(Urgency::Urgent, unawaited(f));
+    }
+
+    /// At the end of a job, where it ran: the first job that `f` sends is left to this thread.
+    fn leave_next(&self, f: impl FnOnce()) {
+        match self.0.connector.runs() {
+            Runs::OnWorkers => self.0.workers.leave_next(f),
+            // They have but one.
+            #[cfg(feature = "postgres")]
+            Runs::OnSockets => f(),
         }
     }
 
@@ -352,7 +377,7 @@ impl Pool {
         &self,
         asked: Asked,
         urgency: Urgency,
-        job: impl Future<Output = ()> + Send + 'static,
+        job: impl Future<Output = Told> + Send + 'static,
         is_done: impl Fn() -> bool,
     ) -> bool {
         let is_here = match self.0.connector.runs() {
@@ -466,7 +491,7 @@ impl Pool {
 
     /// Does where jobs run what is no job of anybody: it waits for nobody, and is no hop.
     fn clean_up(&self, f: impl Future<Output = ()> + Send + 'static) {
-        self.0.send(Urgency::Urgent, f);
+        self.0.send(Urgency::Urgent, unawaited(f));
     }
 
     fn lane(&self, access: Access) -> LaneKind {
@@ -503,14 +528,20 @@ impl State {
 
 impl Shared {
     /// Sends something to where jobs run.
-    fn send(&self, urgency: Urgency, job: impl Future<Output = ()> + Send + 'static) {
+    fn send(&self, urgency: Urgency, job: impl Future<Output = Told> + Send + 'static) {
         match self.connector.runs() {
             // Nothing in there waits for anything but the calls of the driver, which block.
-            Runs::OnWorkers => self.workers.spawn(urgency, Box::new(move || future::block_on(job))),
+            Runs::OnWorkers => self.workers.run(urgency, move || future::block_on(job)),
             #[cfg(feature = "postgres")]
             Runs::OnSockets => crate::sockets::spawn(job),
         }
     }
+}
+
+/// What nobody awaits.
+async fn unawaited(f: impl Future<Output = ()>) -> Told {
+    f.await;
+    Told::nobody()
 }
 
 impl Drop for Shared {
@@ -519,7 +550,7 @@ impl Drop for Shared {
         let idle = self.state.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).drain();
         // Closing a file does I/O, and this may be a thread that polls futures.
         if !idle.is_empty() {
-            self.send(Urgency::Urgent, close::close_all(idle));
+            self.send(Urgency::Urgent, unawaited(close::close_all(idle)));
         }
     }
 }

@@ -33,7 +33,7 @@ use reactor::Reactor;
 ///
 /// # Panics
 /// If the operating system gives no thread. Not after [`start`].
-pub(crate) fn spawn(job: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn spawn(job: impl Future + Send + 'static) {
     make(job).schedule();
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn spawn(job: impl Future<Output = ()> + Send + 'static) {
 ///
 /// # Panics
 /// As [`spawn`].
-pub(crate) fn begin(job: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn begin(job: impl Future + Send + 'static) {
     patience::without(make(job));
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn begin(job: impl Future<Output = ()> + Send + 'static) {
 ///
 /// # Panics
 /// As [`spawn`].
-pub(crate) fn begin_patiently(job: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn begin_patiently(job: impl Future + Send + 'static) {
     patience::run(make(job)).into_iter().for_each(|job| sockets().add(job));
 }
 
@@ -116,7 +116,7 @@ fn reactor() -> &'static Reactor {
     &sockets().reactor
 }
 
-fn make(job: impl Future<Output = ()> + Send + 'static) -> Runnable {
+fn make(job: impl Future + Send + 'static) -> Runnable {
     let quietly = async {
         let _ = AssertUnwindSafe(job).catch_unwind().await;
     };

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use super::event::Event;
+use super::told::{Ended, Told};
 use crate::sync::{lock, note};
 
 /// A closure that a worker thread runs, unless it is taken back before.
@@ -39,7 +40,12 @@ impl<T> Call<T> {
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<thread::Result<T>> {
         let mut state = lock(&self.state);
         match std::mem::replace(&mut state.stage, Stage::Over) {
-            Stage::Done(result) => Poll::Ready(result),
+            Stage::Done(result) => {
+                let awaited_by = state.waker.take();
+                drop(state);
+                drop(awaited_by);
+                Poll::Ready(result)
+            }
             Stage::Over => panic!("a closure was awaited after it had given its result"),
             stage => {
                 state.stage = stage;
@@ -80,14 +86,17 @@ impl<T> Call<T> {
     }
 
     /// On a worker: the closure, unless it was taken back.
-    pub(super) fn run(&self) {
+    pub(super) fn run(self: Arc<Self>) -> Told
+    where
+        T: Send + 'static,
+    {
         let f = {
             let mut state = lock(&self.state);
             match std::mem::replace(&mut state.stage, Stage::Running) {
                 Stage::Waiting(f) => f,
                 stage => {
                     state.stage = stage;
-                    return;
+                    return Told::nobody();
                 }
             }
         };
@@ -95,11 +104,9 @@ impl<T> Call<T> {
         let mut state = lock(&self.state);
         if let Stage::Running = state.stage {
             state.stage = Stage::Done(result);
-            let waker = state.waker.take();
             drop(state);
             self.ended.set();
-            waker.into_iter().for_each(Waker::wake);
-            return;
+            return Told::by(self);
         }
         drop(state);
         // What the caller's code returned may panic when it is dropped.
@@ -107,5 +114,13 @@ impl<T> Call<T> {
             std::mem::forget(panic);
         }
         self.ended.set();
+        Told::nobody()
+    }
+}
+
+impl<T: Send> Ended for Call<T> {
+    fn tell(&self) {
+        let waker = lock(&self.state).waker.take();
+        waker.into_iter().for_each(Waker::wake);
     }
 }

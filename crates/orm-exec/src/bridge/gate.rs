@@ -9,13 +9,15 @@
 //! A thread that has ended a job takes the next one itself: to wake another thread costs far more than a small statement.
 //! See [`idle`](super::idle) for those that find none.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::idle::{Idle, Seat};
-use super::workers::{Urgency, WorkerJob, Workers};
+use super::told::Told;
+use super::workers::Urgency;
 use crate::sync::lock;
 
 /// Places that only urgent jobs take. What they hold, others wait for, perhaps in all the other places.
@@ -25,13 +27,37 @@ const RESERVED: usize = 8;
 const OVERTAKING: u32 = 8;
 
 /// At most `size` jobs at once, and [`RESERVED`] urgent ones more.
-pub(super) struct Gate(Arc<Shared>);
+pub(crate) struct Gate(Arc<Shared>);
+
+/// A job of an engine, or a closure.
+pub(super) type Job = Box<dyn FnOnce() -> Told + Send>;
 
 struct Shared(Mutex<State>);
 
+thread_local! {
+    /// Whether this thread ends a job, and takes the next one of the queue right after it.
+    static LEAVES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// At the end of a job, on its thread: the first normal job that `f` sends waits for this thread, which has its place to give.
+pub(super) fn leave_next(f: impl FnOnce()) {
+    LEAVES.set(true);
+    let _reset = Reset;
+    f();
+}
+
+/// Also after a panic.
+struct Reset;
+
+impl Drop for Reset {
+    fn drop(&mut self) {
+        LEAVES.set(false);
+    }
+}
+
 /// A job that is given a thread.
 pub(super) struct Task {
-    job: WorkerJob,
+    job: Job,
     /// Whether it counts as one of those that run.
     has_place: bool,
 }
@@ -40,15 +66,15 @@ struct State {
     size: usize,
     running: usize,
     idle: Idle,
-    urgent: VecDeque<WorkerJob>,
-    normal: VecDeque<WorkerJob>,
+    urgent: VecDeque<Job>,
+    normal: VecDeque<Job>,
     /// How many urgent jobs overtook the first normal one.
     overtaken: u32,
 }
 
 #[cfg(test)]
 impl Task {
-    pub(super) fn of(job: WorkerJob) -> Self {
+    pub(super) fn of(job: Job) -> Self {
         Self { job, has_place: true }
     }
 }
@@ -98,8 +124,8 @@ impl Gate {
     }
 }
 
-impl Workers for Gate {
-    fn spawn(&self, urgency: Urgency, job: WorkerJob) {
+impl Gate {
+    pub(super) fn run(&self, urgency: Urgency, job: Job) {
         let mut state = self.state();
         let task = match urgency {
             Urgency::Waiting => Some(Task { job, has_place: false }),
@@ -109,7 +135,10 @@ impl Workers for Gate {
             }
             Urgency::Normal => {
                 state.normal.push_back(job);
-                state.start_next()
+                match LEAVES.replace(false) {
+                    true => None,
+                    false => state.start_next(),
+                }
             }
         };
         if let Some(task) = task {
@@ -125,18 +154,24 @@ impl Shared {
         let mut next = Some(first);
         while let Some(Task { job, has_place }) = next {
             // Jobs catch the panics of the caller's code themselves; the place survives any other, and one in dropping it.
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(job)) {
-                std::mem::forget(panic);
-            }
+            let told = quietly(job);
             let mut state = lock(&self.0);
             next = state.go_on(has_place);
-            if next.is_none() {
-                let stays_awake = state.idle.add(&seat);
-                drop(state);
+            let stays_awake = next.is_none().then(|| state.idle.add(&seat));
+            drop(state);
+            // Whoever awaits the job finds this thread ready for the next one.
+            quietly(|| drop(told));
+            if let Some(stays_awake) = stays_awake {
                 next = seat.wait(stays_awake, |change| change(&mut lock(&self.0).idle));
             }
         }
     }
+}
+
+fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let result = catch_unwind(AssertUnwindSafe(work));
+    // To drop what was thrown may panic.
+    result.map_err(std::mem::forget).ok()
 }
 
 impl State {
@@ -154,7 +189,7 @@ impl State {
     }
 
     /// Whose turn it is, where so many others run.
-    fn next(&mut self, others: usize) -> Option<WorkerJob> {
+    fn next(&mut self, others: usize) -> Option<Job> {
         let normal_may_run = others < self.size && !self.normal.is_empty();
         let urgent_may_run = others < self.size.saturating_add(RESERVED) && !self.urgent.is_empty();
         if urgent_may_run && !(normal_may_run && self.overtaken >= OVERTAKING) {
@@ -207,8 +242,19 @@ mod tests {
     fn occupied() -> (Gate, mpsc::Sender<()>) {
         let gate = Gate::new(1);
         let (free, wait) = mpsc::channel::<()>();
-        gate.spawn(Urgency::Normal, Box::new(move || wait.recv().unwrap_or_default()));
+        spawn(&gate, Urgency::Normal, Box::new(move || wait.recv().unwrap_or_default()));
         (gate, free)
+    }
+
+    fn spawn(gate: &Gate, urgency: Urgency, job: Box<dyn FnOnce() + Send>) {
+        gate.run(urgency, told_by_nobody(job));
+    }
+
+    fn told_by_nobody(job: Box<dyn FnOnce() + Send>) -> Job {
+        Box::new(|| {
+            job();
+            Told::nobody()
+        })
     }
 
     fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
@@ -253,7 +299,7 @@ mod tests {
                         std::panic::resume_unwind(Box::new("in a job"));
                     }
                 };
-                gate.spawn(urgency, Box::new(job));
+                spawn(&gate, urgency, Box::new(job));
             }
             if size == 0 {
                 // The urgent ones have run; the rest waits for a place.
@@ -276,12 +322,12 @@ mod tests {
     fn what_is_urgent_overtakes_and_needs_no_free_place() {
         let (gate, free) = occupied();
         let (log, order) = mpsc::channel();
-        let job = |name: &'static str| -> WorkerJob {
+        let job = |name: &'static str| -> Box<dyn FnOnce() + Send> {
             let log = log.clone();
             Box::new(move || log.send(name).unwrap())
         };
-        gate.spawn(Urgency::Normal, job("normal"));
-        gate.spawn(Urgency::Urgent, job("urgent"));
+        spawn(&gate, Urgency::Normal, job("normal"));
+        spawn(&gate, Urgency::Urgent, job("urgent"));
         // The only place is still taken.
         assert_eq!(order.recv_timeout(PATIENCE), Ok("urgent"));
         drop(free);
@@ -292,7 +338,7 @@ mod tests {
     fn urgent_jobs_go_first_but_not_for_ever() {
         let gate = Gate::new(1);
         let mut state = gate.state();
-        let nothing = || -> WorkerJob { Box::new(|| ()) };
+        let nothing = || -> Job { told_by_nobody(Box::new(|| ())) };
         state.running = 1;
         state.normal.extend((0..3).map(|_| nothing()));
         state.urgent.extend((0..100).map(|_| nothing()));
@@ -314,7 +360,7 @@ mod tests {
         let (log, threads) = mpsc::channel();
         for _ in 0..20 {
             let log = log.clone();
-            gate.spawn(Urgency::Normal, Box::new(move || log.send(thread::current().id()).unwrap()));
+            spawn(&gate, Urgency::Normal, Box::new(move || log.send(thread::current().id()).unwrap()));
         }
         drop(free);
         let first = threads.recv_timeout(PATIENCE).unwrap();
@@ -329,7 +375,7 @@ mod tests {
         let barrier = Arc::new(std::sync::Barrier::new(3));
         for _ in 0..2 {
             let barrier = Arc::clone(&barrier);
-            gate.spawn(Urgency::Normal, Box::new(move || _ = barrier.wait()));
+            spawn(&gate, Urgency::Normal, Box::new(move || _ = barrier.wait()));
         }
         barrier.wait();
         let all_idle = || eventually("two idle threads", || gate.state().idle.counts().0 == 2);
@@ -337,7 +383,7 @@ mod tests {
         let (log, threads) = mpsc::channel();
         let run = |urgency| {
             let log = log.clone();
-            gate.spawn(urgency, Box::new(move || log.send(thread::current().id()).unwrap()));
+            spawn(&gate, urgency, Box::new(move || log.send(thread::current().id()).unwrap()));
             let id = threads.recv_timeout(PATIENCE).expect("no job is lost");
             all_idle();
             id
@@ -352,10 +398,52 @@ mod tests {
     }
 
     #[test]
+    fn the_first_job_that_is_left_runs_on_the_thread_that_leaves_it() {
+        let gate = Arc::new(Gate::new(4));
+        let (log, threads) = mpsc::channel();
+        let named = |name: &'static str| -> Box<dyn FnOnce() + Send> {
+            let log = log.clone();
+            Box::new(move || log.send((name, thread::current().id())).unwrap())
+        };
+        // Another is idle, and would be given it otherwise.
+        let barrier = Arc::new(std::sync::Barrier::new(3));
+        for _ in 0..2 {
+            let barrier = Arc::clone(&barrier);
+            spawn(&gate, Urgency::Normal, Box::new(move || _ = barrier.wait()));
+        }
+        barrier.wait();
+        eventually("two idle threads", || gate.state().idle.counts().0 == 2);
+        let (sender, leaves, left) = (Arc::clone(&gate), named("leaves"), named("left"));
+        let job = move || {
+            leave_next(|| spawn(&sender, Urgency::Normal, left));
+            leaves();
+        };
+        spawn(&gate, Urgency::Normal, Box::new(job));
+        let [first, next] = [(); 2].map(|()| threads.recv_timeout(PATIENCE).unwrap());
+        assert_eq!([first.0, next.0], ["leaves", "left"]);
+        assert_eq!(first.1, next.1);
+
+        // Of two, one is left, to whoever is free first, and a thread is given the other at once.
+        let (sender, leaves) = (Arc::clone(&gate), named("leaves"));
+        let (one, two) = (named("at once"), named("left"));
+        let job = move || {
+            leave_next(|| [one, two].into_iter().for_each(|job| spawn(&sender, Urgency::Normal, job)));
+            leaves();
+        };
+        spawn(&gate, Urgency::Normal, Box::new(job));
+        let mut all = [(); 3].map(|()| threads.recv_timeout(PATIENCE).unwrap());
+        all.sort_unstable_by_key(|(name, _)| *name);
+        let [at_once, leaves, left] = all;
+        assert_eq!([at_once.0, leaves.0, left.0], ["at once", "leaves", "left"]);
+        assert_ne!(leaves.1, at_once.1);
+        eventually("all places free", || gate.state().running == 0);
+    }
+
+    #[test]
     fn threads_without_a_job_go() {
         let gate = Gate::new(2);
         let (log, threads) = mpsc::channel();
-        gate.spawn(Urgency::Normal, Box::new(move || log.send(()).unwrap()));
+        spawn(&gate, Urgency::Normal, Box::new(move || log.send(()).unwrap()));
         threads.recv_timeout(PATIENCE).expect("the job runs");
         eventually("an idle thread", || gate.state().idle.counts() == (1, 0));
         eventually("none", || gate.state().idle.counts() == (0, 0));
@@ -367,7 +455,7 @@ mod tests {
         let barrier = Arc::new(std::sync::Barrier::new(5));
         for _ in 0..4 {
             let barrier = Arc::clone(&barrier);
-            gate.spawn(Urgency::Waiting, Box::new(move || _ = barrier.wait()));
+            spawn(&gate, Urgency::Waiting, Box::new(move || _ = barrier.wait()));
         }
         barrier.wait();
         assert_eq!(gate.state().running, 0);

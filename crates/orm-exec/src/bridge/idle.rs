@@ -16,9 +16,9 @@ use crate::sync::lock;
 /// core meanwhile.
 const AWAKE: Duration = Duration::from_micros(100);
 
-/// So many threads are awake at once, where there is a core for whoever gives them work. Two: a task whose job has ended may send the next
-/// one before the thread of the first is idle.
-const MOST_AWAKE: usize = 2;
+/// So many threads are awake at once, where there is a core for whoever gives them work. One: whoever awaits a job is told of its end when
+/// the thread is idle again ([`told`](super::told)), so one task needs no second one.
+const MOST_AWAKE: usize = 1;
 
 /// So long a thread is kept asleep.
 const KEPT: Duration = Duration::from_millis(500);
@@ -147,9 +147,10 @@ impl Seat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bridge::Told;
 
     fn task() -> Task {
-        Task::of(Box::new(|| ()))
+        Task::of(Box::new(Told::nobody))
     }
 
     #[test]

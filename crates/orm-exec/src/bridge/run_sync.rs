@@ -15,7 +15,7 @@ use super::call::Call;
 use super::default_limiter;
 use super::from_worker::{Line, Request};
 use super::limiter::{Limiter, Token};
-use super::workers::{Urgency, current_workers};
+use super::workers::{Threads, Urgency};
 use crate::operation::Operation;
 use crate::timer::sleep;
 
@@ -186,7 +186,7 @@ impl<T: Send + 'static> RunSync<T> {
             f()
         }));
         let sent = Arc::clone(&call);
-        current_workers().spawn(Urgency::Waiting, Box::new(move || sent.run()));
+        Threads::of_this_thread().run(Urgency::Waiting, move || sent.run());
         call
     }
 

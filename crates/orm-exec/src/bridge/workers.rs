@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::deterministic::Deterministic;
-use super::gate::Gate;
+use super::gate::{self, Gate};
+use super::told::Told;
 
 /// How many jobs of all engines run at once in the process, unless told otherwise (see [`set_worker_limit`]).
 ///
@@ -87,16 +88,42 @@ pub fn set_worker_limit(limit: usize) {
     gate().set_size(limit);
 }
 
-/// The workers of an engine that was not told otherwise.
-pub(crate) fn default_workers() -> Arc<dyn Workers> {
-    gate().clone()
+/// The threads that jobs run on.
+#[derive(Clone, Debug)]
+pub(crate) enum Threads {
+    /// Those that the process shares.
+    Shared(Arc<Gate>),
+    /// Those that an engine was given.
+    Given(Arc<dyn Workers>),
 }
 
-/// The workers for a closure that the current thread sends.
-pub(super) fn current_workers() -> Arc<dyn Workers> {
-    match Deterministic::of_this_thread() {
-        Some(double) => Arc::new(double),
-        None => default_workers(),
+impl Threads {
+    /// For a closure that the current thread sends.
+    pub(super) fn of_this_thread() -> Self {
+        Deterministic::of_this_thread().map_or_else(Self::default, |double| Self::Given(Arc::new(double)))
+    }
+
+    /// Runs a job, which does not panic, on another thread, soon. What it answers is dropped when that thread may be given another one.
+    pub(crate) fn run(&self, urgency: Urgency, job: impl FnOnce() -> Told + Send + 'static) {
+        match self {
+            Self::Shared(gate) => gate.run(urgency, Box::new(job)),
+            Self::Given(workers) => workers.spawn(urgency, Box::new(move || drop(job()))),
+        }
+    }
+
+    /// At the end of a job that was [run](Self::run) by these: the first one that `f` sends is left to this thread.
+    pub(crate) fn leave_next(&self, f: impl FnOnce()) {
+        match self {
+            Self::Shared(_) => gate::leave_next(f),
+            // Theirs to decide.
+            Self::Given(_) => f(),
+        }
+    }
+}
+
+impl Default for Threads {
+    fn default() -> Self {
+        Self::Shared(Arc::clone(gate()))
     }
 }
 

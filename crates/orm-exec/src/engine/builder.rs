@@ -9,7 +9,7 @@ use orm_core::program::Discard;
 use orm_core::{Dispatch, Error, Program, Result};
 
 use super::Engine;
-use crate::bridge::{Workers, default_workers};
+use crate::bridge::{Threads, Workers};
 use crate::clock::Clock;
 use crate::driver::{Access, Connect};
 use crate::observe::{NPlusOne, Observer, SlowStatement, SlowStatements, Telemetry, TelemetryOptions};
@@ -35,7 +35,7 @@ pub struct EngineBuilder {
     /// The first mistake is told by `open`.
     config: Result<Config>,
     telemetry: TelemetryOptions,
-    workers: Arc<dyn Workers>,
+    workers: Threads,
     clock: Clock,
     connector: Option<Box<dyn Connect>>,
     hooks: Vec<ConnectHook>,
@@ -46,7 +46,7 @@ impl EngineBuilder {
         Self {
             config: Config::parse(url),
             telemetry: TelemetryOptions::default(),
-            workers: default_workers(),
+            workers: Threads::default(),
             clock: Clock::system(),
             connector: None,
             hooks: Vec::new(),
@@ -263,7 +263,7 @@ impl EngineBuilder {
 
     /// Which threads run its jobs: those that the process shares, unless told otherwise. See [`Workers`].
     pub fn workers(mut self, workers: Arc<dyn Workers>) -> Self {
-        self.workers = workers;
+        self.workers = Threads::Given(workers);
         self
     }
 

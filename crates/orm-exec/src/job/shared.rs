@@ -8,11 +8,11 @@ use std::task::{Context, Poll, Waker};
 
 use futures_lite::FutureExt;
 use futures_lite::future::Boxed;
-use orm_core::program::Failure;
+use orm_core::program::{Failure, StatementShape};
 use orm_core::{Error, Program, Sink};
 
 use super::{Asked, SHORT, SHORT_BYTES, drop_quietly, inline};
-use crate::bridge::Urgency;
+use crate::bridge::{Ended, Told, Urgency};
 use crate::driver::{Interrupt, JobId};
 use crate::observe::JobContext;
 use crate::operation::under_way::{self, UnderWay};
@@ -64,13 +64,18 @@ enum Stage {
 pub(super) fn send(work: Box<Work>, waits: bool, stopped: bool, waker: &Waker) -> Arc<Shared> {
     inline::waits();
     let pool = work.lease.pool().clone();
-    let urgency = if waits { Urgency::Waiting } else { work.lease.urgency(&work.program) };
     let input = &work.program.input;
     let is_short = input.len() <= SHORT && input.bytes().len() <= SHORT_BYTES;
-    let (shared, context) = share(work, stopped, Some(waker));
+    under_way::note(|| Doing::of(&work.program).on_a_worker());
+    let context = work.lease.context();
+    let mut unsent = share(work, stopped, Some(waker), context);
+    if waits {
+        unsent.urgency = Urgency::Waiting;
+    }
+    let shared = Arc::clone(&unsent.shared);
     match is_short {
-        true => pool.hop_soon(urgency, work_on(&shared, context)),
-        false => pool.hop(urgency, work_on(&shared, context)),
+        true => pool.hop_soon(unsent.urgency, unsent.job),
+        false => pool.hop(unsent.urgency, unsent.job),
     }
     shared
 }
@@ -78,22 +83,41 @@ pub(super) fn send(work: Box<Work>, waits: bool, stopped: bool, waker: &Waker) -
 /// Begins a job, on this thread or a worker, and looks for its answer for a moment.
 pub(super) fn look(work: Box<Work>, stopped: bool, asked: Asked) -> Arc<Shared> {
     let pool = work.lease.pool().clone();
-    let urgency = work.lease.urgency(&work.program);
-    let (shared, context) = share(work, stopped, None);
-    let is_here = pool.look_for(asked, urgency, work_on(&shared, context), || shared.is_done());
+    under_way::note(|| Doing::of(&work.program).on_a_worker());
+    let context = work.lease.context();
+    let Unsent { shared, urgency, job } = share(work, stopped, None, context);
+    let is_here = pool.look_for(asked, urgency, job, || shared.is_done());
     if !is_here {
         inline::waits();
     }
     shared
 }
 
+/// A job that nobody runs yet.
+pub(super) struct Unsent {
+    pub(super) shared: Arc<Shared>,
+    urgency: Urgency,
+    /// The whole job, for the thread that runs it. Boxed: it is large, and goes through many hands.
+    job: Boxed<Told>,
+}
+
+impl Unsent {
+    pub(super) fn send(self) {
+        self.shared.pool.hop(self.urgency, self.job);
+    }
+}
+
 /// Puts the job where the thread that runs it and the task that awaits it both find it.
-fn share(work: Box<Work>, stopped: bool, waker: Option<&Waker>) -> (Arc<Shared>, Option<Arc<JobContext>>) {
+pub(super) fn share(
+    work: Box<Work>,
+    stopped: bool,
+    waker: Option<&Waker>,
+    context: Option<Arc<JobContext>>,
+) -> Unsent {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let id = JobId(NEXT.fetch_add(1, Ordering::Relaxed));
     let (pool, holder) = (work.lease.pool().clone(), Arc::clone(work.lease.holder()));
-    under_way::note(|| UnderWay { what: on_a_worker(&work.program), sent: true });
-    let context = work.lease.context();
+    let urgency = work.lease.urgency(&work.program);
     let waker = waker.cloned();
     drop(waker.as_ref().map(|waker| holder.works_for(waker)));
     let state = State { stage: Stage::Waiting(work), dropped: false, stopped, interrupter: None, waker };
@@ -101,12 +125,8 @@ fn share(work: Box<Work>, stopped: bool, waker: Option<&Waker>) -> (Arc<Shared>,
         Arc::new(Shared { id, holder, pool, state: Mutex::new(state), is_done: AtomicBool::new(false) });
     let stop: Weak<dyn Stop> = Arc::<Shared>::downgrade(&shared);
     shared.holder.works_on(stop);
-    (shared, context)
-}
-
-/// The whole job, for the thread that runs it. Boxed here: it is large, and goes through many hands.
-fn work_on(shared: &Arc<Shared>, context: Option<Arc<JobContext>>) -> Boxed<()> {
-    Arc::clone(shared).work(context).boxed()
+    let job = Arc::clone(&shared).work(context).boxed();
+    Unsent { shared, urgency, job }
 }
 
 impl Shared {
@@ -125,7 +145,7 @@ impl Shared {
         let (done, _before) = {
             let mut state = self.state();
             match std::mem::replace(&mut state.stage, Stage::Taken) {
-                Stage::Done(output) => (Some(output), [None, None]),
+                Stage::Done(output) => (Some(output), [state.waker.take(), None]),
                 Stage::Taken => panic!("a job was polled after it had given its output"),
                 stage => {
                     state.stage = stage;
@@ -153,13 +173,16 @@ impl Shared {
             Stage::Running => None,
             _ => Some(std::mem::replace(&mut state.stage, Stage::Taken)),
         };
+        let awaited_by = state.waker.take();
         drop(state);
-        drop(left);
+        drop((left, awaited_by));
     }
 
     /// On the thread that runs it: the whole job.
-    async fn work(self: Arc<Self>, context: Option<Arc<JobContext>>) {
-        let Some(mut work) = self.start() else { return };
+    async fn work(self: Arc<Self>, context: Option<Arc<JobContext>>) -> Told {
+        let Some(mut work) = self.start() else { return Told::nobody() };
+        // From here on whoever awaits the job is told, whatever comes.
+        let told = Told::by(Arc::<Self>::clone(&self));
         let telemetry = Arc::clone(work.lease.pool().telemetry());
         let Work { lease, program, sink } = &mut *work;
         // The context has the caller's span, which must be able to end as soon as the caller goes on: it ends with this.
@@ -188,6 +211,7 @@ impl Shared {
                 self.finish(Err(panic)).await;
             }
         }
+        told
     }
 
     fn start(&self) -> Option<Box<Work>> {
@@ -241,10 +265,6 @@ impl Shared {
         }
         state.stage = Stage::Done(output);
         self.holder.has_worked(self.pool.now());
-        let waker = state.waker.take();
-        drop(state);
-        self.is_done.store(true, Ordering::Release);
-        waker.into_iter().for_each(Waker::wake);
         Ok(())
     }
 
@@ -257,6 +277,14 @@ impl Shared {
     }
 }
 
+impl Ended for Shared {
+    fn tell(&self) {
+        let waker = self.state().waker.take();
+        self.is_done.store(true, Ordering::Release);
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
 impl Stop for Shared {
     fn stop(&self) {
         // Under the lock, as in `Job::drop`.
@@ -266,18 +294,30 @@ impl Stop for Shared {
     }
 }
 
-/// What a program does, in a few words.
-fn on_a_worker(program: &Program) -> String {
-    match (program.steps.as_slice(), program.commit) {
-        ([], true) => "had COMMIT on a worker thread".to_owned(),
-        ([], false) => "had a worker thread".to_owned(),
-        ([step], _) => format!("had a statement on a worker thread: {}", step.shape.sql),
-        ([step, ..], _) => {
-            format!(
-                "had {} statements on a worker thread, the first one: {}",
-                program.steps.len(),
-                step.shape.sql
-            )
-        }
+/// What a program does, for the message of a deadline.
+pub(super) struct Doing {
+    first: Option<Arc<StatementShape>>,
+    statements: usize,
+    commits: bool,
+}
+
+impl Doing {
+    pub(super) fn of(program: &Program) -> Self {
+        let first = program.steps.first().map(|step| Arc::clone(&step.shape));
+        Self { first, statements: program.steps.len(), commits: program.commit }
+    }
+
+    pub(super) fn on_a_worker(&self) -> UnderWay {
+        let what = match &self.first {
+            None if self.commits => "had COMMIT on a worker thread".to_owned(),
+            None => "had a worker thread".to_owned(),
+            Some(first) if self.statements == 1 => {
+                format!("had a statement on a worker thread: {}", first.sql)
+            }
+            Some(first) => {
+                format!("had {} statements on a worker thread, the first one: {}", self.statements, first.sql)
+            }
+        };
+        UnderWay { what, sent: true }
     }
 }

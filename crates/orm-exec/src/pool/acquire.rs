@@ -8,12 +8,12 @@ use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use futures_timer::Delay;
 use orm_core::error::TimeoutError;
 use orm_core::{Error, Result};
 
 use super::lane::Permit;
 use super::{Holder, LaneKind, Lease, OpenConnection, Pool, State, Statistics};
+use crate::observe::Telemetry;
 use crate::operation::under_way::{self, UnderWay};
 
 /// A wait for a connection. Dropped, it leaves the queue, and what it was just given goes to the next in line.
@@ -29,12 +29,17 @@ pub(crate) struct Acquire {
 struct Place {
     ticket: u64,
     since: Instant,
-    timer: Delay,
+    /// When that is too long.
+    until: Option<Instant>,
 }
 
 impl Acquire {
     pub(super) fn new(pool: Pool, lane: LaneKind, location: &'static Location<'static>) -> Self {
         Self { pool, lane, location, place: None }
+    }
+
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        self.pool.telemetry()
     }
 
     /// Takes a free connection, or joins the queue.
@@ -60,11 +65,15 @@ impl Acquire {
         let ticket = state.next_ticket;
         state.next_ticket += 1;
         state.counters.waits += 1;
-        state.lane(self.lane).wait(ticket, waker.clone());
+        let until = now.checked_add(self.pool.0.options.acquire_timeout);
+        state.lane(self.lane).wait(ticket, waker.clone(), until);
+        let ring = until.is_some_and(|until| state.due_at(until));
         drop(state);
+        if ring {
+            self.pool.set_timer();
+        }
         self.pool.dispose(expired);
-        let timer = Delay::new(self.pool.0.options.acquire_timeout);
-        self.place = Some(Place { ticket, since: now, timer });
+        self.place = Some(Place { ticket, since: now, until });
         Ok(None)
     }
 
@@ -136,7 +145,7 @@ impl Future for Acquire {
         {
             return Poll::Ready(Ok(lease));
         }
-        let Some(place) = &mut this.place else { return Poll::Pending };
+        let Some(place) = &this.place else { return Poll::Pending };
         let mut state = this.pool.state();
         if state.closed {
             drop(state);
@@ -144,9 +153,9 @@ impl Future for Acquire {
             this.place = None;
             return Poll::Ready(Err(Error::Closed));
         }
+        let (since, until, now) = (place.since, place.until, this.pool.now());
         if let Some(permit) = state.lane(this.lane).claim(place.ticket, cx.waker()) {
-            let now = this.pool.now();
-            let waited = now.saturating_duration_since(place.since);
+            let waited = now.saturating_duration_since(since);
             state.counters.wait_total += waited;
             state.counters.wait_longest = state.counters.wait_longest.max(waited);
             this.place = None;
@@ -154,24 +163,16 @@ impl Future for Acquire {
             return Poll::Ready(Ok(this.lease(state, permit, cx.waker(), now)));
         }
         drop(state);
-        // The timer takes a lock of its own here, so ours must be free.
-        match Pin::new(&mut place.timer).poll(cx) {
-            Poll::Ready(_) => {
-                let error = this.timeout(this.place.as_ref().map_or_else(Instant::now, |p| p.since));
-                this.leave(|counters| counters.wait_timeouts += 1);
-                Poll::Ready(Err(error))
-            }
-            Poll::Pending => {
-                under_way::note(|| {
-                    let (what, holders) = this.wanted();
-                    UnderWay {
-                        what: format!("waited for {what}; held by {}", holders.join(", ")),
-                        sent: false,
-                    }
-                });
-                Poll::Pending
-            }
+        if until.is_some_and(|until| until <= now) {
+            let error = this.timeout(since);
+            this.leave(|counters| counters.wait_timeouts += 1);
+            return Poll::Ready(Err(error));
         }
+        under_way::note(|| {
+            let (what, holders) = this.wanted();
+            UnderWay { what: format!("waited for {what}; held by {}", holders.join(", ")), sent: false }
+        });
+        Poll::Pending
     }
 }
 

@@ -38,6 +38,8 @@ struct Waiter<C> {
     given: Option<(Permit<C>, Instant)>,
     /// Since when it sleeps: it was given something and did not take it in time.
     asleep: Option<Instant>,
+    /// When it has waited too long, unless it has heard that already.
+    until: Option<Instant>,
 }
 
 impl<C> Waiter<C> {
@@ -106,8 +108,23 @@ impl<C> Lane<C> {
     }
 
     /// Joins the queue.
-    pub(super) fn wait(&mut self, ticket: u64, waker: Waker) {
-        self.waiters.push_back(Waiter { ticket, waker, given: None, asleep: None });
+    pub(super) fn wait(&mut self, ticket: u64, waker: Waker, until: Option<Instant>) {
+        self.waiters.push_back(Waiter { ticket, waker, given: None, asleep: None, until });
+    }
+
+    /// Those whose time is over: they are to be woken, once, to leave the queue.
+    pub(super) fn overdue(&mut self, now: Instant) -> Vec<Waker> {
+        let late = self.waiters.iter_mut().filter(|waiter| waiter.until.is_some_and(|until| until <= now));
+        late.map(|waiter| {
+            waiter.until = None;
+            waiter.waker.clone()
+        })
+        .collect()
+    }
+
+    /// When the time of the first of them is over.
+    pub(super) fn first_until(&self) -> Option<Instant> {
+        self.waiters.iter().filter_map(|waiter| waiter.until).min()
     }
 
     /// What a waiter was given, or what is free if it had slept. It has left the queue then; otherwise `waker` is woken
@@ -241,8 +258,8 @@ mod tests {
     fn a_connection_that_comes_back_belongs_to_the_first_waiter() {
         let mut lane = Lane::new(1);
         assert_eq!(lane.try_take(), Some(None));
-        lane.wait(1, Waker::noop().clone());
-        lane.wait(2, Waker::noop().clone());
+        lane.wait(1, Waker::noop().clone(), None);
+        lane.wait(2, Waker::noop().clone(), None);
         assert!(lane.give_back(Some('c'), Instant::now()).is_some());
         // Neither a newcomer nor the second waiter overtakes.
         assert_eq!(lane.try_take(), None);
@@ -256,7 +273,7 @@ mod tests {
         let mut lane = Lane::new(1);
         assert_eq!(lane.try_take(), Some(None));
         for ticket in 1..=3 {
-            lane.wait(ticket, Waker::noop().clone());
+            lane.wait(ticket, Waker::noop().clone(), None);
         }
         assert!(lane.cancel(2, Instant::now()).is_none());
         assert!(lane.give_back(Some('c'), Instant::now()).is_some());
@@ -268,7 +285,7 @@ mod tests {
     fn the_last_cancelled_waiter_makes_the_connection_idle() {
         let mut lane = Lane::new(1);
         assert_eq!(lane.try_take(), Some(None));
-        lane.wait(1, Waker::noop().clone());
+        lane.wait(1, Waker::noop().clone(), None);
         assert!(lane.give_back(Some('c'), Instant::now()).is_some());
         assert!(lane.cancel(1, Instant::now()).is_none());
         assert_eq!((lane.idle(), lane.in_use(), lane.waiting()), (1, 0, 0));
@@ -278,8 +295,8 @@ mod tests {
     fn who_is_sent_away_leaves_what_it_was_given() {
         let mut lane = Lane::new(1);
         assert_eq!(lane.try_take(), Some(None));
-        lane.wait(1, Waker::noop().clone());
-        lane.wait(2, Waker::noop().clone());
+        lane.wait(1, Waker::noop().clone(), None);
+        lane.wait(2, Waker::noop().clone(), None);
         assert!(lane.give_back(Some('c'), Instant::now()).is_some());
         assert_eq!(lane.dismiss().len(), 2);
         assert_eq!((lane.idle(), lane.in_use(), lane.waiting()), (1, 0, 0));
@@ -287,6 +304,23 @@ mod tests {
         assert_eq!(lane.claim(1, Waker::noop()), None);
         assert!(lane.cancel(1, Instant::now()).is_none() && lane.cancel(2, Instant::now()).is_none());
         assert_eq!((lane.drain(), lane.in_use()), (vec!['c'], 0));
+    }
+
+    #[test]
+    fn who_has_waited_too_long_is_woken_once() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let mut lane = Lane::<char>::new(1);
+        assert_eq!(lane.try_take(), Some(None));
+        for ticket in 1..=3 {
+            lane.wait(ticket, Waker::noop().clone(), Some(start + second * ticket as u32));
+        }
+        lane.wait(4, Waker::noop().clone(), None);
+        assert_eq!(lane.first_until(), Some(start + second));
+        assert_eq!(lane.overdue(start).len(), 0);
+        assert_eq!(lane.overdue(start + second * 2).len(), 2);
+        // They may take their time to leave.
+        assert_eq!(lane.overdue(start + second * 2).len(), 0);
+        assert_eq!(lane.first_until(), Some(start + second * 3));
     }
 
     #[test]
@@ -304,7 +338,7 @@ mod tests {
         let mut lane = Lane::new(1);
         assert_eq!(lane.try_take(), Some(None));
         for ticket in 1..=3 {
-            lane.wait(ticket, Waker::noop().clone());
+            lane.wait(ticket, Waker::noop().clone(), None);
         }
         assert!(lane.give_back(Some('c'), start).is_some());
         assert!(lane.hand_on(grace, start + grace / 2).is_empty());
@@ -323,7 +357,7 @@ mod tests {
         let (grace, start) = (Duration::from_secs(1), Instant::now());
         let mut lane = Lane::new(1);
         assert_eq!(lane.try_take(), Some(None));
-        lane.wait(1, Waker::noop().clone());
+        lane.wait(1, Waker::noop().clone(), None);
         assert!(lane.give_back(Some('c'), start).is_some());
         assert!(lane.hand_on(grace, start + grace).is_empty(), "there is nobody to wake");
         assert_eq!((lane.idle(), lane.in_use(), lane.waiting()), (1, 0, 0));

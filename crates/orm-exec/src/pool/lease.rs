@@ -138,9 +138,13 @@ impl Lease {
     }
 
     /// Runs one program, after which the connection goes back from there: the output may wait.
-    pub(crate) fn run_only<S: Sink + 'static>(mut self, program: Program, sink: S) -> Job<S> {
+    pub(crate) fn run_only<S: Sink + 'static>(self, program: Program, sink: S) -> Job<S> {
+        Job::new(self.for_one_job(), program, sink)
+    }
+
+    pub(crate) fn for_one_job(mut self) -> Self {
         self.one_job = true;
-        Job::new(self, program, sink)
+        self
     }
 
     pub(crate) fn pool(&self) -> &Pool {
@@ -196,7 +200,8 @@ impl Lease {
         self.look();
         if self.one_job {
             self.clean().await;
-            self.give_back();
+            // Who is in line has the connection next, and this thread.
+            self.pool.clone().leave_next(|| self.give_back());
         }
     }
 
@@ -228,7 +233,7 @@ impl Lease {
                 let mut way = WayHome::new(pool.clone(), lane, Some(holder));
                 let debts = Debts { in_transaction: self.in_transaction, owes: self.owes };
                 way.unclean = Some((connection, debts));
-                pool.hop(Urgency::Urgent, way.clean());
+                pool.hop_unawaited(way.clean());
             }
             permit => pool.give_back(lane, permit, Some(&holder)),
         }

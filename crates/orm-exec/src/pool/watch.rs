@@ -1,5 +1,6 @@
-//! What nobody's call comes by to do: closing idle connections that are over a limit, telling of leaks, and handing on
-//! what a waiter was given and does not take.
+//! What nobody's call comes by to do: closing idle connections that are over a limit, telling of leaks, handing on what a
+//! waiter was given and does not take, and waking one that has waited too long. A timer for each waiter would wake the thread of the timers
+//! for each.
 //!
 //! There is no thread for it. A timer's waker is what runs: it looks, under the pool's lock, and leaves closing and telling
 //! to a worker thread. The timer is set only while something will be due, so an engine without limits, without a leak
@@ -106,7 +107,8 @@ impl State {
             let holders = lanes.iter().flat_map(|lane| lane.holders());
             holders.filter_map(move |holder| holder.leak_due(threshold, now))
         });
-        given.chain(expiring).chain(leaking).min()
+        let overdue = lanes.iter().filter_map(|lane| lane.first_until());
+        given.chain(overdue).chain(expiring).chain(leaking).min()
     }
 }
 
@@ -123,6 +125,7 @@ impl Pool {
             for lane in [writer, readers] {
                 forgotten.append(&mut lane.forget_sleepers(longest, now));
                 wakers.append(&mut lane.hand_on(GRACE, now));
+                wakers.append(&mut lane.overdue(now));
             }
             let expired = state.take_expired(&self.0.options, now);
             let leaks = state.new_leaks(&self.0.options, now);

@@ -9,6 +9,7 @@ mod deterministic;
 mod entities;
 mod errors;
 mod faulty;
+mod in_line;
 mod inline;
 mod leaks;
 mod limits;

@@ -143,7 +143,7 @@ impl Run {
             }
             None => {
                 assert!(!free, "refused where the model has something");
-                self.lane.wait(self.step, self.waker(self.step));
+                self.lane.wait(self.step, self.waker(self.step), None);
                 self.model.line.push(Waiting { ticket: self.step, given: None, asleep: None });
             }
         }
