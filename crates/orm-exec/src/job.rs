@@ -80,7 +80,7 @@ impl<S: Sink + 'static> Unpin for Job<S> {}
 /// What a job gives back.
 #[derive(Debug)]
 pub struct JobOutput<S> {
-    /// The connection.
+    /// The connection, unless it went back at the end of the job.
     pub lease: Lease,
     /// What the program answered, and the sink with its rows.
     pub result: Result<(Outcome, S), Failure>,

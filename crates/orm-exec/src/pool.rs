@@ -215,7 +215,7 @@ impl Pool {
         access: Access,
         location: &'static Location<'static>,
     ) -> Option<Acquire> {
-        let is_told = self.0.telemetry.has_observers() || Span::acquire(access, location).listens();
+        let is_told = self.0.telemetry.has_observers() || Span::acquires_are_heard();
         (!is_told).then(|| Acquire::new(self.clone(), self.lane(access), location))
     }
 
@@ -483,10 +483,11 @@ impl Pool {
             };
             (next, std::mem::take(&mut state.closers), ring)
         };
-        next.into_iter().chain(closers).for_each(Waker::wake);
+        // First: a waker may panic.
         if ring {
             self.set_timer();
         }
+        next.into_iter().chain(closers).for_each(Waker::wake);
     }
 
     /// Does where jobs run what is no job of anybody: it waits for nobody, and is no hop.

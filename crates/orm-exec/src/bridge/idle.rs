@@ -59,8 +59,11 @@ impl Idle {
 
     /// Gives a thread a task, or the task back if there is none. A thread that sleeps is to be woken.
     pub(super) fn give(&mut self, task: Task) -> Result<Option<Thread>, Task> {
-        let awake = self.threads.iter().rposition(|entry| entry.is_awake);
-        let Some(at) = awake.or(self.threads.len().checked_sub(1)) else { return Err(task) };
+        // Not to the thread that gives it: that one still tells who awaited its job, and may be kept by them.
+        let current = thread::current().id();
+        let can = |entry: &Entry| entry.seat.thread.id() != current;
+        let awake = self.threads.iter().rposition(|entry| entry.is_awake && can(entry));
+        let Some(at) = awake.or_else(|| self.threads.iter().rposition(can)) else { return Err(task) };
         let Entry { seat, since, is_awake } = self.threads.remove(at);
         self.late = if since.elapsed() < AWAKE { 0 } else { self.late.saturating_add(1) };
         *lock(&seat.task) = Some(task);
@@ -149,6 +152,11 @@ mod tests {
     use super::*;
     use crate::bridge::Told;
 
+    fn seat() -> Arc<Seat> {
+        let thread = thread::spawn(|| ()).thread().clone();
+        Arc::new(Seat { thread, ..Arc::into_inner(Seat::of_this_thread()).unwrap() })
+    }
+
     fn task() -> Task {
         Task::of(Box::new(Told::nobody))
     }
@@ -156,7 +164,7 @@ mod tests {
     #[test]
     fn threads_stay_awake_while_jobs_follow_each_other_soon() {
         let mut idle = Idle { most_awake: 1, ..Idle::new() };
-        let seat = Seat::of_this_thread();
+        let seat = seat();
         for _ in 0..3 {
             assert!(idle.add(&seat));
             assert!(matches!(idle.give(task()), Ok(None)), "one that is awake is not woken");
@@ -175,9 +183,20 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_gives_itself_nothing() {
+        let mut idle = Idle { most_awake: 1, ..Idle::new() };
+        let own = Seat::of_this_thread();
+        assert!(idle.add(&own));
+        assert!(idle.give(task()).is_err());
+        let other = seat();
+        assert!(!idle.add(&other));
+        assert!(idle.give(task()).is_ok() && other.take().is_some());
+    }
+
+    #[test]
     fn one_that_is_awake_is_given_a_task_before_others() {
         let mut idle = Idle { most_awake: 1, ..Idle::new() };
-        let [first, second] = [Seat::of_this_thread(), Seat::of_this_thread()];
+        let [first, second] = [seat(), seat()];
         assert!(idle.add(&first));
         assert!(!idle.add(&second), "only one stays awake");
         assert!(matches!(idle.give(task()), Ok(None)));

@@ -6,8 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// What a job of an engine, or a closure, leaves to its thread: dropped, it tells whoever awaits it. So it is told on
-/// every way out, a panic's too.
+/// What a job of an engine, or a closure, leaves to its thread: dropped, it tells whoever awaits it.
 #[derive(Default)]
 pub(crate) struct Told(Option<Arc<dyn Ended>>);
 

@@ -25,7 +25,7 @@ use super::shared::{self, AnySink, Doing, Shared};
 use super::{Work, drop_quietly, inline};
 use crate::observe::JobContext;
 use crate::operation::under_way;
-use crate::pool::{Acquire, Lease};
+use crate::pool::{Acquire, LaneKind, Lease, Pool};
 use crate::sync::{lock, note};
 
 /// Runs a program of reads on a connection of its own.
@@ -54,6 +54,7 @@ pub(crate) async fn read_in_line<S: Sink + 'static>(
 /// A program for which there was no connection.
 struct InLine<S> {
     line: Arc<Line>,
+    place: (Pool, LaneKind),
     doing: Doing,
     sink: PhantomData<fn() -> S>,
 }
@@ -96,13 +97,15 @@ impl<S: Sink + 'static> InLine<S> {
         task: Waker,
     ) -> Self {
         inline::waits();
-        let context = JobContext::capture(acquire.telemetry(), location);
+        let (pool, lane) = acquire.place();
+        let place = (pool.clone(), lane);
+        let context = JobContext::capture(pool.telemetry(), location);
         let doing = Doing::of(&program);
         let stage = Stage::Waits(Box::new(Waiting { acquire, program, sink: Box::new(sink), context }));
         let line = Arc::new(Line(Mutex::new(State { stage, task: Some(task) })));
         // Whom to wake from now on; and a connection may be there by now.
         Arc::clone(&line).wake();
-        Self { line, doing, sink: PhantomData }
+        Self { line, place, doing, sink: PhantomData }
     }
 }
 
@@ -111,7 +114,9 @@ impl Wake for Line {
     fn wake(self: Arc<Self>) {
         let own = Waker::from(Arc::clone(&self));
         while let Some(mut waiting) = self.look() {
-            match Pin::new(&mut waiting.acquire).poll(&mut Context::from_waker(&own)) {
+            let polled =
+                under_way::unwatched(|| Pin::new(&mut waiting.acquire).poll(&mut Context::from_waker(&own)));
+            match polled {
                 Poll::Ready(lease) => return self.ends(lease, *waiting),
                 Poll::Pending => {
                     if !self.goes_on(waiting) {
@@ -157,8 +162,9 @@ impl Line {
 
     /// It has a connection, or never will.
     fn ends(&self, lease: Result<Lease>, waiting: Waiting) {
-        let Waiting { acquire, program, sink, context } = waiting;
+        let Waiting { acquire, program, sink, mut context } = waiting;
         drop(acquire);
+        context.iter_mut().for_each(JobContext::sent_now);
         let mut state = self.state();
         if matches!(state.stage, Stage::Over) {
             drop(state);
@@ -200,6 +206,8 @@ impl<S: Sink + 'static> Future for InLine<S> {
                 let before = note(&mut state.task, cx.waker());
                 drop(state);
                 drop(before);
+                let (pool, lane) = &self.place;
+                pool.note_wait(*lane);
                 return Poll::Pending;
             }
             Stage::Refused(_) | Stage::Over => {

@@ -33,7 +33,7 @@ pub(super) struct Shared {
     holder: Arc<Holder>,
     pool: Pool,
     state: Mutex<State>,
-    /// Whether it was [done](Stage::Done): what a thread that looks for the output asks, without the lock.
+    /// Whether it was told that it is [done](Stage::Done): what a thread that looks for the output asks, without the lock.
     is_done: AtomicBool,
 }
 

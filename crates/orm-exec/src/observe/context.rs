@@ -51,6 +51,13 @@ impl JobContext {
         Some(Arc::new(Self { location, count, caller, sent: timed.then(Instant::now) }))
     }
 
+    /// The job is sent only now: what it waited for before was no thread.
+    pub(crate) fn sent_now(self: &mut Arc<Self>) {
+        if let Some(context) = Arc::get_mut(self) {
+            context.sent = context.sent.map(|_| Instant::now());
+        }
+    }
+
     /// Runs a job: what it sends is told to those who listen, and at last that it has ended.
     pub(crate) async fn run<T>(
         context: Option<Arc<Self>>,

@@ -33,6 +33,20 @@ pub(crate) fn clear() {
     }
 }
 
+/// Runs what is no business of the call that this thread polls: its notes are for nobody.
+pub(crate) fn unwatched<T>(f: impl FnOnce() -> T) -> T {
+    let _restore = Unwatched(WATCHED.replace(false));
+    f()
+}
+
+struct Unwatched(bool);
+
+impl Drop for Unwatched {
+    fn drop(&mut self) {
+        WATCHED.set(self.0);
+    }
+}
+
 /// Collects the notes of what it polls.
 #[derive(Debug, Default)]
 pub(super) struct Watch(Option<UnderWay>);

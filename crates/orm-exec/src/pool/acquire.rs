@@ -8,12 +8,12 @@ use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use futures_timer::Delay;
 use orm_core::error::TimeoutError;
 use orm_core::{Error, Result};
 
 use super::lane::Permit;
 use super::{Holder, LaneKind, Lease, OpenConnection, Pool, State, Statistics};
-use crate::observe::Telemetry;
 use crate::operation::under_way::{self, UnderWay};
 
 /// A wait for a connection. Dropped, it leaves the queue, and what it was just given goes to the next in line.
@@ -29,8 +29,10 @@ pub(crate) struct Acquire {
 struct Place {
     ticket: u64,
     since: Instant,
-    /// When that is too long.
+    /// When that is too long: then the [watch](super::watch) wakes.
     until: Option<Instant>,
+    /// What wakes where the watch has a clock that a test moves.
+    timer: Option<Delay>,
 }
 
 impl Acquire {
@@ -38,8 +40,9 @@ impl Acquire {
         Self { pool, lane, location, place: None }
     }
 
-    pub(crate) fn telemetry(&self) -> &Telemetry {
-        self.pool.telemetry()
+    /// Where it waits.
+    pub(crate) fn place(&self) -> (&Pool, LaneKind) {
+        (&self.pool, self.lane)
     }
 
     /// Takes a free connection, or joins the queue.
@@ -65,7 +68,8 @@ impl Acquire {
         let ticket = state.next_ticket;
         state.next_ticket += 1;
         state.counters.waits += 1;
-        let until = now.checked_add(self.pool.0.options.acquire_timeout);
+        let (longest, by_hand) = (self.pool.0.options.acquire_timeout, self.pool.0.clock.is_manual());
+        let until = if by_hand { None } else { now.checked_add(longest) };
         state.lane(self.lane).wait(ticket, waker.clone(), until);
         let ring = until.is_some_and(|until| state.due_at(until));
         drop(state);
@@ -73,7 +77,8 @@ impl Acquire {
             self.pool.set_timer();
         }
         self.pool.dispose(expired);
-        self.place = Some(Place { ticket, since: now, until });
+        let timer = by_hand.then(|| Delay::new(longest));
+        self.place = Some(Place { ticket, since: now, until, timer });
         Ok(None)
     }
 
@@ -100,38 +105,46 @@ impl Acquire {
     fn leave(&mut self, count: impl FnOnce(&mut Statistics)) {
         let Some(place) = self.place.take() else { return };
         let now = self.pool.now();
-        let (next, ring) = {
+        let (next, ring, _own) = {
             let mut state = self.pool.state();
             count(&mut state.counters);
-            let next = state.lane(self.lane).cancel(place.ticket, now);
+            let (next, own) = state.lane(self.lane).cancel(place.ticket, now);
             let ring = next.is_some() && state.due_after_grace(now);
-            (next, ring)
+            (next, ring, own)
         };
-        next.into_iter().for_each(Waker::wake);
         if ring {
             self.pool.set_timer();
         }
-    }
-
-    /// What is waited for, and who has it.
-    fn wanted(&self) -> (&'static str, Vec<String>) {
-        let mut state = self.pool.state();
-        let lane = state.lane(self.lane);
-        let what = match self.lane {
-            LaneKind::Readers => "a reader connection",
-            LaneKind::Writer if self.pool.has_one_connection() => "the only connection",
-            LaneKind::Writer => "the writer connection",
-        };
-        (what, lane.holders().iter().map(|holder| holder.place()).collect())
+        next.into_iter().for_each(Waker::wake);
     }
 
     fn timeout(&self, since: Instant) -> Error {
-        let (what, holders) = self.wanted();
+        let (what, holders) = self.pool.wanted(self.lane);
         Error::Timeout(Arc::new(TimeoutError {
             what,
             waited: self.pool.now().saturating_duration_since(since),
             holders,
         }))
+    }
+}
+
+impl Pool {
+    /// For the message of a deadline, in the task that waits.
+    pub(crate) fn note_wait(&self, lane: LaneKind) {
+        under_way::note(|| {
+            let (what, holders) = self.wanted(lane);
+            UnderWay { what: format!("waited for {what}; held by {}", holders.join(", ")), sent: false }
+        });
+    }
+
+    /// What is waited for, and who has it.
+    fn wanted(&self, lane: LaneKind) -> (&'static str, Vec<String>) {
+        let what = match lane {
+            LaneKind::Readers => "a reader connection",
+            LaneKind::Writer if self.has_one_connection() => "the only connection",
+            LaneKind::Writer => "the writer connection",
+        };
+        (what, self.state().lane(lane).holders().iter().map(|holder| holder.place()).collect())
     }
 }
 
@@ -145,7 +158,7 @@ impl Future for Acquire {
         {
             return Poll::Ready(Ok(lease));
         }
-        let Some(place) = &this.place else { return Poll::Pending };
+        let Some(place) = &mut this.place else { return Poll::Pending };
         let mut state = this.pool.state();
         if state.closed {
             drop(state);
@@ -154,24 +167,26 @@ impl Future for Acquire {
             return Poll::Ready(Err(Error::Closed));
         }
         let (since, until, now) = (place.since, place.until, this.pool.now());
-        if let Some(permit) = state.lane(this.lane).claim(place.ticket, cx.waker()) {
+        let (permit, before) = state.lane(this.lane).claim(place.ticket, cx.waker());
+        if let Some(permit) = permit {
             let waited = now.saturating_duration_since(since);
             state.counters.wait_total += waited;
             state.counters.wait_longest = state.counters.wait_longest.max(waited);
             this.place = None;
             under_way::clear();
-            return Poll::Ready(Ok(this.lease(state, permit, cx.waker(), now)));
+            let lease = this.lease(state, permit, cx.waker(), now);
+            drop(before);
+            return Poll::Ready(Ok(lease));
         }
         drop(state);
-        if until.is_some_and(|until| until <= now) {
+        drop(before);
+        let rings = |timer: &mut Delay| Pin::new(timer).poll(cx).is_ready();
+        if until.is_some_and(|until| until <= now) || place.timer.as_mut().is_some_and(rings) {
             let error = this.timeout(since);
             this.leave(|counters| counters.wait_timeouts += 1);
             return Poll::Ready(Err(error));
         }
-        under_way::note(|| {
-            let (what, holders) = this.wanted();
-            UnderWay { what: format!("waited for {what}; held by {}", holders.join(", ")), sent: false }
-        });
+        this.pool.note_wait(this.lane);
         Poll::Pending
     }
 }

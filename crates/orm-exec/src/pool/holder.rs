@@ -101,6 +101,12 @@ impl Holder {
         note(&mut state.waker, waker)
     }
 
+    /// The connection goes back.
+    #[must_use = "drop it without a lock"]
+    pub(super) fn forgets_task(&self) -> Option<Waker> {
+        self.state().waker.take()
+    }
+
     /// Something is under way that is no job of the holder.
     pub(crate) fn is_used(&self) {
         self.state().unused_since = None;

@@ -128,29 +128,28 @@ impl<C> Lane<C> {
     }
 
     /// What a waiter was given, or what is free if it had slept. It has left the queue then; otherwise `waker` is woken
-    /// next.
-    pub(super) fn claim(&mut self, ticket: u64, waker: &Waker) -> Option<Permit<C>> {
-        let at = self.position(ticket)?;
+    /// next. And the waker of before, if it is not needed any more.
+    #[must_use = "drop the waker without the lock"]
+    pub(super) fn claim(&mut self, ticket: u64, waker: &Waker) -> (Option<Permit<C>>, Option<Waker>) {
+        let Some(at) = self.position(ticket) else { return (None, None) };
         let waiter = &mut self.waiters[at];
-        if waiter.given.is_some() {
-            let (permit, _) = self.waiters.remove(at)?.given?;
-            return Some(permit);
-        }
         waiter.asleep = None;
-        if self.free > 0 {
-            self.waiters.remove(at);
-            return self.try_take();
+        if waiter.given.is_none() && self.free == 0 {
+            let is_same = waiter.waker.will_wake(waker);
+            let before = (!is_same).then(|| std::mem::replace(&mut waiter.waker, waker.clone()));
+            return (None, before);
         }
-        // The timer of the wait has the one before, too: it is dropped with that, without the lock.
-        waiter.waker.clone_from(waker);
-        None
+        let Some(Waiter { waker: before, given, .. }) = self.waiters.remove(at) else { return (None, None) };
+        let permit = given.map(|(permit, _)| permit).or_else(|| self.try_take());
+        (permit, Some(before))
     }
 
-    /// Leaves the queue. What the waiter was given goes to the next one, who is to be woken.
-    pub(super) fn cancel(&mut self, ticket: u64, now: Instant) -> Option<Waker> {
-        let at = self.position(ticket)?;
-        let (permit, _) = self.waiters.remove(at)?.given?;
-        self.give_back(permit, now)
+    /// Leaves the queue. What the waiter was given goes to the next one, who is to be woken. And its own waker.
+    #[must_use = "wake the one, and drop the other, without the lock"]
+    pub(super) fn cancel(&mut self, ticket: u64, now: Instant) -> (Option<Waker>, Option<Waker>) {
+        let left = self.position(ticket).and_then(|at| self.waiters.remove(at));
+        let Some(Waiter { waker, given, .. }) = left else { return (None, None) };
+        (given.and_then(|(permit, _)| self.give_back(permit, now)), Some(waker))
     }
 
     /// Takes a permit back. The waiter who has it now, if any, is to be woken.
@@ -263,8 +262,8 @@ mod tests {
         assert!(lane.give_back(Some('c'), Instant::now()).is_some());
         // Neither a newcomer nor the second waiter overtakes.
         assert_eq!(lane.try_take(), None);
-        assert_eq!(lane.claim(2, Waker::noop()), None);
-        assert_eq!(lane.claim(1, Waker::noop()), Some(Some('c')));
+        assert_eq!(lane.claim(2, Waker::noop()).0, None);
+        assert_eq!(lane.claim(1, Waker::noop()).0, Some(Some('c')));
         assert_eq!((lane.in_use(), lane.waiting()), (1, 1));
     }
 
@@ -275,10 +274,10 @@ mod tests {
         for ticket in 1..=3 {
             lane.wait(ticket, Waker::noop().clone(), None);
         }
-        assert!(lane.cancel(2, Instant::now()).is_none());
+        assert!(lane.cancel(2, Instant::now()).0.is_none());
         assert!(lane.give_back(Some('c'), Instant::now()).is_some());
-        assert!(lane.cancel(1, Instant::now()).is_some());
-        assert_eq!(lane.claim(3, Waker::noop()), Some(Some('c')));
+        assert!(lane.cancel(1, Instant::now()).0.is_some());
+        assert_eq!(lane.claim(3, Waker::noop()).0, Some(Some('c')));
     }
 
     #[test]
@@ -287,7 +286,7 @@ mod tests {
         assert_eq!(lane.try_take(), Some(None));
         lane.wait(1, Waker::noop().clone(), None);
         assert!(lane.give_back(Some('c'), Instant::now()).is_some());
-        assert!(lane.cancel(1, Instant::now()).is_none());
+        assert!(lane.cancel(1, Instant::now()).0.is_none());
         assert_eq!((lane.idle(), lane.in_use(), lane.waiting()), (1, 0, 0));
     }
 
@@ -301,8 +300,8 @@ mod tests {
         assert_eq!(lane.dismiss().len(), 2);
         assert_eq!((lane.idle(), lane.in_use(), lane.waiting()), (1, 0, 0));
         // They find that out when they are polled, or dropped.
-        assert_eq!(lane.claim(1, Waker::noop()), None);
-        assert!(lane.cancel(1, Instant::now()).is_none() && lane.cancel(2, Instant::now()).is_none());
+        assert_eq!(lane.claim(1, Waker::noop()).0, None);
+        assert!(lane.cancel(1, Instant::now()).0.is_none() && lane.cancel(2, Instant::now()).0.is_none());
         assert_eq!((lane.drain(), lane.in_use()), (vec!['c'], 0));
     }
 
@@ -344,12 +343,12 @@ mod tests {
         assert!(lane.hand_on(grace, start + grace / 2).is_empty());
         assert_eq!(lane.given_since(), Some(start));
         assert_eq!(lane.hand_on(grace, start + grace).len(), 1);
-        assert_eq!(lane.claim(2, Waker::noop()), Some(Some('c')));
+        assert_eq!(lane.claim(2, Waker::noop()).0, Some(Some('c')));
         // Awake again, it is the first in line: it had been there before 3.
-        assert_eq!(lane.claim(1, Waker::noop()), None);
+        assert_eq!(lane.claim(1, Waker::noop()).0, None);
         assert!(lane.give_back(Some('c'), start).is_some());
-        assert_eq!(lane.claim(3, Waker::noop()), None);
-        assert_eq!(lane.claim(1, Waker::noop()), Some(Some('c')));
+        assert_eq!(lane.claim(3, Waker::noop()).0, None);
+        assert_eq!(lane.claim(1, Waker::noop()).0, Some(Some('c')));
     }
 
     #[test]
@@ -363,7 +362,7 @@ mod tests {
         assert_eq!((lane.idle(), lane.in_use(), lane.waiting()), (1, 0, 0));
         assert_eq!(lane.try_take(), Some(Some('c')));
         assert!(lane.give_back(Some('c'), start).is_none());
-        assert_eq!(lane.claim(1, Waker::noop()), Some(Some('c')));
+        assert_eq!(lane.claim(1, Waker::noop()).0, Some(Some('c')));
         assert_eq!((lane.idle(), lane.in_use()), (0, 1));
     }
 }

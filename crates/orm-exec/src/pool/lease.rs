@@ -1,6 +1,6 @@
 //! A connection that is out: who has it, and how it comes home.
 
-use std::panic::{AssertUnwindSafe, Location};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::{Arc, PoisonError};
 
 use futures_lite::FutureExt;
@@ -15,7 +15,8 @@ use crate::engine::bare_step;
 use crate::job::Job;
 use crate::observe::JobContext;
 
-/// The right to use one connection. Dropping it is the only way back to the pool.
+/// The right to use one connection. Dropping it is the only way back to the pool, but for one that runs a single program: that one goes
+/// back at its end.
 ///
 /// A connection that is inside a transaction is rolled back first, where jobs run; one that cannot be rolled back is
 /// discarded, and a fresh one is opened in its place when it is needed.
@@ -200,8 +201,9 @@ impl Lease {
         self.look();
         if self.one_job {
             self.clean().await;
-            // Who is in line has the connection next, and this thread.
-            self.pool.clone().leave_next(|| self.give_back());
+            // Who is in line has the connection next, and this thread. Whoever awaits this job is not to hear of their panics.
+            let give_back = AssertUnwindSafe(|| self.pool.clone().leave_next(|| self.give_back()));
+            catch_unwind(give_back).unwrap_or_else(std::mem::forget);
         }
     }
 
@@ -226,6 +228,8 @@ impl Lease {
         }
         // Whoever waits for it from now on waits for a worker, not for the task that had it.
         self.unpin();
+        // Nobody asks who it is any more, and it may be all that keeps the task.
+        drop(self.holder.forgets_task());
         let (pool, lane, holder) = (self.pool.clone(), self.lane, Arc::clone(&self.holder));
         match self.connection.take() {
             Some(connection) if self.discarded => pool.close_discarded(lane, connection, holder),

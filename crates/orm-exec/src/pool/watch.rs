@@ -133,14 +133,15 @@ impl Pool {
             (wakers, forgotten, expired, leaks, next.is_some_and(|next| state.due_at(next)))
         };
         drop(forgotten);
+        // First: a waker may panic.
+        if again {
+            self.set_timer();
+        }
         wakers.into_iter().for_each(Waker::wake);
         self.dispose(expired);
         if !leaks.is_empty() {
             let pool = self.clone();
             self.clean_up(async move { pool.tell(&leaks) });
-        }
-        if again {
-            self.set_timer();
         }
     }
 

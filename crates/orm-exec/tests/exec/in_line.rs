@@ -157,6 +157,24 @@ fn a_deadline_says_what_it_waited_for() {
 }
 
 #[test]
+fn a_deadline_names_who_has_the_connection_then() {
+    future::block_on(async {
+        let folder = Folder::new();
+        let (engine, held) = taken(&folder, "").await;
+        let mut next = pin!(engine.lease(Access::Read, Location::caller()));
+        let line = line!() - 1;
+        assert!(future::poll_once(next.as_mut()).await.is_none());
+        let mut read = pin!(sum(&engine).timeout(Duration::from_millis(30)));
+        assert!(future::poll_once(read.as_mut()).await.is_none());
+        drop(held);
+        let next = next.await.unwrap();
+        let text = read.await.unwrap_err().to_string();
+        assert!(text.contains(&format!("in_line.rs:{line}")), "{text}");
+        drop(next);
+    });
+}
+
+#[test]
 fn a_wait_that_takes_too_long_names_the_holder() {
     future::block_on(async {
         let folder = Folder::new();

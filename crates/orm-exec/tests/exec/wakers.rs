@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_lite::future;
 use orm_core::sql;
 use orm_exec::bridge::Limiter;
-use orm_exec::{Access, Engine};
+use orm_exec::{Access, Engine, Lease};
 
 use crate::support::{ENDLESS, eventually, memory};
 
@@ -99,6 +99,94 @@ fn a_waker_that_another_takes_the_place_of_is_dropped_without_a_lock() {
             assert!(future::poll_once(&mut count).await.is_none());
         });
     });
+}
+
+#[test]
+fn so_is_that_of_one_in_line() {
+    in_time(|| {
+        let engine = future::block_on(memory());
+        type Waits = Pin<Box<dyn Future<Output = orm_core::Result<Lease>> + Send>>;
+        let lease = || -> Waits { Box::pin(engine.lease(Access::Write, Location::caller())) };
+        let poll_by_another = |lease: &mut Waits| {
+            let waker = Waker::from(Arc::new(Curious(engine.clone())));
+            lease.as_mut().poll(&mut Context::from_waker(&waker))
+        };
+        let held = future::block_on(lease()).unwrap();
+        // Another takes its place, it leaves the line, and it is given what it waits for.
+        let mut waits = lease();
+        assert!(poll_by_another(&mut waits).is_pending());
+        assert!(poll_by_another(&mut waits).is_pending());
+        drop(waits);
+        let mut waits = lease();
+        assert!(poll_by_another(&mut waits).is_pending());
+        drop(held);
+        assert!(poll_by_another(&mut waits).is_ready());
+        assert_eq!(engine.statistics().in_use(), 0);
+    });
+}
+
+#[test]
+fn a_read_in_line_that_only_its_wakers_keep_goes_with_its_answer() {
+    let engine = future::block_on(memory());
+    let held = future::block_on(engine.lease(Access::Write, Location::caller())).unwrap();
+    let (sender, dropped) = mpsc::channel::<()>();
+    let reader = engine.clone();
+    Orphan::poll_once(async move {
+        let _sender = sender;
+        let _ = reader.scalar(sql("SELECT 1").returning::<i64>()).await;
+    });
+    assert_eq!(engine.statistics().writer_waiting, 1);
+    drop(held);
+    let gone = dropped.recv_timeout(Duration::from_secs(20));
+    assert_eq!(gone, Err(mpsc::RecvTimeoutError::Disconnected));
+    eventually("the connection is home", || engine.statistics().in_use() == 0);
+}
+
+/// Panics when it wakes.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        std::panic::resume_unwind(Box::new("in a waker"));
+    }
+}
+
+#[test]
+fn a_panic_of_who_is_next_in_line_is_not_that_of_the_job_before() {
+    in_time(|| {
+        let builder = Engine::builder("sqlite::memory:?dispatch=worker");
+        let engine = builder.acquire_timeout(Duration::from_millis(300)).open();
+        let engine = future::block_on(engine).unwrap();
+        // It has the connection until it has said that it runs, and it is told to end.
+        let (go_on, told) = mpsc::channel::<()>();
+        let told = Mutex::new(told);
+        let program = sql("SELECT 7").returning::<i64>();
+        let slow = Slow(told);
+        let compiled = orm_core::Query::statement(program).unwrap().compile(engine.dialect()).unwrap();
+        let mut read = Box::pin(engine.run(compiled.into(), slow, Location::caller()));
+        assert!(future::block_on(future::poll_once(read.as_mut())).is_none());
+        let mut next = Box::pin(engine.lease(Access::Write, Location::caller()));
+        let panics = Waker::from(Arc::new(Panics));
+        assert!(next.as_mut().poll(&mut Context::from_waker(&panics)).is_pending());
+        go_on.send(()).unwrap();
+        assert!(future::block_on(read).is_ok());
+        drop(next);
+        // Those who come later are still told when they have waited too long.
+        let held = future::block_on(engine.lease(Access::Write, Location::caller())).unwrap();
+        let late = thread::spawn(move || future::block_on(engine.begin()).map(drop));
+        assert!(matches!(late.join().unwrap(), Err(orm_core::Error::Timeout(_))));
+        drop(held);
+    });
+}
+
+/// Takes its row when it is told to.
+struct Slow(Mutex<mpsc::Receiver<()>>);
+
+impl orm_core::Sink for Slow {
+    fn row(&mut self, _: u16, _: &orm_core::Row<'_>) -> Result<(), orm_core::ColumnError> {
+        self.0.lock().unwrap().recv().unwrap();
+        Ok(())
+    }
 }
 
 /// Looks at the limiter when it wakes.

@@ -157,6 +157,11 @@ impl Span {
         ))
     }
 
+    /// Whether a wait for a connection would be one.
+    pub(crate) fn acquires_are_heard() -> bool {
+        tracing::span_enabled!(target: "anyorm::acquire", tracing::Level::DEBUG)
+    }
+
     /// Around a flush.
     pub fn flush(location: &'static Location<'static>) -> Self {
         Self(debug_span!(

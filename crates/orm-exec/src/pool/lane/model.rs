@@ -163,7 +163,7 @@ impl Run {
         let Some(at) = self.random.pick(self.model.line.len()) else { return };
         let ticket = self.model.line[at].ticket;
         let has = self.model.line[at].given.is_some() || self.model.free() > 0;
-        let claimed = self.lane.claim(ticket, &self.waker(ticket));
+        let claimed = self.lane.claim(ticket, &self.waker(ticket)).0;
         assert_eq!(claimed.is_some(), has, "what waiter {ticket} finds");
         match claimed {
             Some(permit) => {
@@ -184,7 +184,7 @@ impl Run {
     fn cancel(&mut self) {
         let Some(at) = self.random.pick(self.model.line.len()) else { return };
         let Waiting { ticket, given, .. } = self.model.line.remove(at);
-        let waker = self.lane.cancel(ticket, self.now());
+        let waker = self.lane.cancel(ticket, self.now()).0;
         let served = given.and_then(|_| self.model.serve(self.step)).unwrap_or(0);
         assert_eq!(self.woken(waker), served, "who is served after {ticket} left");
     }
@@ -226,8 +226,8 @@ impl Run {
         assert_eq!(self.lane.dismiss().len(), line.len());
         self.closed += self.lane.drain().len();
         for Waiting { ticket, .. } in line {
-            assert!(self.lane.claim(ticket, Waker::noop()).is_none());
-            assert!(self.lane.cancel(ticket, self.now()).is_none());
+            assert!(self.lane.claim(ticket, Waker::noop()).0.is_none());
+            assert!(self.lane.cancel(ticket, self.now()).0.is_none());
         }
     }
 
