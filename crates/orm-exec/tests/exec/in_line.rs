@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures_lite::future;
-use orm_core::{ColumnError, Compiled, Error, Program, Row, Sink, sql};
+use orm_core::{ColumnError, Error, Program, Row, Sink, sql};
 use orm_exec::bridge::Deterministic;
 use orm_exec::observe::{AcquireEnd, count_statements};
 use orm_exec::{Access, Engine, Lease, Observer, Operation};
@@ -224,7 +224,7 @@ impl Drop for Panics {
 
 fn program(engine: &Engine) -> Program {
     let query = sql("SELECT n FROM t").returning::<i64>();
-    Compiled::from(orm_core::Query::statement(query).unwrap().compile(engine.dialect()).unwrap()).into()
+    orm_core::Query::statement(query).unwrap().compile(engine.dialect()).unwrap().into()
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn nothing_is_lost_where_many_wait_and_some_give_up() {
                 let engine = engine.clone();
                 executor.spawn(async move {
                     for round in 0..40 {
-                        if (task + round) % 3 == 0 {
+                        if (task + round).is_multiple_of(3) {
                             let mut given_up = pin!(sum(&engine));
                             for _ in 0..task % 4 {
                                 if future::poll_once(given_up.as_mut()).await.is_some() {
@@ -377,7 +377,7 @@ fn in_every_order() {
             let engine = engine.clone();
             async move {
                 for round in 0..3 {
-                    if (task + round) % 3 == 0 {
+                    if (task + round).is_multiple_of(3) {
                         let mut given_up = pin!(engine.scalar(sql("SELECT 1").returning::<i64>()));
                         let _ = future::poll_once(given_up.as_mut()).await;
                         future::yield_now().await;
