@@ -331,12 +331,12 @@ fn nothing_is_lost_where_many_wait_and_some_give_up() {
     let engine = future::block_on(file(&folder, "?readers=2&dispatch=worker"));
     future::block_on(insert(&engine, 1)).unwrap();
     with_threads(async |executor| {
-        let tasks: Vec<_> = (0..64)
+        let tasks: Vec<_> = (0..64_u64)
             .map(|task| {
                 let engine = engine.clone();
                 executor.spawn(async move {
                     for round in 0..40 {
-                        if (task + round).is_multiple_of(3) {
+                        if (task + round) % 3 == 0 {
                             let mut given_up = pin!(sum(&engine));
                             for _ in 0..task % 4 {
                                 if future::poll_once(given_up.as_mut()).await.is_some() {
