@@ -24,10 +24,11 @@ pub(crate) fn write(
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/benchmarks");
     let mut page = format!(
         "# PostgreSQL: anyorm and its peers\n\n\
-         Made by `cargo run --release -- --write` in `benches/postgres`; \
+         Made by `cargo run --release -- {}` in `benches/postgres`; \
          [how it measures, and how each peer is used](../../benches/README.md#postgresql).\n\n\
          Measured on {}; {server}; {}. Over TCP without TLS, under tokio with two worker threads; medians of {} interleaved rounds with \
          the first and third quartile, and ratios to tokio-postgres by hand.\n\n",
+        std::env::args().skip(1).collect::<Vec<_>>().join(" "),
         machine::describe(),
         table::versions(),
         size.rounds,
