@@ -10,6 +10,7 @@
 
 mod patience;
 mod reactor;
+mod soon;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -18,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_task::Runnable;
 use futures_lite::FutureExt;
@@ -28,6 +29,7 @@ pub(crate) use reactor::{Left, Watched};
 
 use crate::sync::lock;
 use reactor::Reactor;
+use soon::{AWAKE, Soon};
 
 /// Runs a job to its end. It must not block. A panic of it ends it, and nothing else.
 ///
@@ -139,6 +141,7 @@ impl Sockets {
 
     fn run(&self, mut poll: Poll) {
         let mut events = Events::with_capacity(256);
+        let mut soon = Soon::new();
         loop {
             for _ in 0..TURNS {
                 let job = lock(&self.jobs).pop_front();
@@ -146,17 +149,35 @@ impl Sockets {
                 // Its panic is caught in it, except one of what it panicked with: no thread comes after this one.
                 let _ = catch_unwind(|| job.run());
             }
-            // Said before the list is looked at: a job that comes afterwards wakes the thread.
-            self.waits.store(true, Ordering::SeqCst);
-            let longest = (!lock(&self.jobs).is_empty()).then_some(Duration::ZERO);
-            let polled = poll.poll(&mut events, longest);
-            self.waits.store(false, Ordering::SeqCst);
-            match polled {
-                Ok(()) => self.reactor.tell(&events),
+            match self.wait(&mut poll, &mut events, &soon) {
+                Ok(is_soon) => {
+                    // What nobody waits for is looked for by tasks, which need the core more.
+                    let is_waited_for = self.reactor.tell(&events) || !lock(&self.jobs).is_empty();
+                    soon.note(is_soon && is_waited_for);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // Nobody is there to be told, and it may pass.
                 Err(_) => thread::sleep(PAUSE),
             }
         }
+    }
+
+    /// Waits until something has happened, or there is a job. Answers whether that was soon.
+    fn wait(&self, poll: &mut Poll, events: &mut Events, soon: &Soon) -> io::Result<bool> {
+        let start = Instant::now();
+        while soon.is_likely() && start.elapsed() < AWAKE {
+            poll.poll(events, Some(Duration::ZERO))?;
+            if !events.is_empty() || !lock(&self.jobs).is_empty() {
+                return Ok(true);
+            }
+            thread::yield_now();
+        }
+        // Said before the list is looked at: a job that comes afterwards wakes the thread.
+        self.waits.store(true, Ordering::SeqCst);
+        let longest = (!lock(&self.jobs).is_empty()).then_some(Duration::ZERO);
+        let polled = poll.poll(events, longest);
+        self.waits.store(false, Ordering::SeqCst);
+        // To a thread that is awake it would have come sooner.
+        polled.map(|()| !soon.is_likely() && start.elapsed() < 2 * AWAKE)
     }
 }

@@ -48,13 +48,16 @@ impl Reactor {
         Self { registry, sources: Mutex::default(), next: AtomicUsize::new(1) }
     }
 
-    /// Wakes those who waited for what has happened.
-    pub(super) fn tell(&self, events: &Events) {
+    /// Wakes those who waited for what has happened. Answers whether anybody did.
+    pub(super) fn tell(&self, events: &Events) -> bool {
+        let mut woken = 0;
         for event in events {
             let source = lock(&self.sources).get(&event.token()).cloned();
             // Without a lock: who is woken may want it.
-            source.map(|source| source.take_in(event)).into_iter().flatten().flatten().for_each(Waker::wake);
+            let waiting = source.map(|source| source.take_in(event)).into_iter().flatten().flatten();
+            woken += waiting.map(Waker::wake).count();
         }
+        woken > 0
     }
 }
 
