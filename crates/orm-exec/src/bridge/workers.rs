@@ -58,9 +58,9 @@ pub enum Urgency {
 /// # Ok::<_, anyorm::Error>(()) }).unwrap();
 /// ```
 pub trait Workers: fmt::Debug + Send + Sync {
-    /// Runs a job, on another thread, soon. Called by tasks that are being polled, by destructors, and where a connection comes home, which may
-    /// be on a thread of these workers: it must neither block nor panic. A job that is dropped instead of run leaves its caller waiting for ever; its connection goes home,
-    /// or is closed.
+    /// Runs a job, on another thread, soon. Called by tasks that are being polled, by destructors, and where a connection comes
+    /// home, which may be on a thread of these workers: it must neither block nor panic. A job that is dropped instead of run
+    /// leaves its caller waiting for ever; its connection goes home, or is closed.
     fn spawn(&self, urgency: Urgency, job: WorkerJob);
 }
 
