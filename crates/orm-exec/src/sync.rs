@@ -13,7 +13,13 @@ pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[must_use = "drop it without the lock"]
 pub(crate) fn note(place: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
     match place {
-        Some(noted) if noted.will_wake(waker) => None,
-        _ => place.replace(waker.clone()),
+        Some(noted) => renew(noted, waker),
+        None => place.replace(waker.clone()),
     }
+}
+
+/// The same where somebody is noted always.
+#[must_use = "drop it without the lock"]
+pub(crate) fn renew(noted: &mut Waker, waker: &Waker) -> Option<Waker> {
+    (!noted.will_wake(waker)).then(|| std::mem::replace(noted, waker.clone()))
 }

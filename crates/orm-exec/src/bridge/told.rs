@@ -3,11 +3,9 @@
 //! Whoever awaits a job may send the next one at once. If it is told before the thread of the job is idle, the next job wakes a
 //! second thread, for nothing. So a thread of the [gate](super::gate) tells when it can be given something.
 
-use std::fmt;
 use std::sync::Arc;
 
 /// What a job of an engine, or a closure, leaves to its thread: dropped, it tells whoever awaits it.
-#[derive(Default)]
 pub(crate) struct Told(Option<Arc<dyn Ended>>);
 
 /// Whose end somebody awaits.
@@ -30,11 +28,5 @@ impl Told {
 impl Drop for Told {
     fn drop(&mut self) {
         self.0.take().into_iter().for_each(|ended| ended.tell());
-    }
-}
-
-impl fmt::Debug for Told {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Told").field(&self.0.is_some()).finish()
     }
 }

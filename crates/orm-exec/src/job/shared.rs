@@ -66,9 +66,7 @@ pub(super) fn send(work: Box<Work>, waits: bool, stopped: bool, waker: &Waker) -
     let pool = work.lease.pool().clone();
     let input = &work.program.input;
     let is_short = input.len() <= SHORT && input.bytes().len() <= SHORT_BYTES;
-    under_way::note(|| Doing::of(&work.program).on_a_worker());
-    let context = work.lease.context();
-    let mut unsent = share(work, stopped, Some(waker), context);
+    let mut unsent = share_from_here(work, stopped, Some(waker));
     if waits {
         unsent.urgency = Urgency::Waiting;
     }
@@ -83,9 +81,7 @@ pub(super) fn send(work: Box<Work>, waits: bool, stopped: bool, waker: &Waker) -
 /// Begins a job, on this thread or a worker, and looks for its answer for a moment.
 pub(super) fn look(work: Box<Work>, stopped: bool, asked: Asked) -> Arc<Shared> {
     let pool = work.lease.pool().clone();
-    under_way::note(|| Doing::of(&work.program).on_a_worker());
-    let context = work.lease.context();
-    let Unsent { shared, urgency, job } = share(work, stopped, None, context);
+    let Unsent { shared, urgency, job } = share_from_here(work, stopped, None);
     let is_here = pool.look_for(asked, urgency, job, || shared.is_done());
     if !is_here {
         inline::waits();
@@ -105,6 +101,13 @@ impl Unsent {
     pub(super) fn send(self) {
         self.shared.pool.hop(self.urgency, self.job);
     }
+}
+
+/// As [`share`], in the task that awaits the job.
+fn share_from_here(work: Box<Work>, stopped: bool, waker: Option<&Waker>) -> Unsent {
+    under_way::note(|| Doing::of(&work.program).on_a_worker());
+    let context = work.lease.context();
+    share(work, stopped, waker, context)
 }
 
 /// Puts the job where the thread that runs it and the task that awaits it both find it.

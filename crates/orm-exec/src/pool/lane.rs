@@ -13,6 +13,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::holder::Holder;
+use crate::sync::renew;
 
 /// The right to use one connection, with the connection if it is open already.
 pub(super) type Permit<C> = Option<C>;
@@ -135,9 +136,7 @@ impl<C> Lane<C> {
         let waiter = &mut self.waiters[at];
         waiter.asleep = None;
         if waiter.given.is_none() && self.free == 0 {
-            let is_same = waiter.waker.will_wake(waker);
-            let before = (!is_same).then(|| std::mem::replace(&mut waiter.waker, waker.clone()));
-            return (None, before);
+            return (None, renew(&mut waiter.waker, waker));
         }
         let Some(Waiter { waker: before, given, .. }) = self.waiters.remove(at) else { return (None, None) };
         let permit = given.map(|(permit, _)| permit).or_else(|| self.try_take());
